@@ -25,6 +25,7 @@ from mirage.storage.ingest import add
 from mirage.study import Study
 from mirage.study.records import FILE
 from parts import Process, copy_atlas, picture_folder, some_of_starter, start
+from s3 import S3, s3_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -242,3 +243,18 @@ def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
     name = postgres_server.create()
     yield postgres_server.url(name)
     postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def _s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """A server of S3's kind on loopback, with an empty bucket; where its own tools look for it."""
+    given = {"ENDPOINT_URL": _s3.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "DEFAULT_REGION": "us-east-1"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return _s3

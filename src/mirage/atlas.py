@@ -477,6 +477,10 @@ class Atlas(AtlasFolder):
         """Where a figure's picture lies."""
         return self.pictures.path(self.store.row(figure_id).picture.name)
 
+    def picture_name(self, figure_id: str) -> str:
+        """What a figure's picture is called in the store: the SHA-256 of its content, and an ending."""
+        return self.store.row(figure_id).picture.name
+
     def thumbnail(self, figure_id: str) -> Path:
         """Where a figure's thumbnail lies."""
         return self.pictures.thumbnail_path(self.store.row(figure_id).picture.name)

@@ -95,6 +95,17 @@ class Settings(BaseSettings):
     picture_memory: int = Field(
         default=2**30, ge=16_000_000, description="Bytes that all uploads and pictures being opened may take together."
     )
+    pictures: str = Field(
+        default="",
+        description="Where a new atlas keeps its pictures: an address as s3://bucket/prefix; in its own folder when empty.",
+    )
+    picture_cache: UserPath = Field(
+        default_factory=lambda: user_cache_path("mirage", appauthor=False) / "pictures",
+        description="Where copies of pictures are kept that lie at such an address.",
+    )
+    picture_cache_bytes: int = Field(
+        default=5_000_000_000, ge=1_000_000, description="Bytes that those copies may take, of one address."
+    )
     explainer: str = Field(default="extractive", description="Which explainer speaks when nobody names one.")
     explainer_model: str = Field(
         default="", description="Its model: a hub id or folder for transformers, the server's name for openai."

@@ -51,7 +51,7 @@ def test_a_damaged_one_is_named_and_says_what_to_do(tmp_path: Path, text: str) -
 
 def test_a_newer_format_asks_for_a_newer_mirage(tmp_path: Path) -> None:
     (tmp_path / "atlas.toml").write_text("format = 99\nnews = true\n")
-    with pytest.raises(AtlasError, match=r"has format 99; this MIRAGE reads formats up to 2. Update MIRAGE"):
+    with pytest.raises(AtlasError, match=r"has format 99; this MIRAGE reads formats up to 3. Update MIRAGE"):
         manifest.read(tmp_path)
 
 

@@ -10,6 +10,9 @@ import typer
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, figures_bar, printed, say, size
 from mirage.errors import AtlasHeld
+from mirage.storage.folder import AtlasFolder
+from mirage.storage.ingest import Progress
+from mirage.storage.pictures import move_pictures
 from mirage.storage.reindex import rebuild as rebuild_atlas
 
 app = typer.Typer(help="Show what an atlas holds, or rebuild its index.", no_args_is_help=True)
@@ -65,6 +68,28 @@ def rebuild(
             say(client.follow(job)["message"])
         return
     say(f"The index of {folder} was made anew: {counted(figures, 'figure')}, {encoded:,} of them encoded now.")
+
+
+@app.command()
+def move(
+    pictures: Annotated[
+        str, typer.Option(help="Where its pictures go: an address as s3://bucket/prefix, a folder, or “here” for its own.")
+    ],
+    atlas: AtlasOption = None,
+) -> None:
+    """Move the pictures of an atlas to an address, or back into its folder; nobody may have it open meanwhile.
+
+    They are copied and checked before the old ones go. Stopped at any point, run it again: it goes on where it was.
+    """
+    address = "" if pictures == "here" else pictures if "://" in pictures else str(Path(pictures).expanduser().absolute())
+    with AtlasFolder.open(folder_of(atlas)) as opened, figures_bar("Moving") as tell:
+        number, bytes_ = move_pictures(opened, address, lambda done, total: tell(Progress(done, total, 0.0, None)))
+        where = opened.pictures.address or opened.pictures.folder
+    say(
+        f"{counted(number, 'file')}, {size(bytes_)}, moved to {where}."
+        if number
+        else f"All pictures are at {where} already."
+    )
 
 
 @app.command()

@@ -29,6 +29,7 @@ from mirage.cli.stacks import save_picture, stack_shown
 from mirage.errors import BadInput, NotFound, Removed, check_new
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
+from mirage.storage.pictures import pictures_of
 
 
 def search(
@@ -151,5 +152,4 @@ def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:
 def _file(folder: Path, record: dict[str, Any]) -> str:
     """Where a figure's picture lies: its address names the content, and its file begins with the same digits."""
     content = parse_qs(urlsplit(record["links"]["picture"]).query)["v"][0]
-    found = sorted((folder / "pictures" / content[:2]).glob(f"{content}*"), key=lambda path: len(path.name))
-    return str(found[0]) if found else ""  # the longer name is that of the thumbnail
+    return pictures_of(folder).find(content)

@@ -11,10 +11,11 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from mirage.errors import BadPicture, NotFound
 from mirage.figure import Stack
@@ -58,12 +59,55 @@ def write_stack(file: BinaryIO, packed: Iterable[bytes]) -> None:
             archive.writestr(member, data)
 
 
+class Source(Hashable, Protocol):
+    """What the file of a stack is read from, where that is no file here. It can be hashed: it is known again by that."""
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        ...
+
+    def length(self) -> int:
+        """Give its bytes; `FileNotFoundError` where it is not there."""
+        ...
+
+    def read(self, start: int, size: int) -> bytes:
+        """Read some of them; `FileNotFoundError` where it is not there any more."""
+        ...
+
+    def whole(self) -> Path:
+        """Where a copy of all of it lies here, when much of it will be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """A file of this machine."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def length(self) -> int:
+        return self.path.stat().st_size
+
+    def read(self, start: int, size: int) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+
+    def whole(self) -> Path:
+        return self.path
+
+
 class StackFile:
     """The file of a stack, to be read slice by slice. May be used by several threads.
 
     Parameters
     ----------
-    path : Path
+    place : Path or Source
     stack : Stack
         What it has to hold.
     labels : bool
@@ -78,18 +122,20 @@ class StackFile:
         When it is not there.
     """
 
-    def __init__(self, path: Path, stack: Stack, *, labels: bool = False, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, place: Path | Source, stack: Stack, *, labels: bool = False, limits: Limits = DEFAULT_LIMITS) -> None:
         count, rows, columns = stack.shape
-        self.path, self.count = path, count
+        self.source: Source = _Here(place) if isinstance(place, Path) else place
+        self.name, self.count = self.source.name, count
+        self.content = self.name.partition(".")[0]  # digest of it
         self.shape = (rows, columns, 3) if stack.colours == 3 and not labels else (rows, columns)
-        check_size((count, *self.shape), 1 if labels else 2, path.name, limits)
+        check_size((count, *self.shape), 1 if labels else 2, self.name, limits)
         self._most = 1 if labels else 2
         self._size = math.prod(self.shape)
         try:
-            with path.open("rb") as file:
-                self._places = _places(file, path.name, count, self._size)
+            self._places = _places(self.source, count, self._size)
         except FileNotFoundError:
-            raise NotFound(f"The slices {path.name} are not in the atlas's folder {path.parent.parent}.") from None
+            where = f"'s folder {place.parent.parent}" if isinstance(place, Path) else ""
+            raise NotFound(f"The slices {self.name} are not in the atlas{where}.") from None
 
     def packed(self, number: int) -> bytes:
         """Return a slice as it is packed, which is what a browser gets.
@@ -105,15 +151,16 @@ class StackFile:
         """
         if not 0 <= number < self.count:
             raise NotFound(f"There is no slice {number + 1}; this stack has {self.count}.")
+        return self._packed(self.source, number)
+
+    def _packed(self, source: Source, number: int) -> bytes:
         offset, size, check = self._places[number]
         try:
-            with self.path.open("rb") as file:
-                file.seek(offset)
-                data = file.read(size)
+            data = source.read(offset, size)
         except FileNotFoundError:
-            raise NotFound(f"The slices {self.path.name} are not in the atlas any more.") from None
+            raise NotFound(f"The slices {self.name} are not in the atlas any more.") from None
         if len(data) != size or zlib.crc32(data) != check:
-            raise BadPicture(f"The stack {self.path.name} is damaged: its slice {number + 1} has changed.")
+            raise BadPicture(f"The stack {self.name} is damaged: its slice {number + 1} has changed.")
         return data
 
     def slice(self, number: int) -> Array:
@@ -144,8 +191,9 @@ class StackFile:
         mirage.errors.Busy
             When other pictures take the memory for too long.
         """
-        with BUDGET.reserve(4 * self.count * self._size, name=self.path.name):
-            return self._checked(unpack_all([self.packed(number) for number in range(self.count)], self.shape))
+        whole = _Here(self.source.whole())
+        with BUDGET.reserve(4 * self.count * self._size, name=self.name):
+            return self._checked(unpack_all([self._packed(whole, number) for number in range(self.count)], self.shape))
 
     def check(self) -> None:
         """Unpack everything once, as when it comes from somebody else.
@@ -154,25 +202,26 @@ class StackFile:
         ------
         mirage.errors.BadPicture
         """
-        depths = {len(inflated(self.packed(number), self._size)) // self._size for number in range(self.count)}
+        whole = _Here(self.source.whole())
+        depths = {len(inflated(self._packed(whole, number), self._size)) // self._size for number in range(self.count)}
         if len(depths) > 1 or max(depths) > self._most:
-            raise BadPicture(f"The stack {self.path.name} is damaged: its slices do not have the depth they should.")
+            raise BadPicture(f"The stack {self.name} is damaged: its slices do not have the depth they should.")
 
     def _checked(self, values: Array) -> Array:
         if values.itemsize > self._most:
-            raise BadPicture(f"{self.path.name} holds 16 bits a voxel, which no labels have.")
+            raise BadPicture(f"{self.name} holds 16 bits a voxel, which no labels have.")
         return values
 
 
-def _places(file: BinaryIO, name: str, count: int, size: int) -> list[tuple[int, int, int]]:
+def _places(source: Source, count: int, size: int) -> list[tuple[int, int, int]]:
     """Where each packed slice begins, its bytes and its checksum."""
-    length = file.seek(0, os.SEEK_END)
+    name, length = source.name, source.length()
     directory = count * _MEMBER.size
     begin = length - _END.size - directory
     if count > MOST_SLICES or begin < 0:
         raise BadPicture(f"{name} is no stack of {count} slices: it is too short. Copy or export it again.")
-    file.seek(begin)
-    members, end = file.read(directory), file.read(_END.size)
+    tail = source.read(begin, length - begin)
+    members, end = tail[:directory], tail[directory:]
     wanted = (b"PK\x05\x06", 0, 0, count, count, directory, begin, 0)
     places, at = [], 0
     for number, member in enumerate(_MEMBER.iter_unpack(members)):

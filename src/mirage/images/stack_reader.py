@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import Self
 
@@ -15,7 +14,7 @@ from PIL import Image
 from mirage.errors import BadInput, NotFound
 from mirage.figure import Stack, StackLabel, Window
 from mirage.images.packing import Array, pack
-from mirage.images.stack_file import StackFile
+from mirage.images.stack_file import Source, StackFile
 from mirage.images.stacks import crossing, cut, render, shape_in
 from mirage.images.store import PictureStore
 
@@ -27,15 +26,15 @@ class _Decoded:
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, Lock()
-        self._kept: OrderedDict[Path, Array] = OrderedDict()
+        self._kept: OrderedDict[Source, Array] = OrderedDict()
 
     def values(self, file: StackFile) -> Array:
         """Unpack a stack, once for all who ask meanwhile."""
         with self._lock:
-            values = self._kept.pop(file.path, None)
+            values = self._kept.pop(file.source, None)
             if values is None:
                 values = file.values()
-            self._kept[file.path] = values
+            self._kept[file.source] = values
             while len(self._kept) > 1 and sum(each.nbytes for each in self._kept.values()) > self._most:
                 self._kept.popitem(last=False)
             return values
@@ -74,8 +73,8 @@ class StackReader:
         ------
         mirage.errors.NotFound, mirage.errors.BadPicture
         """
-        marked = _opened(pictures.path(labels), stack, labels=True) if labels else None
-        return cls(stack, _opened(pictures.path(voxels), stack), marked)
+        marked = _opened(pictures.source(labels), stack, labels=True) if labels else None
+        return cls(stack, _opened(pictures.source(voxels), stack), marked)
 
     def slice(self, number: int, view: str = "") -> Array:
         """Return the values of a slice as they are kept, as it is hung.

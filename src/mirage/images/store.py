@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ from PIL import Image
 from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.figure import Stack
 from mirage.images.pixels import DecodedPicture, thumbnail
-from mirage.images.stack_file import StackFile, packed_slices, write_stack
+from mirage.images.stack_file import Source, StackFile, packed_slices, write_stack
 from mirage.images.stacks import slice_labels, slice_values, stack_of
 from mirage.images.volume import Array, Volume
 
@@ -77,7 +77,14 @@ class PictureStore:
     ----------
     folder : Path
         Made when the first picture is put.
+
+    Attributes
+    ----------
+    address : str
+        Where else they lie, as `mirage.images.remote.RemotePictures` has it; empty for a folder's own.
     """
+
+    address = ""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,10 +109,7 @@ class PictureStore:
         if original is None:
             original, kind = _lossless(image), "PNG"
         name = f"{hashlib.sha256(original).hexdigest()}.{_ENDINGS[kind]}"
-        if not self.path(name).is_file():
-            self._write(self.path(name), original)
-        if not self.thumbnail_path(name).is_file():
-            self._write(self.thumbnail_path(name), thumbnail(image))
+        self._keep(name, original, lambda: thumbnail(image))
         return KeptPicture(name, image.width, image.height, len(original))
 
     def put_stack(self, volume: Volume, stack: Stack | None = None) -> KeptStack:
@@ -130,7 +134,7 @@ class PictureStore:
         labels = ""
         if stack.labels:
             labels = self._put_slices(lambda number: slice_labels(volume, number), count)
-        size = sum(self.path(name).stat().st_size for name in (voxels, labels) if name)
+        size = self.size(filter(None, (voxels, labels)))
         return KeptStack(stack, voxels, labels, size)
 
     def put_stack_file(self, path: Path) -> str:
@@ -157,7 +161,11 @@ class PictureStore:
         ------
         mirage.errors.NotFound, mirage.errors.BadPicture
         """
-        return StackFile(self.path(name), stack, labels=labels)
+        return StackFile(self.source(name), stack, labels=labels)
+
+    def source(self, name: str) -> Path | Source:
+        """What a `StackFile` of this name is read from."""
+        return self.path(name)
 
     def path(self, name: str) -> Path:
         """Where a picture lies, whether or not it is there.
@@ -184,7 +192,21 @@ class PictureStore:
         if not _NAME.fullmatch(name):
             raise BadInput(f"“{name[:80]}” is no name of a picture.")
         start = os.path.join(self.folder, name[:2], name)  # noqa: PTH118
-        return start, start.rpartition(".")[0] + _THUMBNAIL_ENDING
+        return start, thumbnail_name(start)
+
+    def file(self, name: str) -> Path:
+        """Where a file lies of those that `sizes` names."""
+        return self.folder / name[:2] / name
+
+    def copy(self, file: Path) -> None:
+        """Keep a file of another store, under the name that it has there.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+        with file.open("rb") as opened:
+            self._written(self.folder, lambda into: shutil.copyfileobj(opened, into), lambda _: self.file(file.name))
 
     def read(self, name: str) -> bytes:
         """Read a picture.
@@ -205,7 +227,12 @@ class PictureStore:
         return _read(self.thumbnail_path(name), name)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and bool(_NAME.fullmatch(name)) and self.path(name).is_file()
+        return isinstance(name, str) and is_name(name) and self.path(name).is_file()
+
+    def size(self, names: Iterable[str]) -> int:
+        """Bytes of some pictures and stacks, without thumbnails; of those that are not there none."""
+        places = map(self.path, names)
+        return sum(place.stat().st_size for place in places if place.is_file())
 
     def names(self) -> Iterator[str]:
         """Names of all pictures, in order."""
@@ -218,11 +245,31 @@ class PictureStore:
         for path in (self.path(name), self.thumbnail_path(name)):
             path.unlink(missing_ok=True)
 
-    def lone_thumbnails(self) -> list[Path]:
-        """Thumbnails whose picture is not there."""
-        there = {name.rpartition(".")[0] for name in self.names()}
-        thumbs = self.folder.glob(f"[0-9a-f][0-9a-f]/*{_THUMBNAIL_ENDING}")
-        return sorted(path for path in thumbs if path.name.removesuffix(_THUMBNAIL_ENDING) not in there)
+    def remove_all(self, names: Iterable[str]) -> None:
+        """Remove several, as `remove` does."""
+        for name in names:
+            self.remove(name)
+
+    def sizes(self) -> dict[str, int]:
+        """Names and bytes of all files that are whole, thumbnails too."""
+        found = (path for path in self.folder.glob("[0-9a-f][0-9a-f]/*") if not path.name.startswith("."))
+        return {path.name: path.stat().st_size for path in found}
+
+    def lone_thumbnails(self) -> dict[str, int]:
+        """Names and bytes of thumbnails whose picture is not there."""
+        sizes = self.sizes()
+        there = {thumbnail_name(name) for name in sizes if _NAME.fullmatch(name)}
+        return {name: sizes[name] for name in sorted(sizes) if name.endswith(_THUMBNAIL_ENDING) and name not in there}
+
+    def remove_files(self, names: Iterable[str]) -> None:
+        """Remove files alone, by the names that `sizes` gives."""
+        for name in names:
+            self.file(name).unlink(missing_ok=True)
+
+    def find(self, content: str) -> str:
+        """Where the picture lies whose content has this SHA-256, for a person; empty when it is not there."""
+        found = sorted((self.folder / content[:2]).glob(f"{content}*"), key=lambda path: len(path.name))
+        return str(found[0]) if found else ""  # the longer name is that of the thumbnail
 
     def tidy(self) -> int:
         """Remove what a killed process left half-written, and say how many files that were."""
@@ -230,6 +277,12 @@ class PictureStore:
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
+
+    def _keep(self, name: str, data: bytes, small: Callable[[], bytes]) -> None:
+        if not self.path(name).is_file():
+            self._write(self.path(name), data)
+        if not self.thumbnail_path(name).is_file():
+            self._write(self.thumbnail_path(name), small())
 
     def _put_slices(self, values_of: Callable[[int], Array], count: int) -> str:
         return self._put_file(lambda into: write_stack(into, packed_slices(values_of, count)))
@@ -264,6 +317,24 @@ class PictureStore:
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     Path(temporary).unlink(missing_ok=True)
+
+
+def is_whole(opened: io.BufferedIOBase, name: str) -> bool:
+    """Whether a file of a store is what its name says; a thumbnail, which is named by its picture, a whole WebP."""
+    if is_name(name):
+        return hashlib.file_digest(opened, "sha256").hexdigest() == name.partition(".")[0]
+    head = opened.read(8)
+    return head[:4] == b"RIFF" and int.from_bytes(head[4:], "little") + 8 == opened.seek(0, os.SEEK_END)
+
+
+def is_name(name: object) -> bool:
+    """Whether a picture or a stack may be called so."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name))
+
+
+def thumbnail_name(name: str) -> str:
+    """What the thumbnail of a picture is called."""
+    return name.rpartition(".")[0] + _THUMBNAIL_ENDING
 
 
 def cannot_write(folder: Path, error: OSError) -> str:

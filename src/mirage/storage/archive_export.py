@@ -32,6 +32,7 @@ from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
 from mirage.storage.folder import STAMP, UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
+from mirage.storage.pictures import pictures_of
 from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, SliceVectors, StackRow, batched
 from mirage.storage.store import Store
 
@@ -137,7 +138,7 @@ def export(
         target.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
             leaves = _leaves(purpose, non_commercial)
-            writing = _Writing(archive, store, PictureStore(folder / "pictures"), known.encoder, picture_side, meter, leaves)
+            writing = _Writing(archive, store, pictures_of(folder), known.encoder, picture_side, meter, leaves)
             written = writing.all(wanted, _README + (_OWN if purpose == "myself" else _OTHERS + _UNGAINFUL * non_commercial))
         if _state(folder, store) != before:
             raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")

@@ -295,13 +295,11 @@ class _Importing:
     def _stack(self, figure: ArchivedFigure) -> StackRow | None:
         if figure.files is None:
             return None
-        size = 0
         for name in figure.files.names:
-            if not self._atlas.pictures.path(name).is_file():
+            if name not in self._atlas.pictures:
                 with self._file.unpacked(name) as path:
                     self._atlas.pictures.put_stack_file(path)
-            size += self._atlas.pictures.path(name).stat().st_size
-        return StackRow(figure.files.voxels, figure.files.labels, size)
+        return StackRow(figure.files.voxels, figure.files.labels, self._atlas.pictures.size(figure.files.names))
 
     def _encoded(self, figure: ArchivedFigure, stack: StackRow | None) -> SliceVectors | None:
         if figure.stack is None or stack is None:

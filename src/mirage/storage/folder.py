@@ -19,13 +19,13 @@ from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
 from mirage.figure import Case, Figure
-from mirage.images.store import PictureStore
 from mirage.indexes import bm25
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.language.mentions import postings
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.databases import Databases
+from mirage.storage.pictures import pictures_of
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
 from mirage.storage.store import Store
 
@@ -78,6 +78,8 @@ class AtlasFolder:
         What this process says of itself in the folder.
     index_name : str
         Name of the index's folder in this one.
+    pictures : str
+        Address of the pictures; empty where they are in the folder.
 
     Attributes
     ----------
@@ -96,10 +98,11 @@ class AtlasFolder:
         encoder: Encoder,
         holder: manifest.Holder,
         index_name: str = manifest.INDEX,
+        pictures: str = "",
     ) -> None:
         self.path, self.store, self.holder = path, store, holder
         self.databases = Databases(path)
-        self.pictures = PictureStore(path / "pictures")
+        self.pictures = pictures_of(path, pictures, store)
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, encoder.info()
         self._former: list[Index] = []  # replaced, and still answered from
@@ -170,7 +173,7 @@ class AtlasFolder:
             undo.callback(manifest.Holder.clear, folder)
             store = Store.of(Databases(folder), upgraded=True)
             undo.callback(store.close)
-            opened = cls(folder, store, index, used, holder, name)
+            opened = cls(folder, store, index, used, holder, name, known.pictures if known else settings.pictures)
             holder.write(folder)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(folder)
@@ -227,7 +230,7 @@ class AtlasFolder:
 
     def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.AtlasManifest:
         known = {corpus.name: corpus.version for corpus in self.store.corpora()}
-        return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name)
+        return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name, self.pictures.address)
 
     @contextmanager
     def adding(self) -> Iterator[Callable[[Sequence[FigureRecord]], None]]:
@@ -290,8 +293,8 @@ class AtlasFolder:
 
     def remove_files(self, names: Collection[str]) -> None:
         """Remove the pictures and stacks among some that no figure has any more."""
-        for name in set(names) - self.store.used(names) if names else ():
-            self.pictures.remove(name)
+        if names:
+            self.pictures.remove_all(set(names) - self.store.used(names))
 
     def reconcile(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Bring the rest level with the records, after a change that was cut short or an index that was lost.

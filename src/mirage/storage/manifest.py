@@ -22,6 +22,7 @@ from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, MirageError, Unavailable, first_fault
 
 FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
+APART = 3  # the format of an atlas of whose parts some are elsewhere: earlier versions would not find them
 FILLED_BY = "`mirage up` builds the one that ships; `mirage add` fills your own."
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
@@ -48,12 +49,15 @@ class AtlasManifest:
         Corpus to the version of it that was added.
     index : str
         Folder of the index. A rebuild makes another one beside it, and this file, replaced in one step, is what chooses.
+    pictures : str
+        Address of the pictures, ``s3://bucket/prefix``; empty where they are in the folder.
     """
 
     format: int
     encoder: EncoderInfo
     corpora: Mapping[str, str]
     index: str = INDEX
+    pictures: str = ""
 
     def write(self, folder: Path) -> None:
         """Write in one step: a reader sees the old file or the new one.
@@ -67,8 +71,9 @@ class AtlasManifest:
         encoder = {name: value for name, value in asdict(self.encoder).items() if value != ""}
         lines = [
             "# A MIRAGE atlas. Records are in records.sqlite; the index can be made anew from them.",
-            f"format = {self.format}",
+            f"format = {APART if self.pictures else min(self.format, FORMAT)}",
             *([f"index = {_toml(self.index)}"] if self.index != INDEX else []),
+            *([f"pictures = {_toml(self.pictures)}"] if self.pictures else []),
             "",
             "[encoder]",
             *(f"{name} = {_toml(value)}" for name, value in encoder.items()),
@@ -129,9 +134,9 @@ def read(folder: Path) -> AtlasManifest | None:
         return None
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-        if (version := int(values["format"])) > FORMAT:
+        if (version := int(values["format"])) > APART:
             raise AtlasError(
-                f"The atlas {folder} has format {version}; this MIRAGE reads formats up to {FORMAT}. "
+                f"The atlas {folder} has format {version}; this MIRAGE reads formats up to {APART}. "
                 "Update MIRAGE, or open another atlas. Nothing was changed."
             )
         found = _form().validate_python({"corpora": {}, **values})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.folder import AtlasFolder, points_of
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.migrations import upgrade
+from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, SliceVectors
 from mirage.storage.slices import encode_kept
@@ -88,13 +90,13 @@ def rebuild(
         upgrade(folder / "records.sqlite")
     used = opened(known, encoder, model)
     with closing(Store.at(folder / "records.sqlite")) as store:
-        work = _Work(folder, store, PictureStore(folder / "pictures"), used, progress, stop)
+        work = _Work(folder, store, pictures_of(folder), used, progress, stop)
         encoded = work.encode()
         known = manifest.finished(folder)
         with _holding(folder, known):
             encoded += work.encode()  # what was added meanwhile
             name = manifest.beside(known.index, used.info().digest)
-            new = manifest.AtlasManifest(manifest.FORMAT, used.info(), known.corpora, name)
+            new = replace(known, format=manifest.FORMAT, encoder=used.info(), index=name)
             index = work.index(name, lambda _: new.write(folder))
             with suppress(MirageError):  # they are only in the way
                 store.vectors.forget(used.info().digest)

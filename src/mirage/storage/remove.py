@@ -125,18 +125,16 @@ def collect(atlas: AtlasFolder) -> tuple[int, int]:
     left = set(atlas.pictures.names())
     left -= atlas.store.used(left)
     lone = atlas.pictures.lone_thumbnails()
-    size = sum(path.stat().st_size for path in (*map(atlas.pictures.path, left), *lone))
+    size = atlas.pictures.size(left) + sum(lone.values())
     if left or lone:
         with atlas.changing():  # so that an export under way knows
             atlas.remove_files(left)
-            for path in lone:
-                path.unlink(missing_ok=True)
+            atlas.pictures.remove_files(lone)
     return len(left) + len(lone), size
 
 
 def _told(atlas: AtlasFolder, going: Going) -> Removal:
-    places = [atlas.pictures.path(name) for name in going.files]
-    size = sum(place.stat().st_size for place in places if place.is_file())
+    size = atlas.pictures.size(going.files)
     remarks = []
     if going.cut:
         be = "stays, and has" if going.cut == 1 else "stay, and have"

@@ -61,23 +61,24 @@ def atlas(site: Site) -> Response:
 @twins.get("/pictures/{figure_id:path}", response_class=Response, responses=PICTURE)
 def picture(request: Request, figure_id: str, v: Version = "") -> Response:
     """A figure's picture as its source has it."""
-    path = Path(site_of(request).atlas.picture(figure_id))
-    return _sent_file(request, path, path.stem, v)
+    known = site_of(request).atlas
+    return _sent_file(request, known.picture_name(figure_id), "", v, lambda: Path(known.picture(figure_id)))
 
 
 @twins.get("/thumbnails/{figure_id:path}", response_class=Response, responses=PICTURE)
 def thumbnail(request: Request, figure_id: str, v: Version = "") -> Response:
     """A figure's picture, small: at most 320 pixels wide or high."""
     known = site_of(request).atlas
-    content = Path(known.picture(figure_id)).stem
-    return _sent_file(request, Path(known.thumbnail(figure_id)), content, v)
+    return _sent_file(request, known.picture_name(figure_id), ".webp", v, lambda: Path(known.thumbnail(figure_id)))
 
 
-def _sent_file(request: Request, path: Path, content: str, version: str) -> Response:
-    """Send a picture file."""
-    known, headers = kept_by(request, content, path.suffix, version)
+def _sent_file(request: Request, name: str, ending: str, version: str, find: Callable[[], Path]) -> Response:
+    """Send a picture file, which is looked for when the browser does not have it already."""
+    content = Path(name)
+    known, headers = kept_by(request, content.stem, ending or content.suffix, version)
     if known:
         return Response(status_code=304, headers=headers)
+    path = find()
     return FileResponse(path, headers=headers, media_type=PICTURE_TYPES.get(path.suffix.lower()))
 
 

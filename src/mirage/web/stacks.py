@@ -86,7 +86,7 @@ def _sent(
     request: Request, file: StackFile, part: tuple[object, ...], version: str, kind: str, make: Callable[[], bytes]
 ) -> Response:
     """Send a part of a stack, where the asker does not have it."""
-    known, headers = kept_by(request, file.path.stem, "".join(f"-{quote(str(each))}" for each in part), version)
+    known, headers = kept_by(request, file.content, "".join(f"-{quote(str(each))}" for each in part), version)
     if known:
         return Response(status_code=304, headers=headers)
     # It is compressed already: "identity" keeps others from trying again.

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mirage.errors import MirageError
 from mirage.figure import Figure
-from mirage.images import PictureStore
 from mirage.language.laterality import SIDES
+from mirage.storage.pictures import pictures_of
 from mirage_research.evaluation.evaluation_set import EvaluationSet
 
 # From coarse to fine: a failure is of the first kind in which what came back is unlike everything that was wanted.
@@ -143,7 +143,7 @@ def thumbnails(pool: EvaluationSet, failures: Mapping[str, Sequence[FailedQuery]
     failures : mapping
         Task to its worst queries.
     """
-    pictures = PictureStore(pool.folder / "pictures")
+    pictures = pictures_of(pool.folder)
     found: dict[int, bytes] = {}
     for failed in (one for each in failures.values() for one in each):
         for place in {failed.place, *failed.wanted, *(place for place, _ in failed.got)} - set(found):

@@ -27,6 +27,7 @@ from mirage.images import PictureStore, decode
 from mirage.storage import manifest
 from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.ingest import Progress, add
+from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, rounded
 from mirage.storage.store import Store
@@ -206,7 +207,7 @@ def encode(
     progress : callable
         Told how many figures are done, and of how many.
     """
-    pictures, digest = PictureStore(figures.folder / "pictures"), encoder.info().digest
+    pictures, digest = pictures_of(figures.folder), encoder.info().digest
     store = Store.at(figures.folder / "records.sqlite")
     found: list[tuple[Matrix, Matrix | None]] = []
     try:

@@ -246,4 +246,4 @@ def stack_in(atlas: Atlas, figure_id: str) -> StackView:
 
 
 def _template(kind: str, figure_id: str, file: StackFile) -> str:
-    return f"{forms.address(f'api/{kind}', figure_id)}?v={file.path.stem[:20]}&view={{view}}&number={{number}}"
+    return f"{forms.address(f'api/{kind}', figure_id)}?v={file.content[:20]}&view={{view}}&number={{number}}"

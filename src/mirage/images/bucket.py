@@ -1,0 +1,322 @@
+"""Files at an address that fsspec knows (``s3://bucket/prefix``): put whole, tried again, and its refusals in sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from mirage.errors import BadInput, Unavailable
+
+_Given = TypeVar("_Given")
+_TRIES, _FIRST_WAIT = 5, 0.2  # seconds; each wait is twice the one before: 3 s in all
+_AT_ONCE = 500  # files removed by one request
+_PART = ".part"
+# Where a file is there as a whole or not at all, and may be put under its name. Elsewhere it gets another name first.
+_WHOLE = frozenset("s3 s3a gs gcs az abfs abfss adl oci oss memory".split())
+_BY_PREFIX = frozenset(("s3", "s3a", "gs", "gcs"))  # where names may be listed by how they begin
+# How long to wait for an answer; trying again is done here, where it can be said what happened.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    protocol: {"config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"total_max_attempts": 1}}}
+    for protocol in ("s3", "s3a")
+}
+_EXTRAS = {"s3": "s3", "s3a": "s3"}
+
+
+def local_folder(address: str) -> Path | None:
+    """The folder that an address names on this machine; None where it names another place.
+
+    Parameters
+    ----------
+    address : str
+        A path, ``file:///a/path``, or any other address.
+    """
+    scheme, colon, rest = address.partition("://")
+    if not colon:
+        return Path(address).expanduser()
+    return Path(rest) if scheme in ("file", "local") else None
+
+
+def check_address(address: str) -> str:
+    """Refuse an address that is none, or that holds what nobody should read; else return it without a last ``/``.
+
+    Parameters
+    ----------
+    address : str
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        The message does not repeat a password.
+    """
+    try:
+        parts = urlsplit(address)
+        secret = bool(parts.password or parts.query)
+    except ValueError:
+        raise BadInput("This is no address of pictures. One looks like s3://bucket/prefix.") from None
+    if secret:
+        raise BadInput(
+            f"An address of pictures holds no password and no key: atlas.toml, where it is written, may be read by others. "
+            f"Write {parts.scheme}://{parts.hostname}{parts.path} and give the key as the storage's own tools want it: for "
+            "S3 in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials."
+        )
+    if not parts.scheme or not parts.netloc or not address.isprintable() or "::" in address:
+        raise BadInput(f"“{address[:80]}” is no address of pictures. One looks like s3://bucket/prefix.")
+    return address.rstrip("/")
+
+
+class Bucket:
+    """Files by name at an address. May be used by several threads and processes.
+
+    Keys and passwords are found by the storage's own library, in the environment or its files; none is kept here.
+
+    Parameters
+    ----------
+    address : str
+        As `check_address` returns it.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._scheme = urlsplit(address).scheme
+        self._lock = Lock()
+        self._opened: tuple[Any, str] | None = None
+
+    def read(
+        self,
+        name: str,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        check: Callable[[bytes], bool] = lambda data: True,
+    ) -> bytes:
+        """Read a file or a part of it, again where it is not what it should be.
+
+        Parameters
+        ----------
+        name : str
+        start, end : int, optional
+            Of the part, in bytes.
+        check : callable
+            Told what came; whether it is whole.
+
+        Raises
+        ------
+        FileNotFoundError
+        mirage.errors.Unavailable
+        """
+
+        def read(fs: Any, place: str) -> bytes:
+            data: bytes = fs.cat_file(place, start=start, end=end)
+            if not check(data):
+                raise _Damaged
+            return data
+
+        return self._tried(name, "read", read)
+
+    def fetch(self, name: str, into: Path, check: Callable[[Path], bool]) -> None:
+        """Read a file into one here, again where it is not what it should be.
+
+        Parameters
+        ----------
+        name : str
+        into : Path
+        check : callable
+            Told the file; whether it is whole.
+
+        Raises
+        ------
+        FileNotFoundError
+        mirage.errors.Unavailable
+            When it is not whole as often as it is read, too.
+        """
+
+        def fetch(fs: Any, place: str) -> None:
+            fs.get_file(place, str(into))
+            if not check(into):
+                raise _Damaged
+
+        self._tried(name, "read", fetch)
+
+    def put(self, name: str, what: bytes | Path) -> None:
+        """Put a file. It is there under its name when it is whole.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+
+        def put(fs: Any, place: str) -> None:
+            into = place if self._scheme in _WHOLE else place + _PART
+            if into != place:
+                fs.makedirs(place.rpartition("/")[0], exist_ok=True)
+            if isinstance(what, Path):
+                fs.put_file(str(what), into)
+            else:
+                fs.pipe_file(into, what)
+            if into != place:
+                if fs.size(into) != (what.stat().st_size if isinstance(what, Path) else len(what)):
+                    raise _Damaged
+                fs.mv(into, place)
+
+        try:
+            self._tried(name, "written", put)
+        except FileNotFoundError as error:
+            raise Unavailable(
+                f"{self.address} cannot be written: there is no such bucket or folder. Make it first."
+            ) from error
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None where it is not there.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+        try:
+            return int(self._tried(name, "asked for", lambda fs, place: fs.info(place)["size"]))
+        except FileNotFoundError:
+            return None
+
+    def sizes(self, start: str = "") -> dict[str, int]:
+        """Names and bytes of all files whose names begin so; those that were not put as a whole have another ending.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+
+        def look(fs: Any, root: str) -> dict[str, int]:
+            folder, _, begin = start.rpartition("/")
+            narrow = {"prefix": begin} if begin and self._scheme in _BY_PREFIX else {}
+            found = fs.find(f"{root}/{folder}".rstrip("/"), detail=True, **narrow)
+            told = {place.strip("/").removeprefix(root.strip("/") + "/"): int(each["size"]) for place, each in found.items()}
+            return {name: size for name, size in told.items() if name.startswith(f"{folder}/{begin}" if folder else begin)}
+
+        try:
+            return self._tried("", "listed", look)
+        except FileNotFoundError:
+            return {}
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files; nothing happens to those that are not there.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+
+        def remove(fs: Any, root: str, some: list[str]) -> None:
+            places = [f"{root}/{name}" for name in some]
+            if self._scheme in ("s3", "s3a"):  # one request, to which it is all the same whether they are there
+                fs.rm(places)
+                return
+            for place in places:
+                with suppress(FileNotFoundError):
+                    fs.rm_file(place)
+
+        there = list(names)
+        for at in range(0, len(there), _AT_ONCE):
+            some = there[at : at + _AT_ONCE]
+            with suppress(FileNotFoundError):
+                self._tried("", "removed", partial(remove, some=some))
+
+    def tidy(self) -> int:
+        """Remove what a killed process left half-written, where that is seen, and say how many files that were."""
+        left = [] if self._scheme in _WHOLE else [name for name in self.sizes() if name.endswith(_PART)]
+        self.remove(left)
+        return len(left)
+
+    def _tried(self, name: str, what: str, action: Callable[[Any, str], _Given]) -> _Given:
+        """Do something, again after a while where the storage does not answer as it should."""
+        fs, root = self._open()
+        place, wait = f"{root}/{name}" if name else root, _FIRST_WAIT
+        for left in reversed(range(_TRIES)):
+            try:
+                return action(fs, place)
+            except FileNotFoundError:
+                raise
+            except PermissionError as error:
+                raise Unavailable(self._refused(what, error)) from error
+            except _Damaged as error:
+                if not left:
+                    raise Unavailable(
+                        f"{self.address}/{name} is not whole, each time it is {what}: what comes has another SHA-256 than "
+                        "its name says, or ends too soon. Restore it from a copy."
+                    ) from error
+            except Exception as error:  # each storage's library has its own, and many of them are over in a moment
+                if "Credentials" in type(error).__name__:
+                    raise Unavailable(self._refused(what, error)) from error
+                if not left:
+                    raise Unavailable(
+                        f"{self.address} cannot be {what}: the storage was asked {_TRIES} times and {_said(error)}. "
+                        "Try again later; what is stored stays."
+                    ) from error
+            time.sleep(wait)
+            wait *= 2
+        raise AssertionError  # pragma: no cover
+
+    def _refused(self, what: str, error: Exception) -> str:
+        if "Skewed" in repr(_answer(error)):
+            return f"{self.address} may not be {what}: this machine's clock and the storage's differ by too much. Set them."
+        return (
+            f"{self.address} may not be {what}: the storage refuses it ({_said(error)}). Check the key that its own tools "
+            "use (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE), and what it may do there."
+        )
+
+    def _open(self) -> tuple[Any, str]:
+        with self._lock:
+            if self._opened is None:
+                from fsspec.core import url_to_fs  # noqa: PLC0415 - only where pictures are elsewhere
+
+                try:
+                    fs, root = url_to_fs(self.address, use_listings_cache=False, **_OPTIONS.get(self._scheme, {}))
+                except ImportError as error:
+                    extra = _EXTRAS.get(self._scheme)
+                    install = (
+                        f"pip install 'mirage-atlas[{extra}]'" if extra else "see which one fsspec's documentation names"
+                    )
+                    raise Unavailable(
+                        f"The pictures are at {self.address}, and the package that reads {self._scheme}:// is not "
+                        f"installed: {install}."
+                    ) from error
+                except ValueError:
+                    raise BadInput(
+                        f"{self.address} cannot be opened: fsspec knows no {self._scheme}://. S3 is s3://bucket/prefix."
+                    ) from None
+                if hasattr(fs, "retries"):
+                    fs.retries = 1
+                self._opened = fs, root.rstrip("/")
+            return self._opened
+
+
+class _Damaged(Exception):
+    """What came is not what should be there."""
+
+
+def _answer(error: Exception) -> dict[str, Any]:
+    """What a storage of S3's kind answered, of which its library made an error."""
+    for each in (error, error.__cause__, error.__context__):
+        answer = getattr(each, "response", None)
+        if isinstance(answer, dict):
+            return answer
+    return {}
+
+
+def _said(error: Exception) -> str:
+    """What happened, in a few words; not the library's own, which may hold an address with a key in it."""
+    answer = _answer(error)
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    code = str(answer.get("Error", {}).get("Code", ""))
+    if status:
+        return f"it answered {status}{f' {code}' if code and code != str(status) else ''}"
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return "it did not answer in time"
+    if "Connect" in type(error).__name__:
+        return "it could not be reached"
+    return f"what came was a {type(error).__name__}"
