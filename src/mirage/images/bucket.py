@@ -25,7 +25,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     protocol: {"config_kwargs": {"connect_timeout": 5, "read_timeout": 60, "retries": {"total_max_attempts": 1}}}
     for protocol in ("s3", "s3a")
 }
-_EXTRAS = {"s3": "s3", "s3a": "s3"}
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs", "sftp": "paramiko"}
 
 
 def local_folder(address: str) -> Path | None:
@@ -277,10 +277,8 @@ class Bucket:
                 try:
                     fs, root = url_to_fs(self.address, use_listings_cache=False, **_OPTIONS.get(self._scheme, {}))
                 except ImportError as error:
-                    extra = _EXTRAS.get(self._scheme)
-                    install = (
-                        f"pip install 'mirage-atlas[{extra}]'" if extra else "see which one fsspec's documentation names"
-                    )
+                    package = _PACKAGES.get(self._scheme)
+                    install = f"pip install {package}" if package else "fsspec's documentation names it"
                     raise Unavailable(
                         f"The pictures are at {self.address}, and the package that reads {self._scheme}:// is not "
                         f"installed: {install}."

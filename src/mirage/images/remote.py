@@ -163,14 +163,12 @@ class RemotePictures(PictureStore):
             self.bucket.put(_key(name), data)
 
     def _put_file(self, fill: Callable[..., object]) -> str:
-        name = super()._put_file(fill)  # into the cache
+        name = super()._put_file(fill)
         try:
             if name not in self:
                 self.copy(self._cache.place(name))
-        except BaseException:
-            self._cache.forget(name)
-            raise
-        self._cache.grown(self._cache.place(name).stat().st_size)
+        finally:
+            self._cache.forget(name)  # who adds many looks at few
         return name
 
     def _read(self, asked: str, name: str) -> bytes:
