@@ -200,6 +200,11 @@ class Atlas(AtlasFolder):
         """Search with other weights and cuts, until the atlas changes."""
         self._snapshots.replace(self._snapshot(self.checker, calibration))
 
+    @property
+    def untold(self) -> str:
+        """Why it cannot be told what the owner hides; empty where it can. Known once `hidden_keys` was asked."""
+        return self._unknown
+
     def withdrawn_keys(self) -> frozenset[int]:
         """The store's keys of the figures that their source has withdrawn since; see `mirage.figure.Figure.withdrawn`."""
         remembered = self._remembered

@@ -24,6 +24,7 @@ from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.web import create_app
 from mirage.web.server import listen
+from mirage.web.site import RunningSite
 from parts import PATIENCE, copy_atlas
 from scan_maker import MadeStacks, phantom
 
@@ -36,6 +37,7 @@ class Served:
     token: str
     atlas: Atlas
     roots: Path
+    site: RunningSite
 
     def client(self, **options) -> httpx.Client:
         return httpx.Client(base_url=self.url, follow_redirects=True, timeout=PATIENCE, **options)
@@ -52,7 +54,7 @@ def serving(atlas: Atlas, settings: Settings, roots: Path, **options) -> Iterato
     thread.start()
     try:
         url = f"http://localhost:{listening.getsockname()[1]}"
-        yield Served(url, "the-token-of-this-start", atlas, roots)
+        yield Served(url, "the-token-of-this-start", atlas, roots, app.state.site)
     finally:
         server.should_exit = True
         thread.join(PATIENCE)

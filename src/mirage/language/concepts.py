@@ -133,6 +133,7 @@ class Lexicon:
         self._eponyms: Mapping[str, int] = tables["eponyms"]
         self.adjectives: Mapping[str, str] = tables["adjectives"]
         self._broader: dict[str, frozenset[str]] = {}
+        self._narrower: dict[str, frozenset[str]] = {}
 
     @cached_property
     def concepts(self) -> Mapping[str, Concept]:
@@ -181,9 +182,11 @@ class Lexicon:
 
     def children(self, name: str) -> frozenset[str]:
         """All narrower concepts, whatever the number of steps."""
-        found = _all_of(name, self._children)
-        apart = self._apart & found
-        return found - {each for each in apart if name not in self.parents(each)} if apart else found
+        if name not in self._narrower:
+            found = _all_of(name, self._children)
+            apart = self._apart & found
+            self._narrower[name] = found - {each for each in apart if name not in self.parents(each)} if apart else found
+        return self._narrower[name]
 
     @cached_property
     def _apart(self) -> frozenset[str]:

@@ -93,10 +93,9 @@ def look_alikes(keys: Sequence[int], looks: Mapping[int, int]) -> list[int]:
     if len(keys) < 2:
         return []
     size = LOOK_BITS // 8
-    packed = np.frombuffer(b"".join(looks[key].to_bytes(size, "big") for key in keys), dtype=np.uint8)
-    bits = np.unpackbits(packed.reshape(len(keys), size), axis=1).astype(np.float32)
-    # |a ⊕ b| = |a| + |b| − 2 a·b: one product of matrices, exact for whole numbers of this size.
-    ones = bits.sum(axis=1)
-    distance = ones[:, None] + ones[None, :] - 2 * (bits @ bits.T)
+    packed = np.frombuffer(b"".join(looks[key].to_bytes(size, "big") for key in keys), dtype=np.uint64)
+    words = packed.reshape(len(keys), -1)
+    # Not a product of matrices: that begins threads, which wait for one another where many search at once.
+    distance = np.bitwise_count(words[:, None] ^ words[None, :]).sum(axis=2, dtype=np.int64)
     np.fill_diagonal(distance, LOOK_BITS)
     return [key for key, near in zip(keys, (distance < SAME_LOOK_BITS).any(axis=1), strict=True) if near]

@@ -171,7 +171,7 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for query_string in dict.fromkeys((*_EXAMPLES, *pairs)) if site.holds().figures else ():
         dual = Dual.parse(query_string)
-        a, b = (site.atlas.search(query) for query in (dual.a, dual.b))
+        a, b = (site.search(query) for query in (dual.a, dual.b))
         if not (a.fits and b.fits):
             continue
         first_a = a.hits[0]
@@ -194,11 +194,12 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
 # -- the API -----------------------------------------------------------------------------------------------------------
 
 
-@twins.get("/compare", response_model=ComparisonView, openapi_extra={"parameters": openapi.COMPARE})
+@twins.get("/compare", response_model=ComparisonView, openapi_extra={"parameters": openapi.COMPARE}, responses=openapi.KEPT)
 def compare(request: Request) -> Response:
     """Answer two queries side by side: what both have, what tells them apart, figures to look at together."""
     dual = forms.read(Dual, tidied(request.query_params.multi_items()), in_address=True)
-    return sent(comparison_view(site_of(request).compare(dual)))
+    site = site_of(request)
+    return site.answers.json(request, "compare", dual, lambda: sent(comparison_view(site.compare(dual))))
 
 
 @twins.post("/compare", response_model=ComparisonView)
@@ -242,18 +243,18 @@ async def ask(request: Request, body: AskBody) -> Response:
     queries = [side.query() for side in (body.a, body.b) if side is not None]
     seed: int | None = None
     jobs: list[JobView] = []
-    wanted, why = generate.drawable(queries), NO_WORDS
-    if wanted:
+    drawable, why = generate.drawable(queries), NO_WORDS
+    if drawable:
         try:
-            (seed, jobs), why = await generate.started(site_of(request), wanted, body.options()), ""
+            (seed, jobs), why = await generate.started(site_of(request), drawable, body.options()), ""
         except Unavailable as error:
             why = str(error)
     asked = Dual.of(*queries) if len(queries) > 1 else queries[0]
-    found, make, drawing = await explain.prepared(request, asked, explainer=body.explainer)
+    found, wanted, drawing = await explain.prepared(request, asked, explainer=body.explainer)
     view = AskView(
         search=answer_view(found) if isinstance(found, Answer) else None,
         comparison=comparison_view(found) if isinstance(found, Comparison) else None,
-        explanation=await explain.explained(request, make, drawing.so_far.question),
+        explanation=await explain.explained(request, wanted, drawing.so_far.question),
         seed=seed,
         jobs=jobs,
         no_image=why,

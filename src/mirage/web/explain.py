@@ -1,18 +1,16 @@
-"""Explanations: written in a thread, sent as server-sent events or whole, by the JSON twin or as pieces of a page.
+"""Explanations, sent as server-sent events or whole, by the JSON twin or as pieces of a page.
 
-So many are written at once, and each is stopped when nobody reads on. The pieces of a page are the same whether they come
-one by one or all at once.
+The pieces of a page are the same whether they come one by one or all at once.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
@@ -21,17 +19,19 @@ from starlette.responses import Response, StreamingResponse
 
 from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
-from mirage.errors import MirageError, Unavailable
+from mirage.errors import MirageError
 from mirage.explain import explanation
 from mirage.explain.explainers.base import Remark, Writing
 from mirage.explain.explanation import Ended, Event, Explanation
 from mirage.query import Query
 from mirage.search.answer import Answer
 from mirage.web import forms, openapi, uploads
+from mirage.web.cache import Cache
 from mirage.web.forms import Asked, Pairs
 from mirage.web.openapi import EVENTS, PROBLEM, sent
 from mirage.web.problems import defect, problem_of
 from mirage.web.site import RunningSite, site_of
+from mirage.web.telling import Waiting, Wanted, asker
 from mirage.web.templating import render
 from mirage.web.views.explain import (
     CaseTableView,
@@ -46,14 +46,12 @@ from mirage.web.views.figures import ApiModel
 from mirage.web.views.search import QueryBody
 from mirage.wording import _
 
-HEARTBEAT = 10.0
-"""Seconds of silence after which a sign of life is sent, so that nobody on the way hangs up."""
-MOST_WAITING = 16
-BUSY = "Too many explanations are being written for others. Try again in a moment."
+_LOOK = 1.0  # seconds between two looks at whether a reader who waits for the whole is still there
 
 STREAMED = openapi.streamed(
     "The explanation as it is written: events `began`, `writing`, `claim`, `remark`, `cases` and `ended`, each with a JSON "
     "object (`BeganView`, `Writing`, `ClaimView`, `Remark`, `CaseTableView`, `EndedView`); `error` holds a `Problem`. "
+    '`waiting` tells how many have their turn first: `{"ahead": 3}`. '
     "Closing the connection stops the explainer. With `stream=0`, or where only JSON is accepted: the whole, as JSON."
 )
 
@@ -65,66 +63,6 @@ twins = APIRouter(prefix="/api", responses=PROBLEM)
 
 
 # -- while they are written ----------------------------------------------------------------------------------------------
-
-
-class WritesEvents(Protocol):
-    """Yields the events of an explanation, told how to know that it was stopped. Called in a thread."""
-
-    def __call__(self, *, stopped: Callable[[], bool]) -> Iterator[Event]: ...
-
-
-async def written(site: RunningSite, make: WritesEvents) -> AsyncGenerator[Event | None, None]:
-    """The events of an explanation as they come; None when nothing has come for a while.
-
-    Closing this generator stops the explainer.
-
-    Parameters
-    ----------
-    site : RunningSite
-    make : WritesEvents
-
-    Raises
-    ------
-    mirage.errors.Unavailable
-        When too many wait already.
-    """
-    if len(site.writing) >= site.explaining.total_tokens + MOST_WAITING:
-        raise Unavailable(BUSY)
-    stopped = threading.Event()
-    queue: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def put(event: Event | Exception | None) -> None:
-        loop.call_soon_threadsafe(queue.put_nowait, event)
-
-    def work() -> None:
-        try:
-            for event in make(stopped=stopped.is_set) if not stopped.is_set() else ():
-                put(event)
-            put(None)
-        except Exception as error:
-            put(error)
-
-    # Kept until its thread ends, which may be a little after the reader has gone: only then is its place free.
-    task = asyncio.ensure_future(run_sync(work, limiter=site.explaining))
-    site.writing.add(task)
-    task.add_done_callback(site.writing.discard)
-    try:
-        while True:
-            try:
-                event = await asyncio.wait_for(queue.get(), HEARTBEAT)
-            except TimeoutError:
-                yield None
-                continue
-            if event is None:
-                return
-            if isinstance(event, Exception):
-                raise event
-            if isinstance(event, Writing) and not queue.empty():
-                continue  # a later one replaces it
-            yield event
-    finally:
-        stopped.set()
 
 
 def event_stream(events: AsyncGenerator[Sent | None, None]) -> StreamingResponse:
@@ -139,51 +77,61 @@ def event_stream(events: AsyncGenerator[Sent | None, None]) -> StreamingResponse
     async def parts() -> AsyncIterator[str]:
         async with aclosing(events):
             async for event in events:
-                yield f"event: {event[0]}\ndata: {to_json(event[1]).decode()}\n\n" if event else ": still here\n\n"
+                yield _written(event) if event else ": still here\n\n"
 
+    return _streamed(parts())
+
+
+def _written(event: Sent) -> str:
+    return f"event: {event[0]}\ndata: {to_json(event[1]).decode()}\n\n"
+
+
+def _streamed(parts: AsyncIterator[str]) -> StreamingResponse:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(parts(), headers=headers, media_type="text/event-stream")
+    return StreamingResponse(parts, headers=headers, media_type=EVENTS)
 
 
-async def drawn(request: Request, make: WritesEvents, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
-    """The events of an explanation for `event_stream`.
+async def drawn(request: Request, wanted: Wanted, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
+    """The events of an explanation for `event_stream`; ``waiting`` tells how many have their turn first.
 
     What goes wrong half-way becomes an event ``error`` that holds problem details.
 
     Parameters
     ----------
     request : Request
-    make : callable
-        As for `written`.
+    wanted : mirage.web.telling.Wanted
     draw : callable
         An event to its name and content. Called once for each, in order.
     """
     try:
-        async with aclosing(written(site_of(request), make)) as events:
+        async with aclosing(site_of(request).tellings.told(wanted, asker(request))) as events:
             async for event in events:
-                yield draw(event) if event is not None else None
+                if isinstance(event, Waiting):
+                    yield "waiting", event
+                else:
+                    yield draw(event) if event is not None else None
     except MirageError as error:
         yield "error", problem_of(request.url.path, error.status, str(error))
     except Exception:
         yield "error", problem_of(request.url.path, 500, defect(request.method, request.url.path))
 
 
-async def whole(request: Request, make: WritesEvents) -> list[Event]:
+async def whole(request: Request, wanted: Wanted) -> list[Event]:
     """Wait for all events; when the reader goes away meanwhile, those so far.
 
     Parameters
     ----------
     request : Request
-    make : callable
-        As for `written`.
+    wanted : mirage.web.telling.Wanted
     """
     events: list[Event] = []
-    async with aclosing(written(site_of(request), make)) as coming:
+    async with aclosing(site_of(request).tellings.told(wanted, asker(request), _LOOK)) as coming:
         async for event in coming:
-            if event is not None:
+            if event is None or isinstance(event, Waiting):
+                if await request.is_disconnected():
+                    break
+            else:
                 events.append(event)
-            elif await request.is_disconnected():
-                break
     return events
 
 
@@ -318,7 +266,7 @@ def _streams(request: Request) -> bool:
 
 async def prepared(
     request: Request, asked: Query | Dual, side: Whose = "", *, explainer: str = ""
-) -> tuple[Answer | Comparison, WritesEvents, Drawing]:
+) -> tuple[Answer | Comparison, Wanted, Drawing]:
     """Search or compare, and prepare to explain what is found.
 
     Parameters
@@ -332,8 +280,8 @@ async def prepared(
 
     Returns
     -------
-    Answer or Comparison, callable, Drawing
-        What was found, what writes, and what draws it on the page.
+    Answer or Comparison, Wanted, Drawing
+        What was found, what explains it, and what draws that on the page.
 
     Raises
     ------
@@ -343,35 +291,38 @@ async def prepared(
     """
     site = site_of(request)
     speaker = await run_sync(site.explainer, request.query_params.get("explainer", explainer).strip())
-    found = await run_sync(_found, site, asked)
+    of, found = await run_sync(_found, site, asked)
+    # What is said in another's place, because that one could not be loaded, is said for now.
+    kept = not asked.has_picture and not isinstance(speaker, str)
+    key = ("explained", type(asked), asked.print(), side, id(speaker)) if kept else None
     if isinstance(found, Answer):
         drawing = Drawing(Explanation(explanation.words_of(found)), places_of(found))
-        return found, partial(site.atlas.explaining, found, explainer=speaker), drawing
+        return found, Wanted(partial(site.atlas.explaining, found, explainer=speaker), key, of), drawing
     if side:
         answer, words = (found.a, found.words[0]) if side == "a" else (found.b, found.words[1])
         drawing = Drawing(Explanation(words), places_of(answer, prefix=f"{side}-"), prefix=f"{side}-")
-        return found, partial(site.atlas.explaining, answer, explainer=speaker), drawing
+        return found, Wanted(partial(site.atlas.explaining, answer, explainer=speaker), key, of), drawing
     places = places_of(found.a, side="a", prefix="a-") | places_of(found.b, side="b", prefix="b-")
     drawing = Drawing(Explanation("{}, compared with {}".format(*found.words)), places, prefix="ab-")
-    return found, partial(site.atlas.contrasting, found, explainer=speaker), drawing
+    return found, Wanted(partial(site.atlas.contrasting, found, explainer=speaker), key, of), drawing
 
 
-def _found(site: RunningSite, asked: Query | Dual) -> Answer | Comparison:
-    return site.atlas.search(asked) if isinstance(asked, Query) else site.compare(asked)
+def _found(site: RunningSite, asked: Query | Dual) -> tuple[Hashable, Answer | Comparison]:
+    """What is found, and the state of the atlas before it was looked for."""
+    return site.answers.of, site.search(asked) if isinstance(asked, Query) else site.compare(asked)
 
 
-async def explained(request: Request, make: WritesEvents, question: str) -> ExplanationView:
+async def explained(request: Request, wanted: Wanted, question: str) -> ExplanationView:
     """Wait for the whole explanation.
 
     Parameters
     ----------
     request : Request
-    make : callable
-        As for `written`.
+    wanted : mirage.web.telling.Wanted
     question : str
         What is explained, in words.
     """
-    return explanation_view(explanation.collect(question, await whole(request, make)))
+    return explanation_view(explanation.collect(question, await whole(request, wanted)))
 
 
 async def by_api(request: Request, asked: Query | Dual) -> Response:
@@ -382,17 +333,17 @@ async def by_api(request: Request, asked: Query | Dual) -> Response:
     request : Request
     asked : mirage.query.Query or mirage.compare.dual.Dual
     """
-    _, make, drawing = await prepared(request, asked)
+    _, wanted, drawing = await prepared(request, asked)
     so_far = drawing.so_far
     if not _streams(request):
-        return sent(await explained(request, make, so_far.question))
+        return sent(await explained(request, wanted, so_far.question))
 
     def draw(event: Event) -> Sent:
         nonlocal so_far
         so_far = explanation.with_event(so_far, event)
         return event_view(event, so_far)
 
-    return event_stream(drawn(request, make, draw))
+    return event_stream(drawn(request, wanted, draw))
 
 
 async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Response:
@@ -408,8 +359,30 @@ async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Re
     posted = request.method == "POST"
     pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if posted else fields_of(request)
     asked = forms.read(kind, pairs, in_address=not posted)
-    _, make, drawing = await prepared(request, asked, side)
-    return event_stream(drawn(request, make, drawing.draw))
+    _, wanted, drawing = await prepared(request, asked, side)
+    cache, key = site_of(request).cache, ("pieces", wanted.key)
+    if wanted.key is not None and (kept := cache.known(key, wanted.of)) is not None:
+        return _streamed(_at_once(zlib.decompress(kept).decode()))
+    return event_stream(_kept(drawn(request, wanted, drawing.draw), cache, key, wanted))
+
+
+async def _at_once(text: str) -> AsyncIterator[str]:
+    yield text
+
+
+async def _kept(
+    events: AsyncGenerator[Sent | None, None], cache: Cache, key: Hashable, wanted: Wanted
+) -> AsyncGenerator[Sent | None, None]:
+    """Keep the pieces of an explanation that is kept itself."""
+    pieces = ""
+    async with aclosing(events):
+        async for event in events:
+            yield event
+            if event and event[0] not in ("waiting", "writing"):
+                pieces += _written(event)
+    if wanted.key is not None and cache.known(wanted.key, wanted.of) is not None:
+        packed = zlib.compress(pieces.encode())
+        cache.keep(key, wanted.of, packed, len(packed))
 
 
 async def on_page(
@@ -437,11 +410,12 @@ async def on_page(
         return asked
     try:
         if side is None:
-            return await run_sync(show, request, await run_sync(_found, site_of(request), asked), None)
-        found, make, drawing = await prepared(request, asked, side)
+            _, found = await run_sync(_found, site_of(request), asked)
+            return await run_sync(show, request, found, None)
+        found, wanted, drawing = await prepared(request, asked, side)
     except MirageError as error:
         return await run_sync(instead, request, asked.pairs(), error)
-    return await run_sync(show, request, found, drawn_whole(drawing, await whole(request, make)))
+    return await run_sync(show, request, found, drawn_whole(drawing, await whole(request, wanted)))
 
 
 @twins.get(

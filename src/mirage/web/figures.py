@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -16,8 +16,8 @@ from mirage.figure import Case, Figure
 from mirage.storage.records import is_keyed
 from mirage.web import edit, forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
-from mirage.web.site import Site, site_of
-from mirage.web.templating import FOREVER, page
+from mirage.web.site import RunningSite, Site, site_of
+from mirage.web.templating import FOREVER, page, render
 from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
 from mirage.web.views.search import answer_view
 from mirage.web.views.stacks import millimetres_in, shown_slice, stack_in
@@ -128,17 +128,33 @@ def figure_page(
     if found.id != figure_id:  # an address from before its id was changed
         asked = {"slice": slice, "view": view, "window": window, "structure": structure, "was": _former(figure_id, found.id)}
         return RedirectResponse(forms.with_query(forms.address("figure", found.id), asked), 308)
-    like = answer_view(site.atlas.search(query.Query.of(like=[figure_id], k=SIMILAR)))
+    former = was if _leads(site.atlas.figure, was, found.id) else ""
+    form = edit.form_of(site, found)
+    begin_url = generate.address_from(site, found)
+
+    def body() -> str:
+        asked = {"slice_": slice, "plane": view, "window": window, "structure": structure}
+        return _body(site, found, asked, was=former, edit=form, begin_url=begin_url)
+
+    # A stack has many slices, and each would be kept.
+    kept = not (found.slices or former)
+    drawn = site.answers.piece(("figure", found.id, site.sees, bool(form), begin_url), site.token, body) if kept else body()
+    return page("figure.html", figure=found, edit=form, body=drawn)
+
+
+def _body(site: RunningSite, found: FigureView, asked: dict[str, str], **more: Any) -> str:
+    """Draw a figure, or the slice of a stack that is asked for."""
+    like = answer_view(site.search(query.Query.of(like=[found.id], k=SIMILAR)))
     story = case_in(site.atlas, found.case_id) if found.case_id else None
     # The stack may not be in this atlas.
     place = found.slice_of if found.slice_of and site.atlas.store.keys_of([found.slice_of.stack]) else None
     scale = millimetres_in(site.atlas.stack(place.stack).stack, place.view, found.width, found.height) if place else 0.0
     stack, shown = None, None
     if found.slices:
-        stack, reader = stack_in(site.atlas, figure_id), site.atlas.stack(figure_id)
-        shown = shown_slice(stack, reader, slice_=slice, plane=view, window=window, structure=structure)
-    return page(
-        "figure.html",
+        stack, reader = stack_in(site.atlas, found.id), site.atlas.stack(found.id)
+        shown = shown_slice(stack, reader, **asked)
+    return render(
+        "figure_body.html",
         figure=found,
         stack=stack,
         shown=shown,
@@ -147,10 +163,8 @@ def figure_page(
         like=like,
         case=story,
         siblings=_spread([each for each in story.figures if each.id != found.id]) if story else [],
-        edit=edit.form_of(site, found),
         edited_on=edit.edited_words(found.edited),
-        begin_url=generate.address_from(site, found),
-        was=was if _leads(site.atlas.figure, was, found.id) else "",
+        **more,
     )
 
 

@@ -15,11 +15,12 @@ from starlette.responses import RedirectResponse, Response
 from mirage.jobs import Job
 from mirage.jobs.job import GENERATE
 from mirage.web import forms
-from mirage.web.explain import HEARTBEAT, Sent, event_stream
+from mirage.web.explain import Sent, event_stream
 from mirage.web.generate import made
 from mirage.web.openapi import PROBLEM, files, sent, streamed
 from mirage.web.security import NEEDS_TOKEN, RefusedError, check_token
 from mirage.web.site import RunningSite, Site, site_of
+from mirage.web.telling import HEARTBEAT
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiModel

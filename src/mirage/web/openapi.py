@@ -21,6 +21,7 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+KEPT: dict[int | str, dict[str, Any]] = {304: {"description": "What the asker has is the right one."}}
 EVENTS = "text/event-stream"
 _STRING: dict[str, Any] = {"type": "string"}
 _YES = _STRING | {"enum": ["0", "1"]}

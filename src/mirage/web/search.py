@@ -17,7 +17,7 @@ from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.site import RunningSite, Site, site_of
-from mirage.web.templating import page
+from mirage.web.templating import page, render
 from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 from mirage.wording import _
@@ -29,25 +29,26 @@ router = APIRouter(include_in_schema=False)
 # -- the API -----------------------------------------------------------------------------------------------------------
 
 
-@twins.get("/search", response_model=SearchView, openapi_extra={"parameters": openapi.SEARCH})
+@twins.get("/search", response_model=SearchView, openapi_extra={"parameters": openapi.SEARCH}, responses=openapi.KEPT)
 def search(request: Request) -> Response:
     """Find figures by words, by figures they resemble, and by filters."""
     query = forms.read(Query, tidied(request.query_params.multi_items()), in_address=True)
-    return sent(answer_view(site_of(request).atlas.search(query)))
+    site = site_of(request)
+    return site.answers.json(request, "search", query, lambda: sent(answer_view(site.search(query))))
 
 
 @twins.post("/search", response_model=SearchView)
 def search_by_post(site: Site, body: QueryBody) -> Response:
     """Find figures by a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(answer_view(site.atlas.search(body.query())))
+    return sent(answer_view(site.search(body.query())))
 
 
 @twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
 def facets(request: Request) -> Response:
     """Count figures by modality, plane, region, corpus and licence, within what a query finds or under filters alone."""
-    atlas, pairs = site_of(request).atlas, tidied(request.query_params.multi_items())
+    site, pairs = site_of(request), tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
-        found = atlas.facets_found(atlas.search(forms.read(Query, pairs, in_address=True)))
+        found = site.answers.facets(site.search(forms.read(Query, pairs, in_address=True)))
         return sent(FacetsView(facets=found.counts, among=found.among))
     given: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -60,7 +61,7 @@ def facets(request: Request) -> Response:
                 )
             )
         given.setdefault(name, []).append(value)
-    return sent(FacetsView(facets=atlas.facets(given), among="all"))
+    return sent(FacetsView(facets=site.atlas.facets(given), among="all"))
 
 
 @twins.post("/embed", response_model=EmbeddingView, openapi_extra=openapi.TAKES_PICTURE)
@@ -108,20 +109,33 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
     explained : DrawnExplanation, optional
         The explanation, where it is there already.
     """
-    site, query, view = site_of(request), answer.query, answer_view(answer)
+    site, query = site_of(request), answer.query
+    why = site.generator()[1]  # which changes while the atlas does not
+
+    def body() -> str:
+        return _results(site, answer, explained, getattr(request.state, "synthetic", ""))
+
+    kept = explained is None and not query.has_picture
+    drawn = site.answers.piece(("results", query.print(), site.sees, why), site.token, body) if kept else body()
+    return page("results.html", form=forms.SearchForm.of(query), hits=answer.hits, body=drawn)
+
+
+def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | None, synthetic_warning: str) -> str:
+    """Draw what a query found."""
+    query, view = answer.query, answer_view(answer)
     atlas = site.holds()
-    found = site.atlas.facets_found(answer)
+    found = site.answers.facets(answer)
     # A corpus that can be had by a click and is not there yet, for somebody who finds nothing.
     held = {corpus.name for corpus in atlas.corpora}
     offered = [] if view.fits else addable(site, atlas.corpora)
     next_k = min(query.k + DEFAULT_K, MAX_K)
     more = len(view.hits) >= query.k and next_k > query.k
-    return page(
-        "results.html",
+    return render(
+        "results_body.html",
         groups=[[view.hits[figure.rank - 1] for figure in group.figures] for group in view.groups],
         cases=sum(bool(group.case_id) for group in view.groups),
         alone=sum(not group.case_id for group in view.groups),
-        synthetic_warning=getattr(request.state, "synthetic", ""),
+        synthetic_warning=synthetic_warning,
         view=view,
         atlas=atlas,
         facets=found.counts,
@@ -155,7 +169,7 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     """Queries that work here, in words, each with its address and what it finds first."""
     found: list[dict[str, Any]] = []
     for query in site.atlas.examples(6):
-        view = answer_view(site.atlas.search(query))
+        view = answer_view(site.search(query))
         if view.fits and view.hits:
             found.append({"words": query.text, "url": forms.search_address(query), "figure": view.hits[0].figure})
     return found

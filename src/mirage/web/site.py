@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Annotated, Any, TypeVar
@@ -23,14 +21,19 @@ from mirage.generate.generators import GeneratorInfo
 from mirage.jobs import Jobs
 from mirage.people.people import People
 from mirage.people.visitor import visitor
-from mirage.query import shown
+from mirage.query import Query, shown
+from mirage.search.answer import Answer
 from mirage.settings import Settings
 from mirage.study import Study
 from mirage.study.reviews.reviews import Reviews
+from mirage.web.answers import Answers
+from mirage.web.cache import Cache
+from mirage.web.telling import Tellings
 from mirage.web.views.figures import AtlasView, atlas_view
 from mirage.wording import _
 
 Kept = TypeVar("Kept")
+_WRITTEN_AT_ONCE = 4  # explanations; the others wait for their turn
 
 
 @dataclass
@@ -45,10 +48,13 @@ class RunningSite:
         A token made anew at each start, which whatever changes state has to show where nobody signs in.
     given_jobs : mirage.jobs.Jobs or None
         The atlas's jobs; None makes them when they are first needed.
-    decoding, explaining, taking : anyio.CapacityLimiter
-        How many pictures are decoded, explanations written, and files to take along made, at once.
-    writing : set of Future
-        Explanations being written or waiting.
+    decoding, taking : anyio.CapacityLimiter
+        How many pictures are decoded, and files to take along made, at once.
+    cache : mirage.web.cache.Cache
+    answers : mirage.web.answers.Answers
+        What many ask for, kept until the atlas changes.
+    tellings : mirage.web.telling.Tellings
+        Explanations being written or waiting for their turn.
     """
 
     atlas: Atlas
@@ -57,12 +63,14 @@ class RunningSite:
     given_jobs: Jobs | None = None
     # One at a time: the pixels of the largest take most of the budget, and encoding uses every thread that it may.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
-    # As many explanations are written at once; the others wait.
-    explaining: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(4))
     taking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
-    writing: set[asyncio.Future[None]] = field(default_factory=set)
+    cache: Cache = field(default_factory=Cache)
     _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
+
+    def __post_init__(self) -> None:
+        self.answers = Answers(self.atlas, self.cache)
+        self.tellings = Tellings(self.cache, _WRITTEN_AT_ONCE)
 
     @property
     def token(self) -> str:
@@ -110,9 +118,18 @@ class RunningSite:
         return made
 
     @property
-    def state(self) -> object:
+    def sees(self) -> Hashable:
+        """By what pages differ for those who ask, beside the atlas: pieces of pages are kept apart by it."""
+        return visitor().role
+
+    @property
+    def state(self) -> Hashable:
         """What changes whenever the atlas does, words of its figures included; to be compared."""
-        return self.atlas.store.note("stamp"), self._searched()  # that of a change is noted at its begin
+        return self.answers.state
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query, once for all who ask it until the atlas changes; that of a dropped picture is not kept."""
+        return self.answers.search(query)
 
     def educators(self) -> int | None:
         """How many educators have rated something; None where what people keep cannot be read."""
@@ -123,17 +140,11 @@ class RunningSite:
 
     def holds(self) -> AtlasView:
         """Tell what the atlas holds. It is counted once for all who ask, for counting takes longer than searching."""
-        return self.kept("atlas", self._searched(), lambda: atlas_view(self.atlas))
+        return self.kept("atlas", self.answers.searched, lambda: atlas_view(self.atlas))
 
     def compare(self, dual: Dual) -> Comparison:
         """Compare, once for a page and for the explanations that follow it; a dropped picture is not kept, however."""
-        if dual.has_picture:
-            return self.atlas.compare(dual)
-        return self.kept("comparison", (dual, self._searched()), lambda: self.atlas.compare(dual))
-
-    def _searched(self) -> object:
-        with self.atlas.snapshot() as now:
-            return weakref.ref(now.searcher)  # another one once the atlas has changed
+        return self.answers.compare(dual)
 
     def generator(self) -> tuple[GeneratorInfo, str]:
         """Tell who draws synthetic images and, for a person to read, why nobody does; empty when somebody does."""

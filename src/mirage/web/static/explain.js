@@ -65,6 +65,12 @@ async function run(panel) {
     for await (const [name, piece] of events(panel.dataset.explain, options)) {
       if (!panel.isConnected) { stop.abort("gone"); return; }
       if (name === "error") throw new Error(piece.detail);
+      if (name === "waiting") {
+        rest();
+        says.textContent = piece.ahead > 1 ? _("%(number)s explanations for others come first.", { number: piece.ahead }) : piece.ahead ? _("One explanation for somebody else comes first.") : _("Reading the sources…");
+        peek(panel);
+        continue;
+      }
       if (name === "writing") { rest(); says.textContent = ""; writing.textContent = piece.text; writing.hidden = false; continue; }
       if (name === "claim" || name === "remark" || name === "cases") {
         rest();
