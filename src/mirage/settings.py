@@ -49,6 +49,11 @@ class Settings(BaseSettings):
     atlas: UserPath = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
     )
+    records: str = Field(
+        default="",
+        description="Where a new atlas keeps its records: postgresql://user@host/database, without a password; in its "
+        "folder when empty.",
+    )
     profile: Literal["starter", "paper", "custom"] = Field(
         default="starter",
         description="Which encoder, explainer and generator are meant where none is named: those that ship, the paper's, or "

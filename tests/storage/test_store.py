@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from mirage.errors import AtlasError, NotFound
 from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack, StackLabel, Window
+from mirage.storage.databases import Databases
 from mirage.storage.records import FigureRecord, PictureRow, SliceVectors, StackRow, figures, metadata, reference_of, stacks
 from mirage.storage.store import Store
 
@@ -31,9 +32,10 @@ def record(number: int, caption: str = "A picture", corpus: str = "folder") -> F
     return FigureRecord(figure, CASE, f"print-{number}", picture, unit(number), unit(50 + number) if caption else None)
 
 
-@pytest.fixture
-def store(tmp_path: Path):
-    made = Store.at(tmp_path / "records.sqlite")
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path):
+    server = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    made = Store.of(Databases(tmp_path, server))
     yield made
     made.close()
 
@@ -145,7 +147,7 @@ def test_a_reference_finds_the_picture_again_under_another_id(store: Store) -> N
     reference = reference_of(store.row("folder:1"))
     assert store.row(reference).key == key
     with store._database.writing() as connection:
-        connection.exec_driver_sql("UPDATE figures SET id = 'folder:renamed'")
+        connection.execute(sa.update(figures).values(id="folder:renamed"))
     assert store.row(reference).figure.id == "folder:renamed"
     with pytest.raises(NotFound):
         store.row("folder:1~" + "f" * 12)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mirage.storage.dialects import INTEGER, STRING, TEXT
 from mirage.storage.migrations import Schema
 
 _metadata = sa.MetaData()
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
+    return sa.Column(name, TEXT, nullable=False, server_default="")
 
 
 def _times(*names: str) -> list[sa.Column[float]]:
@@ -27,44 +28,44 @@ def _times(*names: str) -> list[sa.Column[float]]:
 people = sa.Table(
     "people",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", STRING, primary_key=True),
     *(_text(name) for name in ("name", "role")),
-    sa.Column("subject", sa.Text, nullable=True, unique=True),  # who a provider or a proxy says it is
+    sa.Column("subject", TEXT, nullable=True, unique=True),  # who a provider or a proxy says it is
     *_times("created", "seen"),
 )
 invitations = sa.Table(
     "invitations",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("hash", sa.String, nullable=False, unique=True),
+    sa.Column("id", STRING, primary_key=True),
+    sa.Column("hash", STRING, nullable=False, unique=True),
     # With a person's id it signs that person in once more, on another device.
     *(_text(name) for name in ("role", "person", "made_by")),
-    *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in ("uses", "used")),
+    *(sa.Column(name, INTEGER, nullable=False, server_default="0") for name in ("uses", "used")),
     *_times("created", "until", "ended"),
 )
 sessions = sa.Table(
     "sessions",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("hash", sa.String, nullable=False, unique=True),
-    sa.Column("person", sa.String, sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("id", STRING, primary_key=True),
+    sa.Column("hash", STRING, nullable=False, unique=True),
+    sa.Column("person", STRING, sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
     *_times("created", "seen"),
 )
 audit = sa.Table(
     "audit",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", STRING, primary_key=True),
     sa.Column("when", sa.Float, nullable=False, index=True),
     *(_text(name) for name in ("person", "name", "role", "what", "target")),
 )
 counts = sa.Table(
     "counts",
     _metadata,
-    sa.Column("person", sa.String, primary_key=True),
-    sa.Column("what", sa.String, primary_key=True),
+    sa.Column("person", STRING, primary_key=True),
+    sa.Column("what", STRING, primary_key=True),
     *_times("since", "amount"),
 )
-keys = sa.Table("keys", _metadata, sa.Column("name", sa.String, primary_key=True), _text("value"))
+keys = sa.Table("keys", _metadata, sa.Column("name", STRING, primary_key=True), _text("value"))
 sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), primary_key=True))
 
 SCHEMA = Schema(

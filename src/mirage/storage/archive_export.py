@@ -30,6 +30,7 @@ from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest
 from mirage.storage.archive import ArchiveManifest, LeftOut
+from mirage.storage.databases import Databases
 from mirage.storage.folder import STAMP, UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
@@ -130,7 +131,7 @@ def export(
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
     check_new(target)
     partial = target.with_name(target.name + ".partial")
-    store = Store.at(folder / "records.sqlite")
+    store = Store.of(Databases(folder, known.records))
     try:
         meter = ProgressMeter(len(store.keys()), progress)
         before = _state(folder, store)

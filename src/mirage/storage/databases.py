@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from mirage.errors import BadInput
+from mirage.errors import AtlasError, BadInput
 from mirage.storage.database import Database
-from mirage.storage.migrations import RECORDS, Schema, upgrade
+from mirage.storage.engines import opened
+from mirage.storage.failures import Failures
+from mirage.storage.migrations import RECORDS, Schema, upgrade, upgrade_server
+from mirage.storage.records import corpora, figures
 
 RECORDS_NAME, STUDY, PEOPLE, OF_PERSON = "records", "study", "people", "study-"
 _NAME = re.compile(f"{RECORDS_NAME}|{STUDY}|{PEOPLE}|{OF_PERSON}[A-Za-z0-9_-]{{1,40}}")
@@ -83,14 +88,18 @@ class Databases:
         """
         if not self.server:
             return self.file(name).exists()
-        if name not in self._found and self._has_schema(name):
-            self._found.add(name)
+        if name not in self._found:
+            with self._server(name) as connection:
+                if sa.inspect(connection).has_schema(name):
+                    self._found.add(name)
         return name in self._found
 
-    def _has_schema(self, name: str) -> bool:
-        engine = sa.create_engine(self.url(name), poolclass=sa.NullPool, hide_parameters=True)
-        with engine.connect() as connection:
-            return sa.inspect(connection).has_schema(name)
+    @contextmanager
+    def _server(self, name: str) -> Iterator[sa.Connection]:
+        """A transaction on the server, whether or not the database has been made."""
+        pool = opened(self.url(name))
+        with closing(pool), Failures.of(pool, RECORDS.what, RECORDS.restore).told(), pool.engine.begin() as connection:
+            yield connection
 
     def open(self, name: str, schema: Schema = RECORDS, *, upgraded: bool = False) -> Database:
         """Open a database; it is made where there is none.
@@ -111,7 +120,7 @@ class Databases:
         if not self.server:
             self.file(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if upgraded:
-            upgrade(self.file(name), schema)
+            self.upgrade(name, schema)
         return Database(self.url(name), schema)
 
     def size(self, name: str) -> int:
@@ -129,8 +138,7 @@ class Databases:
             "SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
             "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :name AND c.relkind = 'r'"
         )
-        engine = sa.create_engine(self.url(name), poolclass=sa.NullPool, hide_parameters=True)
-        with engine.connect() as connection:
+        with self._server(name) as connection:
             return int(connection.execute(sa.text(taken), {"name": name}).scalar() or 0)
 
     def remove(self, name: str) -> None:
@@ -146,10 +154,48 @@ class Databases:
         if not self.server:
             shutil.rmtree(self.file(name).parent, ignore_errors=True)
             return
-        engine = sa.create_engine(self.url(name), poolclass=sa.NullPool, hide_parameters=True)
-        with engine.begin() as connection:
+        with self._server(name) as connection:
             connection.execute(sa.schema.DropSchema(name, cascade=True, if_exists=True))
         self._found.discard(name)
+
+    def upgrade(self, name: str, schema: Schema = RECORDS) -> None:
+        """Bring a database of an earlier version up to date; nothing happens when it is, or when it is not there.
+
+        Parameters
+        ----------
+        name, schema
+            As for `open`.
+
+        Raises
+        ------
+        mirage.errors.AtlasError, mirage.errors.Unavailable
+        """
+        if self.server:
+            upgrade_server(self.url(name), schema)
+        else:
+            upgrade(self.file(name), schema)
+
+    def check_empty(self, named: str) -> None:
+        """See to it that a new atlas does not take another's records for its own.
+
+        Parameters
+        ----------
+        named : str
+            The file of an atlas's folder that names its server.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When the server has records of an atlas.
+        """
+        if not self.server or not self.there(RECORDS_NAME):
+            return
+        with closing(self.open(RECORDS_NAME)) as database:
+            if database.rows(sa.select(figures.c.key).limit(1)) or database.rows(sa.select(corpora.c.name).limit(1)):
+                raise AtlasError(
+                    f"{self.server} holds the records of an atlas already. Open that one by a folder with its {named}, or "
+                    "name an empty database. Nothing was changed."
+                )
 
     @property
     def place(self) -> str:

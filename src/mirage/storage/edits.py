@@ -9,13 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirage.figure import EDITABLE, Figure
-from mirage.storage.database import Database, each_of
+from mirage.storage.database import Database
+from mirage.storage.dialects import among
 from mirage.storage.mentions import put_mentions
 from mirage.storage.records import FigureRow, Vector, figure_mentions, figures, pack, vectors
 from mirage.storage.rows import derived_of, edited_of, edited_written, mentions_of
 
 _WORDS = sa.select(figures.c.id, figures.c.edited, *(figures.c[name] for name in EDITABLE)).where(
-    figures.c.id.in_(each_of("keys")), figures.c.edited != ""
+    among(figures.c.id, "keys"), figures.c.edited != ""
 )
 
 

@@ -80,11 +80,11 @@ class AtlasFolder:
         Name of the index's folder in this one.
     pictures : str
         Address of the pictures; empty where they are in the folder.
+    databases : mirage.storage.databases.Databases
+        Where its records lie, and what is kept beside them; in the folder when left out.
 
     Attributes
     ----------
-    databases : mirage.storage.databases.Databases
-        Where its records lie, and what is kept beside them.
     pictures : mirage.images.store.PictureStore
     encoder_info : mirage.encoders.base.EncoderInfo
         What `encoder` says of itself.
@@ -99,9 +99,10 @@ class AtlasFolder:
         holder: manifest.Holder,
         index_name: str = manifest.INDEX,
         pictures: str = "",
+        databases: Databases | None = None,
     ) -> None:
         self.path, self.store, self.holder = path, store, holder
-        self.databases = Databases(path)
+        self.databases = databases or Databases(path)
         self.pictures = pictures_of(path, pictures, store)
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, encoder.info()
@@ -139,6 +140,9 @@ class AtlasFolder:
         settings = Settings.load()
         folder = Path(path).expanduser() if path is not None else settings.atlas
         known = manifest.check_folder(folder, create)
+        databases = Databases(folder, known.records if known else settings.records)
+        if known is None:
+            databases.check_empty(manifest.NAME)
         used = _encoder(folder, encoder, known, settings) if encoder is None or isinstance(encoder, str) else encoder
         info = used.info()
         if known and info.made_from and info.made_from == known.encoder.digest:
@@ -171,9 +175,10 @@ class AtlasFolder:
         with ExitStack() as undo:
             undo.callback(index.close)
             undo.callback(manifest.Holder.clear, folder)
-            store = Store.of(Databases(folder), upgraded=True)
+            store = Store.of(databases, upgraded=True)
             undo.callback(store.close)
-            opened = cls(folder, store, index, used, holder, name, known.pictures if known else settings.pictures)
+            where = known.pictures if known else settings.pictures
+            opened = cls(folder, store, index, used, holder, name, where, databases)
             holder.write(folder)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(folder)
@@ -230,7 +235,8 @@ class AtlasFolder:
 
     def _manifest(self, encoder: EncoderInfo, index_name: str) -> manifest.AtlasManifest:
         known = {corpus.name: corpus.version for corpus in self.store.corpora()}
-        return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name, self.pictures.address)
+        where = {"pictures": self.pictures.address, "records": self.databases.server}
+        return manifest.AtlasManifest(manifest.FORMAT, encoder, known, index_name, **where)
 
     @contextmanager
     def adding(self) -> Iterator[Callable[[Sequence[FigureRecord]], None]]:

@@ -51,6 +51,8 @@ class AtlasManifest:
         Folder of the index. A rebuild makes another one beside it, and this file, replaced in one step, is what chooses.
     pictures : str
         Address of the pictures, ``s3://bucket/prefix``; empty where they are in the folder.
+    records : str
+        Address of the PostgreSQL database with the records, which has no password in it; empty where they lie in the folder.
     """
 
     format: int
@@ -58,6 +60,7 @@ class AtlasManifest:
     corpora: Mapping[str, str]
     index: str = INDEX
     pictures: str = ""
+    records: str = ""
 
     def write(self, folder: Path) -> None:
         """Write in one step: a reader sees the old file or the new one.
@@ -70,8 +73,9 @@ class AtlasManifest:
         # What is empty is left out, so that older versions can read the file.
         encoder = {name: value for name, value in asdict(self.encoder).items() if value != ""}
         lines = [
-            "# A MIRAGE atlas. Records are in records.sqlite; the index can be made anew from them.",
-            f"format = {APART if self.pictures else min(self.format, FORMAT)}",
+            f"# A MIRAGE atlas. Records are in {self.records or 'records.sqlite'}; the index can be made anew from them.",
+            f"format = {APART if self.pictures or self.records else min(self.format, FORMAT)}",
+            *([f"records = {_toml(self.records)}"] if self.records else []),
             *([f"index = {_toml(self.index)}"] if self.index != INDEX else []),
             *([f"pictures = {_toml(self.pictures)}"] if self.pictures else []),
             "",
@@ -158,7 +162,7 @@ def finished(folder: Path) -> AtlasManifest:
         As `check_folder`, and when it has no records.
     """
     known = check_folder(folder, create=False)
-    if known is None or not (folder / "records.sqlite").exists():
+    if known is None or not (known.records or (folder / "records.sqlite").exists()):
         raise AtlasError(f"The atlas {folder} was begun but not finished. {FILLED_BY}")
     return known
 

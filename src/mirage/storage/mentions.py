@@ -9,22 +9,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirage.language.mentions import Polarity
-from mirage.storage.database import AT_ONCE, Database, each_of
+from mirage.storage.database import AT_ONCE, Database
+from mirage.storage.dialects import among
 from mirage.storage.records import WITHDRAWN, StoredMention, batched, case_mentions, cases, figure_mentions, figures
 from mirage.storage.rows import CASE_FIELDS, FIGURE_FIELDS
 
 _WORDS = re.compile(r"[^\W\d_]{4,}")
-_KEYS = each_of("keys")
-_CASES_OF = sa.select(figures.c.key, figures.c.case_id).where(figures.c.key.in_(_KEYS), figures.c.case_id != "")
+_CASES_OF = sa.select(figures.c.key, figures.c.case_id).where(among(figures.c.key, "keys"), figures.c.case_id != "")
 _SAID = {
     table.name: sa.select(next(iter(table.columns)), table.c.concept, table.c.field, table.c.polarity).where(
-        next(iter(table.columns)).in_(_KEYS), table.c.field.in_(each_of("fields"))
+        among(next(iter(table.columns)), "keys"), among(table.c.field, "fields")
     )
     for table in (figure_mentions, case_mentions)
 }
 # The plus keeps the database from looking for each concept of each figure by itself.
 _SAID_OF = {
-    table.name: _SAID[table.name].where(sa.literal("").concat(table.c.concept).in_(each_of("concepts")))
+    table.name: _SAID[table.name].where(among(sa.literal("").concat(table.c.concept), "concepts"))
     for table in (figure_mentions, case_mentions)
 }
 

@@ -20,6 +20,7 @@ from pydantic import BeforeValidator, Field
 
 from mirage.figure import Case, Figure
 from mirage.images import LOOK_BITS
+from mirage.storage.dialects import INTEGER, STRING, TEXT, NoBytes
 
 Thing = TypeVar("Thing")
 Vector = npt.NDArray[np.float32]
@@ -29,12 +30,12 @@ HASH = 12  # hex digits of a picture's SHA-256 in a reference
 # -- tables ---------------------------------------------------------------------------------------------------------------
 
 metadata = sa.MetaData()
-_text = partial(sa.Column, type_=sa.Text, nullable=False)
-_string = partial(sa.Column, type_=sa.String, nullable=False)
-_number = partial(sa.Column, type_=sa.Integer, nullable=False)
+_text = partial(sa.Column, type_=TEXT, nullable=False)
+_string = partial(sa.Column, type_=STRING, nullable=False)
+_number = partial(sa.Column, type_=INTEGER, nullable=False)
 _float = partial(sa.Column, type_=sa.Float, nullable=False)
 _truth = partial(sa.Column, type_=sa.Boolean, nullable=False)
-_key = partial(sa.Column, type_=sa.String, primary_key=True)
+_key = partial(sa.Column, type_=STRING, primary_key=True)
 
 
 def _source_columns() -> list[sa.Column[Any]]:
@@ -54,7 +55,7 @@ DERIVED = ("contradicted", "language", "proof")  # `contradicted` as "modality=M
 figures = sa.Table(
     "figures",
     metadata,
-    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("key", INTEGER, primary_key=True),
     _string("id", unique=True),
     *(_text(name, index=name == "case_id") for name in FIGURE_WORDS),
     *_source_columns(),
@@ -65,7 +66,7 @@ figures = sa.Table(
     _string("look"),  # `mirage.images.look`, in hex
     _number("stamp", index=True),
     # The figure's words as `mirage.language.words.packed_stems` and `mirage.language.concepts.Lexicon.folded` give them.
-    sa.Column("stems", sa.LargeBinary, nullable=False, server_default=sa.text("X''")),
+    sa.Column("stems", sa.LargeBinary, nullable=False, server_default=NoBytes()),
     _text("folded", server_default=""),
     _text("slice_of", server_default=""),  # a `SlicePlace` as "axial 12 corpus:name", its shares as JSON below
     _text("edited", server_default=""),  # JSON: field, day, what the source says of it, and whether that was inferred
@@ -73,12 +74,12 @@ figures = sa.Table(
 )
 # Every search asks which figures are withdrawn, and of most atlases none is.
 WITHDRAWN = figures.c.withdrawn != sa.literal_column("''")  # no parameter: the index is of this very condition
-sa.Index("withdrawn_figures", figures.c.key, sqlite_where=WITHDRAWN)
+sa.Index("withdrawn_figures", figures.c.key, sqlite_where=WITHDRAWN, postgresql_where=WITHDRAWN)
 cases = sa.Table("cases", metadata, _key("id"), *(_text(name) for name in CASE_WORDS), *_source_columns())
 vectors = sa.Table(
     "vectors",
     metadata,
-    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", INTEGER, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
     _key("encoder"),
     sa.Column("image", sa.LargeBinary, nullable=False),
     sa.Column("caption", sa.LargeBinary),
@@ -88,7 +89,7 @@ vectors = sa.Table(
 stacks = sa.Table(
     "stacks",
     metadata,
-    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", INTEGER, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
     *(_string(name) for name in ("voxels", "labels")),
     _number("bytes"),
     _text("header"),
@@ -96,7 +97,7 @@ stacks = sa.Table(
 slice_vectors = sa.Table(  # the fields of `SliceVectors`
     "slice_vectors",
     metadata,
-    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", INTEGER, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
     _key("encoder"),
     *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("numbers", "vectors")),
 )
@@ -110,7 +111,7 @@ corpora = sa.Table(  # the fields of `CorpusRecord`
     _float("added"),
 )
 jobs = sa.Table("jobs", metadata, _key("id"), _text("record"), _float("created"))
-notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", sa.Text))
+notes = sa.Table("notes", metadata, _key("name"), sa.Column("value", TEXT))
 # Which figures, cases and corpora were made here of somebody's own files. What those are called is not in the records, for
 # names of files often name patients: see `mirage.storage.names`. The column `name` is empty.
 names = sa.Table("names", metadata, _key("id"), _text("name"))
@@ -123,14 +124,14 @@ removed = sa.Table("removed", metadata, _key("id"), _key("kind"), _string("corpu
 figure_mentions = sa.Table(
     "figure_mentions",
     metadata,
-    sa.Column("key", sa.Integer, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", INTEGER, sa.ForeignKey("figures.key", ondelete="CASCADE"), primary_key=True),
     *_mention_columns(),
     sqlite_with_rowid=False,
 )
 case_mentions = sa.Table(
     "case_mentions",
     metadata,
-    sa.Column("case_id", sa.String, sa.ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("case_id", STRING, sa.ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
     *_mention_columns(),
     sqlite_with_rowid=False,
 )

@@ -25,9 +25,9 @@ from mirage.indexes.base import Index
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.caption_vectors import encode_captions
+from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.folder import AtlasFolder, points_of
 from mirage.storage.ingest import ProgressMeter, Tell
-from mirage.storage.migrations import upgrade
 from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, SliceVectors
@@ -86,10 +86,11 @@ def rebuild(
     Stopped
     """
     known = manifest.finished(folder)
+    databases = Databases(folder, known.records)
     with _holding(folder, known):  # told before anything is encoded
-        upgrade(folder / "records.sqlite")
+        databases.upgrade(RECORDS_NAME)
     used = opened(known, encoder, model)
-    with closing(Store.at(folder / "records.sqlite")) as store:
+    with closing(Store.of(databases)) as store:
         work = _Work(folder, store, pictures_of(folder), used, progress, stop)
         encoded = work.encode()
         known = manifest.finished(folder)

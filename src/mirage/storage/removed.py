@@ -14,11 +14,11 @@ from rapidfuzz.distance import OSA
 
 from mirage.errors import BadInput, NotFound, Removed
 from mirage.query import shown
-from mirage.storage.database import AT_ONCE, Database, each_of
+from mirage.storage.database import AT_ONCE, Database, replacing
+from mirage.storage.dialects import among, insert_for
 from mirage.storage.records import MADE_OF_A_NAME, batched, cases, corpora, figures, former_ids, names, removed, stacks
 from mirage.storage.rows import place_of
 
-_KEYS, _IDS = each_of("keys"), each_of("ids")
 _ALIKE, _NEAR, _MOST_NEAR = OSA.normalized_similarity, 0.6, 3
 _LISTED = 12  # figures of a case
 _FILES = (figures.c.picture, stacks.c.voxels, stacks.c.labels)
@@ -70,9 +70,9 @@ class Removals:
             Of figures also those that they had before.
         kind : {"figure", "case", "corpus"}
         """
-        own = sa.select(removed.c.id, removed.c.at).where(removed.c.kind == kind, removed.c.id.in_(_KEYS))
+        own = sa.select(removed.c.id, removed.c.at).where(removed.c.kind == kind, among(removed.c.id, "keys"))
         before = sa.select(former_ids.c.former, removed.c.at).join(removed, removed.c.id == former_ids.c.id)
-        before = before.where(removed.c.kind == kind, former_ids.c.former.in_(_KEYS))
+        before = before.where(removed.c.kind == kind, among(former_ids.c.former, "keys"))
         found = [*self._database.rows_of(ids, before), *self._database.rows_of(ids, own)]
         return {name: datetime.fromtimestamp(at) for name, at in found}
 
@@ -143,12 +143,12 @@ class Removals:
             # The first statement writes, so that nobody changes what the others find.
             now, ids = time.time(), sa.select(figures.c.id).where(theirs)
             told = sa.select(figures.c.id, sa.literal("figure"), figures.c.corpus, sa.literal(now)).where(theirs)
-            connection.execute(_told(told), given)
+            _tell(connection, told, given)
             going = _going(connection, theirs, given)
             of_cases = list(connection.execute(_emptied(theirs, given), given).scalars())
             formers = sa.select(former_ids.c.former).where(former_ids.c.id.in_(ids))
             named = [each for each in connection.execute(formers, given).scalars() if MADE_OF_A_NAME.fullmatch(each)]
-            connection.execute(sa.delete(former_ids).where(former_ids.c.former.in_(_KEYS)), {"keys": named})
+            connection.execute(sa.delete(former_ids).where(among(former_ids.c.former, "keys")), {"keys": named})
             connection.execute(sa.delete(names).where(names.c.id.in_(ids)), given)
             gone = list(connection.execute(sa.delete(figures).where(theirs).returning(figures.c.key), given).scalars())
             for table, kind, column, those in (
@@ -156,10 +156,10 @@ class Removals:
                 (corpora, "corpus", corpora.c.name, list(going.corpora)),
             ):
                 of = table.c.corpus if kind == "case" else column
-                row = sa.select(column, sa.literal(kind), of, sa.literal(now)).where(column.in_(_KEYS))
-                connection.execute(_told(row), {"keys": those})
-                connection.execute(sa.delete(table).where(column.in_(_KEYS)), {"keys": those})
-                connection.execute(sa.delete(names).where(names.c.id.in_(_KEYS)), {"keys": those})
+                row = sa.select(column, sa.literal(kind), of, sa.literal(now)).where(among(column, "keys"))
+                _tell(connection, row, {"keys": those})
+                connection.execute(sa.delete(table).where(among(column, "keys")), {"keys": those})
+                connection.execute(sa.delete(names).where(among(names.c.id, "keys")), {"keys": those})
         return going, gone
 
     def _wanted(self, figure_ids: Sequence[str], corpus: str) -> tuple[sa.ColumnElement[bool], dict[str, Any]]:
@@ -171,16 +171,16 @@ class Removals:
             if corpus not in titles:
                 raise self._unknown(corpus, "corpus", {name: name for name in titles} | {t: n for n, t in titles.items()})
             return figures.c.corpus == sa.bindparam("corpus"), {"corpus": corpus}
-        asked = sa.select(former_ids.c.former, former_ids.c.id).where(former_ids.c.former.in_(_KEYS))
+        asked = sa.select(former_ids.c.former, former_ids.c.id).where(among(former_ids.c.former, "keys"))
         now = {row.former: row.id for row in self._database.rows_of(figure_ids, asked)}
-        there = sa.select(figures.c.id).where(figures.c.id.in_(_KEYS))
+        there = sa.select(figures.c.id).where(among(figures.c.id, "keys"))
         held = {row.id for row in self._database.rows_of([*figure_ids, *now.values()], there)}
         ids = [own if own in held else now.get(own, "") for own in figure_ids]
         for asked_for, own in zip(figure_ids, ids, strict=True):
             if own not in held:
                 every = [row.id for row in self._database.rows(sa.select(figures.c.id))]
                 raise self._unknown(asked_for, "figure", {each: each for each in every})
-        return figures.c.id.in_(_IDS), {"ids": sorted(set(ids))}
+        return among(figures.c.id, "ids"), {"ids": sorted(set(ids))}
 
     def _unknown(self, asked: str, kind: str, known: Mapping[str, str]) -> NotFound:
         """Why something cannot be removed, with what it may have been meant for."""
@@ -215,9 +215,11 @@ def came_back(connection: sa.Connection, kind: str, ids: Collection[str]) -> Non
         connection.execute(sa.delete(removed).where(removed.c.kind == kind, removed.c.id.in_(part)))
 
 
-def _told(those: sa.Select[Any]) -> sa.Insert:
+def _tell(connection: sa.Connection, those: sa.Select[Any], given: Mapping[str, Any]) -> None:
     """Write down that things were removed, given their columns in the table's order."""
-    return sa.insert(removed).prefix_with("OR REPLACE").from_select([column.name for column in removed.c], those)
+    columns = [column.name for column in removed.c]
+    statement = insert_for(connection, removed).from_select(columns, those)
+    connection.execute(replacing(statement, removed, columns), given)
 
 
 def _emptied(theirs: sa.ColumnElement[bool], given: Mapping[str, Any]) -> sa.Select[Any]:
@@ -237,14 +239,14 @@ def _going(connection: sa.Connection, theirs: sa.ColumnElement[bool], given: dic
     files = {name for row in rows for name in row[2:] if name}
     kept = set[str]()
     for column in _FILES:
-        shared = sa.select(column).select_from(joined).where(stay, column.in_(each_of("files")))
+        shared = sa.select(column).select_from(joined).where(stay, among(column, "files"))
         kept |= {name for (name,) in found(shared, files=sorted(files))}
     of_stacks, cut = {row.id for row in rows if row.voxels}, 0
     if of_stacks:
         places = found(sa.select(figures.c.slice_of).where(stay, figures.c.slice_of != ""))
         cut = sum(place_of(written).stack in of_stacks for (written,) in places)
     touched = {row.corpus for row in rows}.union([given["corpus"]] if "corpus" in given else [])
-    left = found(sa.select(figures.c.corpus).distinct().where(stay, figures.c.corpus.in_(_KEYS)), keys=sorted(touched))
+    left = found(sa.select(figures.c.corpus).distinct().where(stay, among(figures.c.corpus, "keys")), keys=sorted(touched))
     whole = touched - {name for (name,) in left}
     emptied = found(_emptied(theirs, given))
     return Going(len(rows), len(emptied), tuple(sorted(whole)), frozenset(files - kept), len(kept), cut)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mirage.figure import Case, SlicePlace
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.storage.contents import Contents, contents_of
-from mirage.storage.database import AT_ONCE, Database, each_of, put, upserting
+from mirage.storage.database import AT_ONCE, Database, put, put_new, upserting
 from mirage.storage.databases import RECORDS_NAME, Databases
+from mirage.storage.dialects import INTEGER, among
 from mirage.storage.edits import Edits
 from mirage.storage.mentions import Mentions, put_mentions
 from mirage.storage.migrations import upgrade
@@ -66,10 +66,9 @@ from mirage.storage.withdrawals import Withdrawals
 
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
-_KEYS = each_of("keys")
-_BY_KEY = FIGURE_ROWS.where(figures.c.key.in_(_KEYS))
+_BY_KEY = FIGURE_ROWS.where(among(figures.c.key, "keys"))
 # Put together once: that takes longer than what it asks for.
-_FOR_SEARCH = sa.select(*(figures.c[name] for name in SearchRow._fields)).where(figures.c.key.in_(_KEYS))
+_FOR_SEARCH = sa.select(*(figures.c[name] for name in SearchRow._fields)).where(among(figures.c.key, "keys"))
 _PICTURES = sa.select(figures.c.key, figures.c.picture).order_by(figures.c.key)
 _UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
@@ -178,7 +177,7 @@ class Store:
             proofs = _proofs(connection, [record.figure.case_id for record in records])
             for record, words in zip(records, derived, strict=True):
                 values = figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
-                statement = upserting(figures, tuple(values), "id").returning(figures.c.key)
+                statement = upserting(connection.dialect.name, figures, tuple(values), "id").returning(figures.c.key)
                 keys.append(connection.execute(statement, values).scalar_one())
             kept = list(zip(keys, records, strict=True))
             put(connection, vectors, *(vector_values(key, encoder, each.image, each.caption) for key, each in kept))
@@ -229,7 +228,7 @@ class Store:
     def files(self, figure_ids: Sequence[str]) -> set[str]:
         """Names of the pictures and stacks of some figures; ids that are not there are left out."""
         asked = sa.select(figures.c.picture, stacks.c.voxels, stacks.c.labels).outerjoin_from(figures, stacks)
-        found = self._database.rows_of(figure_ids, asked.where(figures.c.id.in_(_KEYS)))
+        found = self._database.rows_of(figure_ids, asked.where(among(figures.c.id, "keys")))
         return {name for row in found for name in row if name}
 
     def used(self, names: Collection[str]) -> set[str]:
@@ -238,7 +237,7 @@ class Store:
         if len(names) > AT_ONCE:  # each part of them would be looked for through all figures
             return {row[0] for column in own for row in self._database.rows(sa.select(column))}.intersection(names)
         return {
-            row[0] for column in own for row in self._database.rows_of(names, sa.select(column).where(column.in_(_KEYS)))
+            row[0] for column in own for row in self._database.rows_of(names, sa.select(column).where(among(column, "keys")))
         }
 
     def elsewhere(self, corpus: str) -> int:
@@ -338,7 +337,7 @@ class Store:
     def cases(self, case_ids: Collection[str]) -> dict[str, Case]:
         """Cases by id; ids that are not there are left out."""
         found: dict[str, Case] = {}
-        for each in self._database.rows_of(sorted(case_ids), sa.select(cases).where(cases.c.id.in_(_KEYS))):
+        for each in self._database.rows_of(sorted(case_ids), sa.select(cases).where(among(cases.c.id, "keys"))):
             row = each._mapping
             words = {name: row[name] for name in CASE_WORDS}
             found[row["id"]] = Case(id=row["id"], source=source_of(row), **words, proof=proof_of(row["diagnosis_by"]))
@@ -404,7 +403,7 @@ class Store:
 
     def keys_of(self, figure_ids: Sequence[str]) -> dict[str, int]:
         """The keys of some figures, by id; ids that are not there are left out."""
-        found = self._database.rows_of(figure_ids, sa.select(figures.c.id, figures.c.key).where(figures.c.id.in_(_KEYS)))
+        found = self._database.rows_of(figure_ids, sa.select(figures.c.id, figures.c.key).where(among(figures.c.id, "keys")))
         return {row.id: row.key for row in found}
 
     def present(self, references: Iterable[str]) -> set[str]:
@@ -416,17 +415,18 @@ class Store:
         former = sa.select(former_ids.c.former).join(figures, figures.c.id == former_ids.c.id)
         found = {
             *self.keys_of(ids),
-            *(row[0] for row in self._database.rows_of(ids, former.where(former_ids.c.former.in_(_KEYS)))),
+            *(row[0] for row in self._database.rows_of(ids, former.where(among(former_ids.c.former, "keys")))),
         }
         there = {each for each in asked if {each, own[each]} & found}
         begins = sa.func.substr(figures.c.picture, 1, HASH)
         wanted = sorted({parts[each][2] for each in asked - there if parts[each][1]})
-        pictures = {row[0] for row in self._database.rows_of(wanted, sa.select(begins).where(begins.in_(_KEYS)))}
+        pictures = {row[0] for row in self._database.rows_of(wanted, sa.select(begins).where(among(begins, "keys")))}
         return there | {each for each in asked - there if parts[each][2] in pictures}
 
     def counts(self) -> dict[str, tuple[int, int, int, int]]:
         """Corpus to how many figures, cases and bytes of pictures it has, and of how many figures the licence is stated."""
-        size = sa.func.coalesce(sa.func.sum(figures.c.bytes), 0) + sa.func.coalesce(sa.func.sum(stacks.c.bytes), 0)
+        sums = (sa.func.coalesce(sa.func.sum(column), 0) for column in (figures.c.bytes, stacks.c.bytes))
+        size = sa.cast(sum(sums), INTEGER)
         stated = sa.func.count(sa.case((figures.c.licence != "", 1)))
         counted = sa.select(figures.c.corpus, sa.func.count(), size, stated).outerjoin_from(figures, stacks)
         of_figures = self._database.rows(counted.group_by(figures.c.corpus))
@@ -517,7 +517,7 @@ class Store:
         """The random key of this atlas's keyed ids. It is made when it is first needed, and never leaves the records."""
         with self._database.writing() as connection:
             made = {"name": ID_KEY, "value": secrets.token_hex(32)}
-            connection.execute(upsert(notes).values(made).on_conflict_do_nothing())
+            put_new(connection, notes, made)
             return bytes.fromhex(connection.execute(sa.select(notes.c.value).where(notes.c.name == ID_KEY)).scalar_one())
 
     def set_note(self, name: str, value: str | None) -> None:

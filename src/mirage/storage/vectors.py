@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import sqlalchemy as sa
 
-from mirage.storage.database import Database, each_of
+from mirage.storage.database import Database
 from mirage.storage.database import put as insert
+from mirage.storage.dialects import among
 from mirage.storage.records import FigureRow, Half, SliceVectors, Vector, figures, slice_vectors, unit, vectors
 from mirage.storage.rows import FIGURE_ROWS, row_of, slice_values, slices_of, vector_values
 
-_KEYS = each_of("keys")
-_BY_KEY = FIGURE_ROWS.where(figures.c.key.in_(_KEYS))
+_BY_KEY = FIGURE_ROWS.where(among(figures.c.key, "keys"))
 
 
 class Vectors:
@@ -49,7 +49,7 @@ class Vectors:
             Its digest.
         """
         found: dict[int, tuple[Half, Half | None]] = {}
-        asked = sa.select(vectors).where(vectors.c.key.in_(_KEYS), vectors.c.encoder == encoder)
+        asked = sa.select(vectors).where(among(vectors.c.key, "keys"), vectors.c.encoder == encoder)
         for row in self._database.rows_of(keys, asked):
             caption = np.frombuffer(row.caption, dtype=np.float16) if row.caption else None
             found[row.key] = (np.frombuffer(row.image, dtype=np.float16), caption)
@@ -64,7 +64,7 @@ class Vectors:
         encoder : str
             Its digest.
         """
-        asked = sa.select(slice_vectors).where(slice_vectors.c.key.in_(_KEYS), slice_vectors.c.encoder == encoder)
+        asked = sa.select(slice_vectors).where(among(slice_vectors.c.key, "keys"), slice_vectors.c.encoder == encoder)
         return {row.key: slices_of(row.numbers, row.vectors) for row in self._database.rows_of(keys, asked)}
 
     def slice_counts(self, encoder: str) -> dict[int, int]:

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from mirage.corpora.live.base import Standing
 from mirage.figure import Withdrawal
-from mirage.storage.database import AT_ONCE, Database, each_of
+from mirage.storage.database import AT_ONCE, Database
+from mirage.storage.dialects import among
 from mirage.storage.records import WITHDRAWN, batched, figures
 from mirage.storage.rows import withdrawn_written
 
-_KEYS = each_of("keys")
 _SPOKEN_OF = sa.select(figures.c.id, figures.c.case_id, figures.c.url, figures.c.withdrawn).where(
-    figures.c.id.in_(_KEYS) | figures.c.case_id.in_(_KEYS), figures.c.corpus == sa.bindparam("corpus")
+    among(figures.c.id, "keys") | among(figures.c.case_id, "keys"), figures.c.corpus == sa.bindparam("corpus")
 )
 
 

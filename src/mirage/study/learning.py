@@ -10,11 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from mirage.errors import BadInput
 from mirage.query import shown, tidy
-from mirage.storage.database import Database
+from mirage.storage.database import Database, put_new
 from mirage.study.records import answers
 from mirage.wording import _
 
@@ -150,7 +149,7 @@ class Learning:
         database = self._open(True)
         assert database is not None
         with database.writing(alone=True) as connection:
-            new = bool(connection.execute(insert(answers).values(asdict(answer)).on_conflict_do_nothing()).rowcount)
+            new = put_new(connection, answers, asdict(answer))
             if new:
                 self._then(connection, answer)
         return new

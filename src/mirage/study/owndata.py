@@ -15,11 +15,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import from_json
-from sqlalchemy.dialects.sqlite import insert
 
 from mirage.errors import BadInput, MirageError, first_fault
 from mirage.query import shown
-from mirage.storage.database import Database
+from mirage.storage.database import Database, put_new
 from mirage.study.collections import MOST_COLLECTIONS
 from mirage.study.exchange import headed
 from mirage.study.learning import LATEST
@@ -346,7 +345,7 @@ def _put(connection: sa.Connection, table: sa.Table, row: Row) -> str:
     there = connection.execute(sa.select(table).where(mine)).first()
     if there is None:
         # Another row may have its primary key where it is known by something else.
-        return "new" if connection.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount else "there"
+        return "new" if put_new(connection, table, row) else "there"
     later = table.info.get("later")
     if later is None or (row.get(later) or 0) <= (getattr(there, later) or 0):
         return "there"

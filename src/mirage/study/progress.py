@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirage.storage.database import Database
+from mirage.storage.dialects import member
 from mirage.study.learning import GivenAnswer, answer_of
 from mirage.study.memory import AHEAD, day_of, start_of
 from mirage.study.records import answers, cards, quiz_questions, repetitions
@@ -235,9 +236,7 @@ class LearningProgress:
         now = self._schedule.clock()
         due = cards.c.taken.is_(None) & ((cards.c.due <= now) | (cards.c.reviewed > now + AHEAD))
         waits = quiz_questions.c.given == ""
-        item, figure, kind = (
-            sa.func.json_extract(quiz_questions.c.question, f"$.{name}") for name in ("item", "figure", "kind")
-        )
+        item, figure, kind = (member(quiz_questions.c.question, name) for name in ("item", "figure", "kind"))
         items = sa.select(cards.c.item).where(due).union(sa.select(item).where(waits))
         asked = sa.select(cards.c.figure).where(due, cards.c.kind.in_(_DIAGNOSIS))
         figures = asked.union(sa.select(figure).where(waits, kind.in_(_DIAGNOSIS)))

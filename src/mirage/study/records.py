@@ -12,6 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mirage.storage.dialects import INTEGER, STRING, TEXT
 from mirage.storage.migrations import Schema
 
 FILE = "study.sqlite"
@@ -20,7 +21,7 @@ _metadata = sa.MetaData()
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
+    return sa.Column(name, TEXT, nullable=False, server_default="")
 
 
 def _time(name: str, *, nullable: bool = False) -> sa.Column[float]:
@@ -30,7 +31,7 @@ def _time(name: str, *, nullable: bool = False) -> sa.Column[float]:
 collections = sa.Table(
     "collections",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", STRING, primary_key=True),
     _text("title"),
     _text("notes"),
     *(_time(name) for name in ("created", "changed")),
@@ -40,10 +41,10 @@ collections = sa.Table(
 items = sa.Table(
     "items",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("collection", sa.String, sa.ForeignKey("collections.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("id", STRING, primary_key=True),
+    sa.Column("collection", STRING, sa.ForeignKey("collections.id", ondelete="CASCADE"), nullable=False, index=True),
     sa.Column("place", sa.Float, nullable=False),  # among the others of its collection
-    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("kind", STRING, nullable=False),
     # Of a figure a reference (`mirage.storage.records.reference_of`), of a case its id, of the others a query string.
     *(_text(name) for name in ("target", "title", "note", "attribution", "url", "licence", "licence_url")),
     _time("added"),
@@ -52,10 +53,10 @@ items = sa.Table(
 answers = sa.Table(
     "answers",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", STRING, primary_key=True),
     sa.Column("when", sa.Float, nullable=False, index=True),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("item", sa.String, nullable=False, index=True),
+    sa.Column("kind", STRING, nullable=False),
+    sa.Column("item", STRING, nullable=False, index=True),
     *(_text(name) for name in ("quiz", "figure", "asked", "asked_name", "given", "given_text")),
     *(sa.Column(name, sa.Boolean, nullable=False) for name in ("right", "graded")),
     _time("seconds"),
@@ -63,14 +64,14 @@ answers = sa.Table(
 cards = sa.Table(
     "cards",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),  # in which no figure stands, unlike in the item
-    sa.Column("item", sa.String, nullable=False, unique=True),  # the key by which answers know it
-    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("id", STRING, primary_key=True),  # in which no figure stands, unlike in the item
+    sa.Column("item", STRING, nullable=False, unique=True),  # the key by which answers know it
+    sa.Column("kind", STRING, nullable=False),
     *(_text(name) for name in ("figure", "structure")),
     _time("added"),
     *(_time(name, nullable=True) for name in ("begun", "reviewed")),  # first and last answered
     sa.Column("due", sa.Float, nullable=False, index=True),
-    *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in ("answered", "lapses")),
+    *(sa.Column(name, INTEGER, nullable=False, server_default="0") for name in ("answered", "lapses")),
     _text("state"),  # FSRS's, as JSON; empty for a new card
     _time("taken", nullable=True),  # out of the repetition
     info={"known_by": ["item"], "later": "reviewed"},
@@ -79,23 +80,23 @@ cards = sa.Table(
 repetitions = sa.Table(
     "repetitions",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),  # of the answer
-    sa.Column("place", sa.Integer, nullable=False, index=True),  # in the order they were given, whatever the clock said
-    sa.Column("item", sa.String, nullable=False),
+    sa.Column("id", STRING, primary_key=True),  # of the answer
+    sa.Column("place", INTEGER, nullable=False, index=True),  # in the order they were given, whatever the clock said
+    sa.Column("item", STRING, nullable=False),
     sa.Column("when", sa.Float, nullable=False, index=True),
-    *(sa.Column(name, sa.String, nullable=False) for name in ("rating", "phase")),
+    *(sa.Column(name, STRING, nullable=False) for name in ("rating", "phase")),
     _text("before"),  # what of the card it changed, as JSON
 )
 choices = sa.Table(
     "choices",
     _metadata,
-    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("name", STRING, primary_key=True),
     _text("value"),  # JSON
 )
 reviews = sa.Table(
     "reviews",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", STRING, primary_key=True),
     *(_text(name) for name in ("query", "versus", "protocol", "digest")),
     _time("created"),
     *(_time(name, nullable=True) for name in ("closed", "deleted")),
@@ -104,8 +105,8 @@ reviews = sa.Table(
 review_items = sa.Table(
     "review_items",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("review", sa.String, sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("id", STRING, primary_key=True),
+    sa.Column("review", STRING, sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False, index=True),
     # What is shown, and what is not: see `mirage.study.reviews.pool`.
     *(_text(name) for name in ("kind", "content", "key")),
     info={"sealed": ("key",)},
@@ -113,8 +114,8 @@ review_items = sa.Table(
 ratings = sa.Table(
     "ratings",
     _metadata,
-    sa.Column("item", sa.String, sa.ForeignKey("review_items.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("reviewer", sa.String, primary_key=True),  # the name in small letters
+    sa.Column("item", STRING, sa.ForeignKey("review_items.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("reviewer", STRING, primary_key=True),  # the name in small letters
     *(_text(name) for name in ("name", "rating", "comment", "place")),
     _time("rated"),
     info={"later": "rated"},
@@ -122,13 +123,13 @@ ratings = sa.Table(
 hidden = sa.Table(
     "hidden",
     _metadata,
-    sa.Column("figure", sa.String, primary_key=True),  # a reference
+    sa.Column("figure", STRING, primary_key=True),  # a reference
     _time("since"),
 )
 quizzes = sa.Table(
     "quizzes",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("id", STRING, primary_key=True),
     *(_text(name) for name in ("title", "origin", "target")),
     _text("lacking"),  # JSON: kind of question to why there are few of it
     _time("created"),
@@ -137,11 +138,11 @@ quizzes = sa.Table(
 quiz_questions = sa.Table(
     "quiz_questions",
     _metadata,
-    sa.Column("id", sa.String, primary_key=True),  # of the answer, too
-    sa.Column("quiz", sa.String, sa.ForeignKey("quizzes.id", ondelete="CASCADE"), nullable=False, index=True),
-    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("id", STRING, primary_key=True),  # of the answer, too
+    sa.Column("quiz", STRING, sa.ForeignKey("quizzes.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("place", INTEGER, nullable=False),
     _text("question"),  # `mirage.study.quiz.question.Question` as JSON
-    sa.Column("step", sa.Integer, nullable=False, server_default="0"),  # how much of a case is unfolded
+    sa.Column("step", INTEGER, nullable=False, server_default="0"),  # how much of a case is unfolded
     *(_time(name, nullable=True) for name in ("opened", "answered")),
     _text("given"),  # `mirage.study.quiz.words.Judgement` as JSON; empty until it is answered
     info={"sealed": ("question",), "later": "answered"},

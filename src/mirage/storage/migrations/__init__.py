@@ -12,6 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirage.errors import ROOM, AtlasError, check_room
+from mirage.storage import engines
+from mirage.storage.failures import Failures
 from mirage.storage.records import VERSION, figures, metadata, version
 
 
@@ -61,10 +63,59 @@ def version_of(connection: sa.Connection, schema: Schema = RECORDS) -> str | Non
     connection : sqlalchemy.Connection
     schema : Schema
     """
-    there = sa.inspect(connection)
-    if not there.has_table(version.name):
-        return "" if schema.oldest and there.has_table(schema.oldest) else None
+    there, place = sa.inspect(connection), connection.schema_for_object(version)
+    if not there.has_table(version.name, place):
+        return "" if schema.oldest and there.has_table(schema.oldest, place) else None
     return connection.execute(sa.select(version.c.version_num)).scalar() or ""
+
+
+def lock_schema(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
+    """Let nobody else change a schema of a PostgreSQL database until the transaction ends.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction.
+    name : str
+        Of the schema.
+    shared : bool
+        Let others change it too who lock it so.
+    """
+    lock = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+    connection.execute(sa.select(lock(sa.func.hashtextextended(f"mirage {name}", 0))))
+
+
+def upgrade_server(url: str, schema: Schema = RECORDS) -> None:
+    """Bring a schema of a PostgreSQL database up to date, in one transaction; nothing happens when it is, or is not there.
+
+    Of several that begin at once one does it, and the others wait for it.
+
+    Parameters
+    ----------
+    url : str
+        As `mirage.storage.databases.Databases.url` has it.
+    schema : Schema
+        Its tables.
+
+    Raises
+    ------
+    mirage.errors.AtlasError
+        When it is of a newer version than this program; nothing was changed.
+    """
+    pool = engines.opened(url)
+    with closing(pool), Failures.of(pool, schema.what, schema.restore).told():
+        with pool.engine.connect() as connection:
+            found = version_of(connection, schema)
+        if found is None or found == schema.newest:
+            return
+        with pool.engine.begin() as connection:
+            # Revisions say no schema: they change the tables of the one that is looked in.
+            connection.exec_driver_sql(f'SET LOCAL search_path TO "{pool.name}"')
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            lock_schema(connection, pool.name)
+            found = version_of(connection, schema)
+            if found and found != schema.newest:
+                _run(connection, found, schema)
 
 
 def upgrade(path: Path, schema: Schema = RECORDS) -> None:
