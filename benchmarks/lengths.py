@@ -5,22 +5,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 import numpy as np
 
 from mirage import corpora
 from mirage.corpora.base import Item
-from mirage.language.words import stem
+from mirage.indexes.bm25 import length
 from mirage.storage.folder import words_in
-
-_TOKEN = re.compile(r"[^\W_]+")
-
-
-def counted(text: str) -> int:
-    """How many words a text has, stop words left out, as BM25 counts them."""
-    return sum(stem(token) is not None for token in _TOKEN.findall(text))
 
 
 def main(words: list[str]) -> None:
@@ -30,7 +22,7 @@ def main(words: list[str]) -> None:
         *corpora.load("medpix", path=medpix, splits=["train"]).items(),
         *corpora.load("starter").items(),
     ]
-    lengths = np.array([[counted(text) for text in words_in(item.figure, item.case)] for item in items])
+    lengths = np.array([[length(text) for text in words_in(item.figure, item.case)] for item in items])
     figures, cases = lengths.mean(axis=0)
     print(f"{len(items):,} figures: words {figures:.1f}, case {cases:.1f}")
 

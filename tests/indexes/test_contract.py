@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from index_kinds import KINDS, maker
 from mirage import indexes
 from mirage.errors import AtlasError, NotFound
 from mirage.indexes import CHANNELS, FILTER_FIELDS, Index, IndexQuery, Point, bm25
@@ -52,18 +53,13 @@ def ask(vector: np.ndarray | None = None, words: str = "", limit: int = 10, **fi
     return IndexQuery(vector, dict.fromkeys(said(words), 1.0), limit, filters)
 
 
-# Every index as it comes, and the layout that shards of earlier versions have and keep.
-KINDS: list[tuple[str, dict[str, str]]] = [
-    *((name, {}) for name in indexes.available()),
-    ("embedded", {"layout": "plain"}),
-]
 Make = Callable[..., Index]
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: " ".join([kind[0], *kind[1].values()]))
+@pytest.fixture(scope="module", params=KINDS)
 def make(request: pytest.FixtureRequest) -> Make:
-    name, options = request.param
-    return lambda path, dimension=D: indexes.load(name, path=path, dimension=dimension, **options)
+    """Gives an index at a place, the same one for the same place; an index at an address is named after it."""
+    return maker(request.param, request)
 
 
 @pytest.fixture(scope="module")
@@ -284,9 +280,9 @@ def test_what_was_added_is_there_after_closing_and_opening(make: Make, tmp_path:
 
 def test_many_points_are_all_listed_and_found(make: Make, tmp_path: Path) -> None:
     with_many = make(tmp_path / "index")
-    with_many.add([point(key, f"Phantom {key}") for key in range(2500)])
+    with_many.add([point(key, f"Phantom {key}") for key in range(2100)])
     with_many.optimise()
-    assert sorted(with_many.keys()) == list(range(2500))
+    assert sorted(with_many.keys()) == list(range(2100))
     assert keys(with_many.ask(ask(unit(1717), limit=3))["image"])[0] == 1717
     with_many.close()
 

@@ -126,3 +126,19 @@ class Index(Protocol):
     def close(self) -> None:
         """Write everything and let go of the files."""
         ...
+
+
+class Elsewhere(Protocol):
+    """The class of an adapter whose index is not in this process: it lies at an address, and several processes share it."""
+
+    def __call__(self, address: str, dimension: int, encoder: str = "") -> Index:
+        """Open the index at an address, and make it where there is none; see `mirage.indexes.open`."""
+        ...
+
+    def held(self, address: str) -> int | None:
+        """How many points there are at an address; None where there is no index."""
+        ...
+
+    def drop(self, address: str) -> None:
+        """Remove what is at an address; nothing there is no error."""
+        ...

@@ -13,6 +13,7 @@ pgvector's ``sparsevec`` takes. Of 100,000 different stems five pairs or so shar
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Literal, Protocol, get_args
@@ -26,6 +27,7 @@ TEXT_CHANNELS: tuple[TextChannel, ...] = get_args(TextChannel)
 Weights = Mapping[int, float]
 
 K1, B = 1.2, 0.75
+_TOKEN = re.compile(r"[^\W_]+")
 DIMENSION = 1_000_000_000
 MOST = 16_000  # stems of one text that ``sparsevec`` keeps; beyond them the rarest in the text are left out
 # Words of a text, stop words left out, on average over the 2,555 figures of MedPix's train split and the starter corpus:
@@ -35,8 +37,13 @@ AVERAGE_LENGTH: Mapping[TextChannel, float] = {"words": 45.0, "case": 300.0}
 
 
 @cache
-def _model(channel: TextChannel) -> edge.Bm25:
-    return edge.Bm25(edge.Bm25Config(k=K1, b=B, avg_len=AVERAGE_LENGTH[channel], **STEMMED))
+def _model(average: float) -> edge.Bm25:
+    return edge.Bm25(edge.Bm25Config(k=K1, b=B, avg_len=average, **STEMMED))
+
+
+def length(text: str) -> int:
+    """How many words a text has, stop words left out, as the formula counts them."""
+    return sum(stem(token) is not None for token in _TOKEN.findall(text))
 
 
 def folded(own: int) -> int:
@@ -50,22 +57,24 @@ def number(word: str) -> int | None:
     return None if found is None else folded(found)
 
 
-def weighted(text: str, channel: TextChannel) -> dict[int, float]:
+def weighted(text: str, channel: TextChannel, average: float | None = None) -> dict[int, float]:
     """A text's stems with the part of BM25 that the text decides.
 
-    ``tf (K1 + 1) / (tf + K1 (1 - B + B length / average))``, `AVERAGE_LENGTH` being the channel's.
+    ``tf (K1 + 1) / (tf + K1 (1 - B + B length / average))``
 
     Parameters
     ----------
     text : str
     channel : {"words", "case"}
+    average : float, optional
+        Of the texts' `length`; the channel's `AVERAGE_LENGTH` when left out.
 
     Returns
     -------
     dict
         Number of the stem to a weight between 0 and ``K1 + 1``, the number ascending; at most `MOST`.
     """
-    found = _model(channel).embed_document(text) if text else None
+    found = _model(average or AVERAGE_LENGTH[channel]).embed_document(text) if text else None
     weights: dict[int, float] = {}
     for index, value in zip(found.indices, found.values, strict=True) if found else ():
         own = folded(int(index))

@@ -28,6 +28,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
+from mirage.indexes import ranking
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
 from mirage.indexes.bm25 import TEXT_CHANNELS, TextChannel
 from mirage.indexes.embedded_slices import SliceShard
@@ -38,10 +39,6 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _SPARSE = ("concepts", *TEXT_CHANNELS)
-_TIED = 16  # how many more are asked for, so that a tie at the end of a list is cut by the same rule
-_SAME = 4  # decimals up to which scores are alike
-_WIDER = 4  # times as many, where a tie goes on beyond that,
-_MOST_TIED = 5_000  # up to so many
 _BATCH = 512
 _WARM_BYTES = 512_000_000  # of vectors; a million figures are left on disk until they are looked at
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
@@ -52,7 +49,7 @@ _WAS_CLOSED = "The atlas was closed. Open it again to go on."
 Layout = Literal["compact", "plain"]
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 # Candidates come from the 8-bit vectors, and are scored by the exact ones. Asking for more candidates than are wanted found
-# no more (recall@10 1.000 either way at 80,000 × 768) and took three times as long; `_TIED` gives some to spare anyway.
+# no more (recall@10 1.000 either way at 80,000 × 768) and took three times as long; `ranking.TIED` gives some to spare.
 _EXACTLY = edge.SearchParams(quantization=edge.QuantizationSearchParams(rescore=True))
 _HELD = ("WouldBlock", "failed to open WAL", "Resource temporarily unavailable")
 # Below this many kB of vectors a segment is searched whole, which is exact and quick enough.
@@ -191,32 +188,27 @@ class EmbeddedIndex:
                 asked[name] = edge.Query.Nearest(_sparse(weights), using=name)
         if not asked:
             return {}
-        limit, open_ones = ask.limit + _TIED, list(asked)
-        found: dict[str, Sequence[Any]] = {}
-        while open_ones:
+
+        def find(names: Sequence[str], most: int) -> list[Ranked]:
             requests = [
                 edge.QueryRequest(
-                    limit=limit,
+                    limit=most,
                     query=asked[name],
                     filter=condition,
                     params=_EXACTLY if name in ("image", "caption") else None,
                 )
-                for name in open_ones
+                for name in names
             ]
             with self._open():
                 lists = self._shard.query_batch(edge.QueryBatchRequest(requests))
-            found |= dict(zip(open_ones, lists, strict=True))
-            open_ones = [name for name in open_ones if len(found[name]) == limit and _cut_in_a_tie(found[name], ask.limit)]
-            limit *= _WIDER
-            if limit > _MOST_TIED:
-                break
-        answer = {name: [(_key(hit), hit.score) for hit in found[name]] for name in asked}
+            return [[(_key(hit), hit.score) for hit in found] for found in lists]
+
+        answer = ranking.listed(list(asked), ask.limit, find)
         if ask.vector is not None:
             with self._open():
-                of_slices = self._slices.ask(ask.vector, ask.limit + _TIED, condition, _EXACTLY)
-            scores = dict(answer["image"])
-            answer["image"] = list((scores | {key: max(score, scores.get(key, score)) for key, score in of_slices}).items())
-        return {name: _in_order(ranked)[: ask.limit] for name, ranked in answer.items()}
+                of_slices = self._slices.ask(ask.vector, ask.limit + ranking.TIED, condition, _EXACTLY)
+            answer["image"] = ranking.with_slices(answer["image"], of_slices)
+        return {name: ranking.in_order(found, ask.limit) for name, found in answer.items()}
 
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
@@ -313,19 +305,6 @@ def _sparse(weights: Mapping[int, float]) -> edge.SparseVector:
 
 def _key(record: Any) -> int:
     return int(record.id)
-
-
-def _cut_in_a_tie(found: Sequence[Any], limit: int) -> bool:
-    """Whether what lies beyond these may score like the last one that is wanted."""
-    return bool(round(found[limit - 1].score, _SAME) == round(found[-1].score, _SAME))
-
-
-def _in_order(found: Ranked) -> Ranked:
-    """Best first; what scores alike (captions that differ in a number do, in BM25) stands in the order it was added.
-
-    The engine orders those by where they happen to lie, so that the same atlas, built twice, would answer differently.
-    """
-    return sorted(found, key=lambda hit: (-round(hit[1], _SAME), hit[0]))
 
 
 def _make(path: Path, dimension: int, layout: Layout) -> None:

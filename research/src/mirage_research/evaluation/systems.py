@@ -298,7 +298,11 @@ def keywords_of(pool: EvaluationSet) -> Iterator[Index]:
             for figure in bare.figures:
                 case = bare.cases.get(figure.case_id)
                 texts.append(" ".join([figure.caption, *(getattr(case, name) for name in CASE_KEPT if case)]))
-            index.add([Point(place, blank, None, bm25.weighted(text, "case"), fields) for place, text in enumerate(texts)])
+            average = max(
+                1.0, float(np.mean([bm25.length(text) for text in texts]))
+            )  # of these texts, which are no channel's
+            said = [bm25.weighted(text, "words", average) for text in texts]
+            index.add([Point(place, blank, None, words, fields) for place, words in enumerate(said)])
             index.optimise()
             yield index
         finally:
