@@ -18,6 +18,7 @@ from benchmarks.explaining import explain
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
 from benchmarks.memory import memory, uploads
 from benchmarks.mutations import mutations
+from benchmarks.opening import opening
 from benchmarks.page import page
 from benchmarks.paper import adding_with_open_clip, encoding, text
 from benchmarks.report import markdown
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "travelling": travelling,
     "install": install,
     "starting": starting,
+    "opening": opening,
     "page": page,
     "screens": screens,
     "scrolling": scrolling,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache, wraps
 from pathlib import Path
@@ -260,3 +261,21 @@ def s3(_s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
     for name, value in given.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     return _s3
+
+
+@pytest.fixture
+def locked_disk(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """Copy an atlas to a disk that cannot be written to; permissions would not hold back who is root."""
+    disk = tmp_path / "disk"
+
+    def copied(atlas: Path) -> Path:
+        disk.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip("mounting a disk is not allowed here")
+        copy_atlas(atlas, disk / "atlas")
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        return disk / "atlas"
+
+    yield copied
+    subprocess.run(["umount", "-l", disk], capture_output=True, check=False)

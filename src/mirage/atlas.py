@@ -31,6 +31,8 @@ from mirage.search.answer import Answer, FoundFacets, Hit
 from mirage.search.confidence import Calibration, calibration_for
 from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
+from mirage.storage import read_only
+from mirage.storage.databases import Databases
 from mirage.storage.edit import edit
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import reference_of
@@ -39,6 +41,7 @@ from mirage.study.along import taking
 from mirage.study.along.bundle import Order
 from mirage.study.along.taking import TakenAlong
 from mirage.study.studies import Studies
+from mirage.study.study import Study
 from mirage.wording import _
 
 if TYPE_CHECKING:
@@ -149,7 +152,10 @@ class Atlas(AtlasFolder):
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._snapshots = Snapshots(self._snapshot(Checker(self.encoder)))
-        self.studies = Studies(self.databases, self.store, self)
+        shared = None
+        if self.copy is not None:  # what is kept in the folder is read; what somebody keeps here lies apart, and stays
+            shared = Study(Databases(self.path), self.store, self, refusal=read_only.refusal(self.folder))
+        self.studies = Studies(self.databases, self.store, self, shared)
         self.study = self.studies.own
         self.browse = self._browse()
         self.renewed()

@@ -79,6 +79,13 @@ class AtlasHeld(AtlasError):
     status = 409
 
 
+class ReadOnly(AtlasError):
+    """An atlas that is opened to be read only, and was to be changed."""
+
+    status = 409
+    title = "This atlas can only be read"
+
+
 class NoNetwork(MirageError):
     """Something has to be downloaded and the network does not answer."""
 

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="Where a new atlas keeps its records: postgresql://user@host/database, without a password; in its "
         "folder when empty.",
     )
+    read_only: bool = Field(
+        default=False,
+        description="Whether atlases are opened to be read only, each process with a private copy of the index and the "
+        "records, so that any number may. A folder that cannot be written to is opened so in any case.",
+    )
     profile: Literal["starter", "paper", "custom"] = Field(
         default="starter",
         description="Which encoder, explainer and generator are meant where none is named: those that ship, the paper's, or "
@@ -151,6 +156,10 @@ class Settings(BaseSettings):
     names: UserPath = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "names",
         description="Where the names of files that somebody added are kept, apart from the atlas, for them alone.",
+    )
+    kept: UserPath = Field(
+        default_factory=lambda: user_data_path("mirage", appauthor=False) / "kept",
+        description="Where what you keep of an atlas that can only be read lies: collections, quizzes, synthetic images.",
     )
     models: UserPath = Field(
         default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",

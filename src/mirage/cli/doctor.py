@@ -39,8 +39,13 @@ _ENABLES = {
     "heif": "HEIC pictures",
     "idc": "the source idc, the NCI Imaging Data Commons",
     "paper": "the paper's models and other encoders",
+    "oidc": "signing in by OpenID Connect",
     "parquet": "the corpora roco and rocov2",
+    "postgres": "records and index in PostgreSQL",
+    "qdrant": "the index in a Qdrant server",
+    "ray": "adding with the machines of a Ray cluster",
     "redact": "mirage add folder --redact, which blacks out text in pictures",
+    "s3": "pictures in a bucket",
     "sign": "synthetic images signed with a certificate",
 }
 
@@ -219,7 +224,8 @@ def _atlas_state(folder: Path) -> str:
         with Atlas.open(folder, steps=said_once()) as opened:
             info = opened.info()
             withdrawn = f", of which {info.withdrawn:,} withdrawn by their sources" if info.withdrawn else ""
-            return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}"
+            reading = "; it can only be read here" if info.read_only else ""
+            return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}{reading}"
     except AtlasHeld as held:
         return str(held)
 

@@ -12,8 +12,17 @@ from mirage.cli.add import add_corpus
 from mirage.cli.client import AtlasOption, connect
 from mirage.cli.output import counted, said_once, say
 from mirage.settings import Settings
+from mirage.storage.read_only import is_needed
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+ReadOnlyOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--read-only",
+        help="Read the atlas only, with a private copy of its index: any number of servers may serve it so.",
+        show_default="where the folder cannot be written to",
+    ),
+]
 PortOption = Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8000")]
 
 
@@ -21,16 +30,20 @@ def up(
     atlas: AtlasOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    read_only: ReadOnlyOption = None,
 ) -> None:
     """Open the atlas, building the one that ships if there is none, and serve it."""
-    settings = Settings.load(host=host, port=port, atlas=atlas)
+    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only)
+    if settings.read_only:
+        _serve(settings)
+        return
     with connect(settings.atlas, create=True) as client:
         if client.url:
             say(f"The atlas is served already: {client.url}")
             return
         held = client.ask("GET", "/api/atlas")
         whole = {corpus["name"] for corpus in held["corpora"] if corpus["complete"]}
-        for name in corpora.shipped() if whole <= set(corpora.shipped()) else ():
+        for name in corpora.shipped() if whole <= set(corpora.shipped()) and not held["read_only"] else ():
             if name in held["removed"]:
                 say(f"The {name} atlas was removed, and is not put back by itself; `mirage add {name}` brings it back.")
             # Adding what is there already takes milliseconds; after an update it brings the new pictures.
@@ -43,10 +56,12 @@ def serve(
     atlas: AtlasOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    read_only: ReadOnlyOption = None,
 ) -> None:
     """Serve an atlas that is there already."""
-    settings = Settings.load(host=host, port=port, atlas=atlas)
-    Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins
+    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only)
+    if not (settings.read_only or is_needed(settings.atlas)):
+        Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins
     _serve(settings)
 
 

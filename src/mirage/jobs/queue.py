@@ -69,10 +69,11 @@ class Jobs(Lanes):
     def __init__(self, atlas: Atlas, *, resume: bool = True) -> None:
         super().__init__(atlas.store)
         self._atlas = atlas
-        self.outputs = Outputs(atlas.path / FOLDER)
+        self.outputs = Outputs(atlas.databases.folder / FOLDER)
         self._generators: dict[str, Generator] = {}
         self._previews: dict[str, Preview | SourcePreview] = {}
         self._staging: Staging | None = None
+        resume = resume and atlas.copy is None  # what another process does is that one's
         if resume and (atlas.path / INCOMING).exists():  # left by a process that was killed
             _ = self.staging
         if resume:
@@ -403,6 +404,8 @@ class Jobs(Lanes):
     # -- queueing ----------------------------------------------------------------------------------------------------
 
     def _admit(self, job: Job) -> None:
+        if job.kind in (ADD, EDIT, IMPORT, REBUILD, REMOVE):
+            self._atlas.check_writable()
         if job.kind == GENERATE:
             self._check_room()
 

@@ -28,7 +28,7 @@ from mirage.images import PictureStore, decode
 from mirage.images.store import cannot_write
 from mirage.settings import SHIPPED
 from mirage.storage import archive as atlasfile
-from mirage.storage import manifest
+from mirage.storage import manifest, read_only
 from mirage.storage.archive import ArchiveManifest, LeftOut
 from mirage.storage.databases import Databases
 from mirage.storage.folder import STAMP, UNFINISHED
@@ -131,7 +131,8 @@ def export(
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
     check_new(target)
     partial = target.with_name(target.name + ".partial")
-    store = Store.of(Databases(folder, known.records))
+    copy = read_only.PrivateCopy(folder, "") if read_only.is_needed(folder) else None
+    store = Store.of(Databases(copy.path if copy else folder, known.records))
     try:
         meter = ProgressMeter(len(store.keys()), progress)
         before = _state(folder, store)
@@ -150,6 +151,8 @@ def export(
         raise Unavailable(cannot_write(target.parent, error)) from error
     finally:
         store.close()
+        if copy is not None:
+            copy.remove()
         partial.unlink(missing_ok=True)
     behind, stories = tuple(writing.behind), tuple(writing.stories)
     return ExportReport(target, target.stat().st_size, digest, written, meter.seconds, behind, stories)

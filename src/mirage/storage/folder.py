@@ -23,7 +23,7 @@ from mirage.indexes import bm25
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.language.mentions import postings
 from mirage.settings import Settings
-from mirage.storage import manifest
+from mirage.storage import manifest, read_only
 from mirage.storage.databases import Databases
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
@@ -51,7 +51,7 @@ class CorpusHolding(CorpusRecord):
 class AtlasInfo:
     """What an atlas is and holds; `removed` names the corpora that were removed from it and not added again.
 
-    Sources have withdrawn `withdrawn` of its figures.
+    Sources have withdrawn `withdrawn` of its figures. One that is `read_only` cannot be changed here.
     """
 
     path: Path
@@ -63,6 +63,7 @@ class AtlasInfo:
     corpora: tuple[CorpusHolding, ...]
     removed: tuple[str, ...]
     withdrawn: int = 0
+    read_only: bool = False
 
 
 class AtlasFolder:
@@ -82,12 +83,16 @@ class AtlasFolder:
         Address of the pictures; empty where they are in the folder.
     databases : mirage.storage.databases.Databases
         Where its records lie, and what is kept beside them; in the folder when left out.
+    copy : mirage.storage.read_only.PrivateCopy, optional
+        What `path` is, of an atlas that is opened to read it only.
 
     Attributes
     ----------
     pictures : mirage.images.store.PictureStore
     encoder_info : mirage.encoders.base.EncoderInfo
         What `encoder` says of itself.
+    folder : Path
+        The folder that somebody named: `path`, but where that is a private copy.
     """
 
     def __init__(
@@ -100,10 +105,12 @@ class AtlasFolder:
         index_name: str = manifest.INDEX,
         pictures: str = "",
         databases: Databases | None = None,
+        copy: read_only.PrivateCopy | None = None,
     ) -> None:
-        self.path, self.store, self.holder = path, store, holder
-        self.databases = databases or Databases(path)
-        self.pictures = pictures_of(path, pictures, store)
+        self.path, self.store, self.holder, self.copy = path, store, holder, copy
+        self.databases = Databases(read_only.kept_at(store.id_key)) if copy else databases or Databases(path)
+        self.folder = copy.original if copy else path
+        self.pictures = pictures_of(self.folder, pictures, store)
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, encoder.info()
         self._former: list[Index] = []  # replaced, and still answered from
@@ -115,6 +122,7 @@ class AtlasFolder:
         *,
         encoder: Encoder | str | None = None,
         create: bool = False,
+        to_read: bool | None = None,
         steps: Steps = lambda what, done, total: None,
     ) -> Self:
         """Open an atlas folder.
@@ -127,6 +135,9 @@ class AtlasFolder:
             The encoder, or its adapter's name; the one the atlas was made with when left out.
         create : bool
             Make an empty atlas when the folder is missing or empty.
+        to_read : bool, optional
+            Open it to read it only, with a private copy of its index and records, however many others have it open; as the
+            setting ``read_only`` says when left out. A folder that cannot be written to is opened so in any case.
         steps : callable
             Told what is done, how much of it and of how much, where an atlas of an earlier version is brought up to date.
 
@@ -154,34 +165,35 @@ class AtlasFolder:
                 f"`mirage atlas rebuild --atlas {folder}` encodes its pictures anew. Nothing was changed."
             )
         holder = manifest.Holder.mine()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            name = known.index if known else manifest.INDEX
-            try:
-                index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
-            except indexes.IndexOutdated:  # what is in it is in the records too, from which it is filled again below
-                shutil.rmtree(folder / name)
-                index = indexes.load(indexes.DEFAULT, path=folder / name, dimension=info.dimension)
-        except AtlasHeld as error:
-            who = manifest.Holder.read(folder)
-            then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
-            raise AtlasHeld(f"The atlas {folder} is open in {who or 'another process'}. {then}, or stop it.") from error
-        except OSError as error:
-            raise manifest.cannot_write(folder, error) from error
-        if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
-            index.close()
-            return cls.open(path, encoder=encoder, create=create, steps=steps)
-        manifest.sweep(folder, name)
+        name = known.index if known else manifest.INDEX
         with ExitStack() as undo:
+            reading = settings.read_only if to_read is None else to_read
+            copy = read_only.PrivateCopy(folder, name) if known and (reading or read_only.is_needed(folder)) else None
+            if copy is not None:
+                undo.callback(copy.remove)
+            place = copy.path if copy else folder
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                index = _index_at(place / name, info.dimension, anew=copy is not None)
+            except AtlasHeld as error:
+                who = manifest.Holder.read(folder)
+                then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
+                raise AtlasHeld(f"The atlas {folder} is open in {who or 'another process'}. {then}, or stop it.") from error
+            except OSError as error:
+                raise manifest.cannot_write(folder, error) from error
             undo.callback(index.close)
-            undo.callback(manifest.Holder.clear, folder)
-            store = Store.of(databases, upgraded=True)
+            if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
+                undo.close()
+                return cls.open(path, encoder=encoder, create=create, to_read=to_read, steps=steps)
+            manifest.sweep(place, name)
+            undo.callback(manifest.Holder.clear, place)
+            store = Store.of(Databases(place, databases.server) if copy else databases, upgraded=True)
             undo.callback(store.close)
             where = known.pictures if known else settings.pictures
-            opened = cls(folder, store, index, used, holder, name, where, databases)
-            holder.write(folder)
+            opened = cls(place, store, index, used, holder, name, where, databases, copy)
+            holder.write(place)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
-                opened.written.write(folder)
+                opened.written.write(place)
             if store.mentions_outdated():
                 store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
                 store.read_mentions(lambda done, total: steps("reading all words anew", done, total))
@@ -189,12 +201,24 @@ class AtlasFolder:
             undo.pop_all()
         return opened
 
+    def check_writable(self) -> None:
+        """Refuse a change where the atlas is opened to read it only.
+
+        Raises
+        ------
+        mirage.errors.ReadOnly
+        """
+        if self.copy is not None:
+            raise read_only.refusal(self.folder)
+
     def close(self) -> None:
         """Let go of the folder."""
         manifest.Holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
         self.store.close()
         for index in (self.index, *self._former):
             index.close()
+        if self.copy is not None:
+            self.copy.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -216,7 +240,9 @@ class AtlasFolder:
             corpora.append(replace(held, withdrawn=withdrawn.get(corpus.name, 0)))
         figures, cases, size = (sum(count[i] for count in counts.values()) for i in range(3))
         told = tuple(corpora), tuple(self.store.removals.corpora()), sum(withdrawn.values())
-        return AtlasInfo(self.path, manifest.FORMAT, self.encoder_info, figures, cases, size, *told)
+        return AtlasInfo(
+            self.folder, manifest.FORMAT, self.encoder_info, figures, cases, size, *told, read_only=self.copy is not None
+        )
 
     # -- what changes ---------------------------------------------------------------------------------------------------
 
@@ -245,6 +271,7 @@ class AtlasFolder:
         Stopped by an exception or killed, what is stored stays: a note makes the next opening, or the next adding, bring the
         index level.
         """
+        self.check_writable()
         check_room(self.path)
         added, left = 0, set[str]()
 
@@ -269,6 +296,7 @@ class AtlasFolder:
 
         Stopped by an exception or killed, a note makes the next opening, or the next change, bring the rest level.
         """
+        self.check_writable()
         self.reconcile()
         stamp = int(self.store.note(STAMP) or 0) + 1
         for note in (STAMP, UNFINISHED):
@@ -314,8 +342,9 @@ class AtlasFolder:
         keys, done = self.store.keys(), 0
         if unfinished is None and len(self.index) == len(keys):
             return
-        self.pictures.tidy()
-        self.remove_files(set(self.pictures.names()))  # those of figures that were not stored any more
+        if self.copy is None:
+            self.pictures.tidy()
+            self.remove_files(set(self.pictures.names()))  # those of figures that were not stored any more
         there = set(self.index.keys())
         self.index.remove(sorted(there - set(keys)))
         behind = set(keys) - there
@@ -372,6 +401,19 @@ class AtlasFolder:
     def idle(self, index: Index) -> bool:
         """Whether nobody answers from an index any more, waiting for a while if somebody does."""
         return True
+
+
+def _index_at(path: Path, dimension: int, *, anew: bool) -> Index:
+    """Open the index; one that cannot be used is made anew where it is a private copy, and filled from the records."""
+    try:
+        return indexes.load(indexes.DEFAULT, path=path, dimension=dimension)
+    except AtlasHeld:
+        raise
+    except AtlasError as error:
+        if not (anew or isinstance(error, indexes.IndexOutdated)):  # an earlier version's: its points are in the records too
+            raise
+        shutil.rmtree(path)
+        return indexes.load(indexes.DEFAULT, path=path, dimension=dimension)
 
 
 def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Point]:

@@ -23,7 +23,7 @@ from mirage.errors import AtlasError, AtlasHeld, BadInput, BadPicture, MirageErr
 from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
 from mirage.settings import Settings
-from mirage.storage import manifest
+from mirage.storage import manifest, read_only
 from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.folder import AtlasFolder, points_of
@@ -87,6 +87,8 @@ def rebuild(
     """
     known = manifest.finished(folder)
     databases = Databases(folder, known.records)
+    if Settings.load().read_only or read_only.is_needed(folder):
+        raise read_only.refusal(folder)
     with _holding(folder, known):  # told before anything is encoded
         databases.upgrade(RECORDS_NAME)
     used = opened(known, encoder, model)
@@ -124,6 +126,7 @@ def rebuild_open(
     stop : callable
         Asked between batches.
     """
+    atlas.check_writable()
     work = _Work(atlas.path, atlas.store, atlas.pictures, encoder, progress, stop)
     encoded = work.encode()
     name = manifest.beside(atlas.index_name, encoder.info().digest)

@@ -22,6 +22,8 @@ class Studies:
     ----------
     databases, store, library
         As for `mirage.study.study.Study`.
+    shared : mirage.study.study.Study, optional
+        Where reviews and hidden figures are kept, when that is apart from all of these.
 
     Attributes
     ----------
@@ -29,8 +31,9 @@ class Studies:
         Of whoever has the machine.
     """
 
-    def __init__(self, databases: Databases, store: Store, library: Library) -> None:
-        self.own = Study(databases, store, library)
+    def __init__(self, databases: Databases, store: Store, library: Library, shared: Study | None = None) -> None:
+        self.own = Study(databases, store, library, reviews=shared.reviews if shared else None)
+        self._shared = shared
         self._parts = databases, store, library
         self._databases = databases
         self._open: OrderedDict[str, Study] = OrderedDict()
@@ -49,7 +52,7 @@ class Studies:
         with self._lock:
             found = self._open.get(person)
             if found is None:
-                found = self._open[person] = Study(*self._parts, OF_PERSON + person, self.own.reviews)
+                found = self._open[person] = Study(*self._parts, OF_PERSON + person, reviews=self.own.reviews)
             self._open.move_to_end(person)
             if len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)[1].close()  # one that is in use opens again by itself
@@ -69,5 +72,6 @@ class Studies:
     def close(self) -> None:
         """Let go of all connections."""
         with self._lock:
-            for each in (self.own, *self._open.values()):
-                each.close()
+            for each in (self.own, self._shared, *self._open.values()):
+                if each is not None:
+                    each.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from mirage.errors import MirageError
 from mirage.storage.database import Database
 from mirage.storage.databases import STUDY, Databases
 from mirage.storage.store import Store
@@ -33,7 +34,9 @@ class Study:
     name : str
         Of the database: whose study it is.
     reviews : mirage.study.reviews.reviews.Reviews, optional
-        Where reviews and hidden figures are kept, when that is not here.
+        The atlas's reviews, and what is hidden in it, where they are kept apart from this; its own when left out.
+    refusal : mirage.errors.MirageError, optional
+        What is raised instead of keeping something.
 
     Attributes
     ----------
@@ -48,9 +51,16 @@ class Study:
     """
 
     def __init__(
-        self, databases: Databases, store: Store, library: Library, name: str = STUDY, reviews: Reviews | None = None
+        self,
+        databases: Databases,
+        store: Store,
+        library: Library,
+        name: str = STUDY,
+        *,
+        reviews: Reviews | None = None,
+        refusal: MirageError | None = None,
     ) -> None:
-        self._databases, self._name = databases, name
+        self._databases, self._name, self._refusal = databases, name, refusal
         self._opened: Database | None = None
         self._lock = threading.Lock()
         self.collections = Collections(self._database, store)
@@ -64,6 +74,8 @@ class Study:
 
     def _database(self, make: bool) -> Database | None:
         """The database; None where nothing was ever kept and nothing is to be now."""
+        if make and self._refusal is not None:
+            raise self._refusal
         with self._lock:
             if self._opened is None and (make or self._databases.there(self._name)):
                 self._opened = self._databases.open(self._name, SCHEMA, upgraded=True)

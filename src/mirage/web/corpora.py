@@ -201,7 +201,7 @@ def options_of(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_c
         When an option is one that only a command may choose, or a page may not ask a living source.
     """
     known = cards()
-    if corpus in known and known[corpus].live and not by_command and not site.settings.takes_files:
+    if corpus in known and known[corpus].live and not by_command and not site.takes_files:
         raise RefusedError(_NO_SOURCES % corpus)
     if not by_command and (corpus not in known or known[corpus].ships):
         there = ", ".join(offer.name for offer in corpora_view(site).addable)
@@ -315,7 +315,7 @@ def _corpora_page(site: RunningSite, tried: Mapping[str, str] | None = None, err
         jobs=[job for job in jobs_view(site).jobs if job.kind != GENERATE],
         token=site.token,
         copies=set(site.settings.corpora),
-        takes_files=site.settings.takes_files,
+        takes_files=site.takes_files,
         most_files=MOST_FILES,
         most_bytes=site.settings.add_max_bytes,
         folders_named=bool(site.settings.folder_roots),

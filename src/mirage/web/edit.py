@@ -92,7 +92,7 @@ def form_of(site: RunningSite, found: FigureView, tried: Mapping[str, str] | Non
         What was written into it, where it could not be used.
     """
     figure = site.atlas.figure(found.id)
-    if not site.settings.takes_files or not is_own(site.atlas, figure):
+    if not site.takes_files or not is_own(site.atlas, figure):
         return None
     view = edit_view(site, figure)
     return {

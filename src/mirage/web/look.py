@@ -87,7 +87,7 @@ def _page(
         tried=tried,
         address=look_address(source.name, tried, job),
         token=site.token,
-        takes_files=site.settings.takes_files,
+        takes_files=site.takes_files,
         MODALITIES=MODALITIES,
     )
 

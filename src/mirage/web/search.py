@@ -152,7 +152,7 @@ def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | No
         sources=[each for each in offered if each.live],
         sought=" ".join(term.text for term in query.terms if term.text and term.weight > 0),
         token=site.token,
-        takes_files=site.settings.takes_files,
+        takes_files=site.takes_files,
         explained=explained if view.fits else explain.nothing(),
         explain_stream=forms.explain_address(query, stream=True),
         explain_url="" if query.has_picture else forms.explain_address(query),

@@ -187,7 +187,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
     with (
         listening,
         _stoppable(),
-        Atlas.open(atlas_path or settings.atlas) as atlas,
+        Atlas.open(atlas_path or settings.atlas, to_read=settings.read_only) as atlas,
         closing(Jobs(atlas)) as jobs,
     ):
         here = settings.model_copy(update={"host": host, "port": taken})
@@ -207,6 +207,8 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
         )
         atlas.serving(url)
         _say(f"MIRAGE is at {url} (stop it with Ctrl-C)")
+        if atlas.copy is not None:
+            _say(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
         if host not in _LOOPBACK:
             _say(f"It answers to these names only: {', '.join(here.allowed_hosts)} (setting allowed_hosts)")
         try:

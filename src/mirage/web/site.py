@@ -138,6 +138,11 @@ class RunningSite:
         except AtlasError:
             return None
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether pages take files that somebody drops, and let their words be edited."""
+        return self.settings.takes_files and self.atlas.copy is None
+
     def holds(self) -> AtlasView:
         """Tell what the atlas holds. It is counted once for all who ask, for counting takes longer than searching."""
         return self.kept("atlas", self.answers.searched, lambda: atlas_view(self.atlas))

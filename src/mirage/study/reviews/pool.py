@@ -11,7 +11,6 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +26,7 @@ from mirage.indexes import bm25
 from mirage.indexes.base import Index, IndexQuery
 from mirage.query import Query, shown
 from mirage.search.answer import Answer, Hit
+from mirage.storage.databases import Databases
 from mirage.storage.records import reference_of
 from mirage.storage.store import Store
 from mirage.study.reviews.protocol import Items
@@ -143,7 +143,7 @@ class Searched(Protocol):
     """What a pool is collected from; `mirage.atlas.Atlas` has it."""
 
     @property
-    def path(self) -> Path: ...
+    def databases(self) -> Databases: ...
     @property
     def store(self) -> Store: ...
     def search(self, query: Query) -> Answer: ...
@@ -190,7 +190,7 @@ def collect(atlas: Searched, query: str, versus: str, most: Items) -> list[Revie
         *_figures(atlas, answer, query, most.figures_per_arm),
         *_claims(atlas.explain(asked), most.claims),
         *_comparisons(atlas, query, versus, most.comparisons),
-        *synthetic(Outputs(atlas.path / FOLDER), query, most.synthetic),
+        *synthetic(Outputs(atlas.databases.folder / FOLDER), query, most.synthetic),
     ]
     return sorted(found, key=lambda item: item.id)
 

@@ -180,6 +180,7 @@ class AtlasView(ApiModel):
     bytes: int
     corpora: list[CorpusView]
     removed: list[str] = Field(description="Corpora that were removed from it, and not added again.")
+    read_only: bool = Field(description="Whether it is open to be read only, so that nothing in it can be changed here.")
 
 
 class FacetsView(ApiModel):
