@@ -23,8 +23,8 @@ from mirage.indexes import embedded
 from mirage.search import confidence
 from mirage.settings import SHIPPED, Settings
 from mirage.storage.ingest import add
-from mirage.study import Study
 from mirage.study.records import FILE
+from mirage.study.studies import Studies
 from parts import Process, copy_atlas, picture_folder, some_of_starter, start
 from s3 import S3, s3_server
 
@@ -202,7 +202,8 @@ def unkept(_small_opened: Atlas) -> Iterator[Atlas]:
     _small_opened.study.close()
     for left in _small_opened.path.glob(f"{FILE}*"):
         left.unlink()
-    _small_opened.study = Study(_small_opened.databases, _small_opened.store, _small_opened)
+    _small_opened.studies = Studies(_small_opened.databases, _small_opened.store, _small_opened)
+    _small_opened.study = _small_opened.studies.own
 
 
 @pytest.fixture

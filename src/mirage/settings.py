@@ -84,13 +84,62 @@ class Settings(BaseSettings):
         default=("localhost", "127.0.0.1", "[::1]"),
         description="Names under which the site may be asked for; add yours when it is served to others.",
     )
+    shared: bool = Field(
+        default=False,
+        description="Whether people sign in, each with a role and data of their own; `mirage serve --shared` sets it.",
+    )
+    site_url: str = Field(
+        default="",
+        pattern=r"^$|^https?://[^\s?#@]+$",
+        description="Address under which people reach a shared site; links of invitations begin with it.",
+    )
+    insecure: bool = Field(
+        default=False,
+        description="Whether people may sign in over http from other machines, where others can read along; `--insecure`.",
+    )
+    session_days: int = Field(default=30, ge=1, le=400, description="Days after which who did not come has to sign in anew.")
+    audit_days: int = Field(
+        default=365,
+        ge=1,
+        le=4000,
+        description="Days that the log of what educators and owners did, and old invitations, stay.",
+    )
+    default_role: Literal["learner", "educator"] = Field(
+        default="learner", description="Role of who comes for the first time by OpenID Connect or a proxy."
+    )
+    oidc_issuer: str = Field(
+        default="", description="Address of an OpenID Connect provider, by which people sign in; see docs/classes.md."
+    )
+    oidc_client_id: str = Field(default="", description="What the provider knows this site by.")
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="The secret that it shares with this site.")
+    oidc_role_claim: str = Field(
+        default="", description="Claim in which the provider says learner, educator or owner; the highest of several counts."
+    )
+    proxy_user_header: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="Header in which a reverse proxy says who has signed in there, as X-Remote-User.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Addresses, or networks as 10.0.0.0/8, of reverse proxies whose headers are believed."
+    )
+    limit_jobs: int = Field(default=3, ge=0, description="Jobs of one person that wait or run at once; 0 for any number.")
+    limit_upload_bytes: int = Field(
+        default=500_000_000, ge=0, description="Bytes that one person may send within an hour; 0 for any number."
+    )
+    limit_explanations: int = Field(
+        default=60, ge=0, description="Explanations that one person may ask for within a minute; 0 for any number."
+    )
+    limit_generations: int = Field(
+        default=50, ge=0, description="Synthetic images that one person may ask for within a day; 0 for any number."
+    )
     folder_roots: Annotated[tuple[UserPath, ...], NoDecode] = Field(
         default=(), description="Folders under which the Library page may add folders of pictures."
     )
     add_files: bool | None = Field(
         default=None,
         description="Whether pages take files that somebody drops, and let the words of such figures be edited. When unset, "
-        "where only this machine reaches the site: host and allowed_hosts name no other.",
+        "where people sign in, or only this machine reaches the site: host and allowed_hosts name no other.",
     )
     add_max_bytes: int = Field(
         default=2_000_000_000, ge=1_000, description="Bytes of all files that one person may add from the page at once."
@@ -198,7 +247,9 @@ class Settings(BaseSettings):
     def takes_files(self) -> bool:
         """Whether pages may add files of one's own, and edit the words of such figures."""
         own = ("localhost", "127.0.0.1", "::1", "[::1]")
-        return {self.host, *self.allowed_hosts} <= set(own) if self.add_files is None else self.add_files
+        alone = {self.host, *self.allowed_hosts} <= set(own)
+        # Of a shared site only educators and owners get so far.
+        return (self.shared or alone) if self.add_files is None else self.add_files
 
     @model_validator(mode="before")
     @classmethod
@@ -224,7 +275,7 @@ class Settings(BaseSettings):
         kept = {key: value for key, value in given.items() if key not in named}
         return kept | {"corpora": {key: told[key] for key in named} | kept.get("corpora", {})}
 
-    @field_validator("allowed_hosts", "folder_roots", mode="before")
+    @field_validator("allowed_hosts", "folder_roots", "trusted_proxies", mode="before")
     @classmethod
     def _several(cls, given: object, info: ValidationInfo) -> object:
         """In the environment: JSON, or names with commas between, or paths as in PATH."""
@@ -232,7 +283,7 @@ class Settings(BaseSettings):
             return given
         if given.lstrip().startswith("["):
             return json.loads(given)
-        parts = given.split("," if info.field_name == "allowed_hosts" else os.pathsep)
+        parts = given.split(os.pathsep if info.field_name == "folder_roots" else ",")
         return tuple(part.strip() for part in parts if part.strip())
 
     @classmethod

@@ -26,6 +26,7 @@ from mirage.cli import (
     explain,
     generate,
     models,
+    people,
     quiz,
     remove,
     repeat,
@@ -97,6 +98,7 @@ app.add_typer(collection.app, name="collection")
 app.add_typer(review.app, name="review")
 app.add_typer(repeat.app, name="repeat")
 app.add_typer(quiz.app, name="quiz")
+app.add_typer(people.app, name="people")
 evaluate.app.command("reviews")(review.evaluate)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(models.app, name="models")

@@ -227,7 +227,7 @@ def connect(path: Path | None, *, create: bool = False, **settings: Any) -> Iter
         # Nobody else can ask here, so no guard is needed; and what is raised arrives as it is, with its exit code.
         app.user_middleware.clear()
         app.exception_handlers.pop(MirageError)
-        with _asking("http://localhost", atlas.holder, httpx.ASGITransport(app)) as client:
+        with _asking(f"http://localhost:{chosen.port}", atlas.holder, httpx.ASGITransport(app)) as client:
             yield client
 
 

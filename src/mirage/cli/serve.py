@@ -57,9 +57,16 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
     read_only: ReadOnlyOption = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="People sign in, each with a role and data of their own; see docs/classes.md.")
+    ] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let people sign in over http from other machines, where others read along.")
+    ] = False,
 ) -> None:
     """Serve an atlas that is there already."""
-    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only)
+    chosen = {"shared": shared or None, "insecure": insecure or None}
+    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only, **chosen)
     if not (settings.read_only or is_needed(settings.atlas)):
         Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins
     _serve(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import json
@@ -9,6 +10,7 @@ import re
 import time
 from collections.abc import Container
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -94,7 +96,30 @@ class Outputs:
         """How many images are kept."""
         return sum(1 for _ in self.folder.glob("*.json"))
 
-    def list(self, first: int = 0, most: int | None = None) -> list[OutputEntry]:
+    def count(self, owner: str) -> int:
+        """How many images are kept that somebody had made."""
+        return len(self._newest(owner))
+
+    def remove_of(self, owner: str) -> int:
+        """Delete all images that somebody had made; gives how many.
+
+        Parameters
+        ----------
+        owner : str
+            The person's id.
+        """
+        found = self._newest(owner)
+        for path in found:
+            with contextlib.suppress(NotFound):
+                self.remove(path.stem)
+        return len(found)
+
+    def _newest(self, owner: str | None) -> builtins.list[Path]:
+        """The files of images, the last one kept first: of all, or of somebody."""
+        paths = sorted(self.folder.glob("*.json"), key=_kept_at, reverse=True)
+        return paths if owner is None else [path for path in paths if _owner(path, _kept_at(path)) == owner]
+
+    def list(self, first: int = 0, most: int | None = None, owner: str | None = None) -> builtins.list[OutputEntry]:
         """List images, the last one kept first, without reading a picture, or the records of those that are not listed.
 
         Parameters
@@ -103,10 +128,11 @@ class Outputs:
             How many to pass over.
         most : int, optional
             How many to list; all when left out. What is damaged is left out.
+        owner : str, optional
+            List only what this person had made.
         """
-        paths = sorted(self.folder.glob("*.json"), key=_kept_at, reverse=True)
         found = []
-        for path in paths[first : None if most is None else first + most]:
+        for path in self._newest(owner)[first : None if most is None else first + most]:
             with contextlib.suppress(NotFound):
                 known = self._known(path.stem)
                 reason = "" if path.with_suffix(".png").is_file() else known.reason
@@ -194,6 +220,14 @@ class Outputs:
         if not _ID.fullmatch(image_id):
             raise NotFound(f"There is no synthetic image {shown(image_id)}.")
         return self.folder / f"{image_id}.png", self.folder / f"{image_id}.json"
+
+
+@lru_cache(maxsize=4096)
+def _owner(path: Path, _written: tuple[int, str]) -> str:
+    try:
+        return str(json.loads(path.read_text("utf-8")).get("owner", ""))
+    except (OSError, ValueError, AttributeError):  # deleted since, or damaged: nobody's
+        return ""
 
 
 def _kept_at(path: Path) -> tuple[int, str]:

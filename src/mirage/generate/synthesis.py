@@ -114,6 +114,8 @@ class SyntheticImage:
     withheld : bool
         Whether it is a near copy and nobody insisted.
     remarks : tuple of str
+    owner : str
+        Id of the person who had it made; empty for whoever has the machine. It is in no file that leaves.
     """
 
     record: SyntheticRecord
@@ -123,6 +125,7 @@ class SyntheticImage:
     copy: CopyCheck
     withheld: bool
     remarks: tuple[str, ...] = ()
+    owner: str = ""
 
     @property
     def reason(self) -> str:

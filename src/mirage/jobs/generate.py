@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
@@ -37,6 +37,8 @@ class GenerateWork:
         Gets every image as soon as it is finished.
     generator : callable
         Gives the generator when the job's turn has come.
+    owner : str
+        Id of the person who has them made.
     query, options, start
         As for `mirage.generate.synthesis.draw`.
     """
@@ -47,6 +49,7 @@ class GenerateWork:
     query: Query
     options: GenerationOptions
     start: Image.Image | None
+    owner: str = ""
     _step: GenerationStep | None = None
     _shown: tuple[GenerationStep, bytes] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -67,7 +70,7 @@ class GenerateWork:
                 progress=lambda step: self._tell(update, step, began, stopped()),
                 stopped=stopped,
             ):
-                self.outputs.put(image)
+                self.outputs.put(replace(image, owner=self.owner))
                 done.append(image)
                 update(results=tuple(each.record.id for each in done))
         except MirageError as error:

@@ -16,7 +16,7 @@ from typing import Any
 from mirage.errors import MirageError, NotFound
 from mirage.jobs.job import ENDED, Cancelled, Job, Work
 from mirage.people.roles import may
-from mirage.people.visitor import visitor
+from mirage.people.visitor import tell, visitor
 from mirage.storage.store import Store
 from mirage.wording import _
 
@@ -167,6 +167,7 @@ class Lanes:
                 worker = threading.Thread(target=self._run, args=(waiting,), name=job.lane, daemon=True)
                 self._lanes[job.lane] = waiting, worker
                 worker.start()
+        tell(job.public.title)
         self._keep(job)
         self._lanes[job.lane][0].put(job.id)
 

@@ -37,7 +37,7 @@ from mirage.storage.edit import editing
 from mirage.storage.preview import Preview, SourcePreview
 from mirage.storage.staging import FOLDER as INCOMING
 from mirage.storage.staging import Batch, Staging
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 _KEPT_PREVIEWS = 8
 _MOST_ASKING = 8
@@ -64,12 +64,18 @@ class Jobs(Lanes):
         Open in this process.
     resume : bool
         Whether to take up what a process left behind; a single command leaves that to the next server.
+
+    Attributes
+    ----------
+    most_each : int
+        How many jobs of one person may wait or run; 0 for any number.
     """
 
     def __init__(self, atlas: Atlas, *, resume: bool = True) -> None:
         super().__init__(atlas.store)
         self._atlas = atlas
         self.outputs = Outputs(atlas.databases.folder / FOLDER)
+        self.most_each = 0
         self._generators: dict[str, Generator] = {}
         self._previews: dict[str, Preview | SourcePreview] = {}
         self._staging: Staging | None = None
@@ -88,7 +94,7 @@ class Jobs(Lanes):
         with suppress(MirageError, TypeError, KeyError):  # kept by another version, or of a source that is not installed
             if job.kind == GENERATE:
                 query, options = Query.parse(job.asked["query"]), GenerationOptions(**job.asked["options"])
-                return self._generation(query, options, None)
+                return self._generation(query, options, None, job.owner)
             if job.kind == ADD:
                 corpora.card(job.asked["corpus"])
                 return self._adding(job.asked)
@@ -369,7 +375,7 @@ class Jobs(Lanes):
         asked = None
         if start is None and not query.has_picture:  # nothing is kept of an upload, so not of what needs one
             asked = {"query": self._atlas.pinned(query).print(), "options": asdict(pinned)}
-        return self._start(GENERATE, title, self._generation(query, options, start), asked)
+        return self._start(GENERATE, title, self._generation(query, options, start, visitor().id), asked)
 
     def _check_room(self) -> None:
         waiting = sum(job.kind == GENERATE and not job.ended for job in list(self._jobs.values()))
@@ -378,8 +384,22 @@ class Jobs(Lanes):
                 _("%(waiting)s generations wait already, and no more are taken. Try again in a minute.", waiting=waiting)
             )
 
-    def _generation(self, query: Query, options: GenerationOptions, start: Image.Image | None) -> GenerateWork:
-        return GenerateWork(self._atlas, self.outputs, partial(self._generator, options), query, options, start)
+    def _generation(
+        self, query: Query, options: GenerationOptions, start: Image.Image | None, owner: str = ""
+    ) -> GenerateWork:
+        return GenerateWork(self._atlas, self.outputs, partial(self._generator, options), query, options, start, owner)
+
+    def forget(self, person: str) -> None:
+        """Stop the jobs of somebody who is gone, and delete the synthetic images that they had made.
+
+        Parameters
+        ----------
+        person : str
+            Id.
+        """
+        for job in [each for each in self._jobs.values() if each.owner == person and not each.ended]:
+            self.cancel(job.own.id)
+        self.outputs.remove_of(person)
 
     def _generator(self, options: GenerationOptions) -> Generator:
         """Kept from one job to the next: a model is not loaded anew for each."""
@@ -406,6 +426,15 @@ class Jobs(Lanes):
     def _admit(self, job: Job) -> None:
         if job.kind in (ADD, EDIT, IMPORT, REBUILD, REMOVE):
             self._atlas.check_writable()
+        mine = sum(each.owner == job.owner and not each.ended for each in self._jobs.values())
+        if job.owner and 0 < self.most_each <= mine:
+            raise Busy(
+                ngettext(
+                    "%(num)s job of yours waits or runs, which is as many as one person may have. Wait until it has ended.",
+                    "%(num)s jobs of yours wait or run, which is as many as one person may have. Wait until one has ended.",
+                    mine,
+                )
+            )
         if job.kind == GENERATE:
             self._check_room()
 

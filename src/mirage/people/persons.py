@@ -18,6 +18,8 @@ from mirage.wording import _
 
 MOST_NAME = 80
 MOST_PEOPLE = 10_000
+SEEN_EVERY = 60.0
+"""Seconds within which it is known when somebody was last seen."""
 Open = Callable[[], Database]
 
 
@@ -114,17 +116,21 @@ class Persons:
         otherwise : Role
             What somebody new is then.
         """
-        with self._open().writing(alone=True) as connection:
-            row = connection.execute(sa.select(people).where(people.c.subject == subject)).first()
-            if row is None:
-                known = self.add(connection, name[:MOST_NAME].strip() or subject[-MOST_NAME:], role or otherwise, subject)
-            else:
-                known = row.id
+        mine = sa.select(people).where(people.c.subject == subject)
+        now = time.time()
+        row = next(iter(self._open().rows(mine)), None)
+        if row is None or (role is not None and role != row.role) or row.seen < now - SEEN_EVERY:
+            with self._open().writing(alone=True) as connection:
+                if connection.execute(mine).first() is None:
+                    self.add(connection, _shortened(name) or _shortened(subject), role or otherwise, subject)
+                row = connection.execute(mine).one()
+                values: dict[str, str | float] = {"seen": now}
                 if role is not None and role != row.role:
-                    self._check_last(connection, known, role)
-                    connection.execute(sa.update(people).where(people.c.id == known).values(role=role))
-            found = connection.execute(sa.select(people).where(people.c.id == known)).one()
-        return _person(found)
+                    self._check_last(connection, row.id, role)
+                    values["role"] = role
+                connection.execute(sa.update(people).where(people.c.id == row.id).values(**values))
+                row = connection.execute(mine).one()
+        return _person(row)
 
     def change(self, person_id: str, *, role: str | None = None, name: str | None = None) -> Person:
         """Give somebody another role or name; it holds from their next request on.
@@ -183,6 +189,10 @@ def name_of(given: str) -> str:
     if not name or len(name) > MOST_NAME or not name.isprintable():
         raise BadInput(_("Give a name of at most %(most)s characters, as others shall see it.", most=MOST_NAME))
     return name
+
+
+def _shortened(name: str) -> str:
+    return "".join(each for each in " ".join(name.split()) if each.isprintable())[:MOST_NAME].strip()
 
 
 def _person(row: sa.Row[tuple[object, ...]], count: int = 0) -> Person:

@@ -9,11 +9,10 @@ import time
 
 import sqlalchemy as sa
 
-from mirage.people.persons import Open
+from mirage.people.persons import SEEN_EVERY, Open
 from mirage.people.records import digest, people, sessions
 from mirage.people.visitor import Visitor
 
-_SEEN_EVERY = 60.0  # seconds
 _MOST = 20  # of one person; who signs in once more ends the one that was used longest ago
 
 
@@ -64,7 +63,7 @@ class Sessions:
         row = next(iter(self._open().rows(wanted)), None)
         if row is None:
             return None
-        if row.seen < now - _SEEN_EVERY:
+        if row.seen < now - SEEN_EVERY:
             with self._open().writing() as connection:
                 connection.execute(sa.update(sessions).where(sessions.c.id == row.id).values(seen=now))
                 connection.execute(sa.update(people).where(people.c.id == row.person).values(seen=now))

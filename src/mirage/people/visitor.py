@@ -38,6 +38,7 @@ ALONE = Visitor()
 STRANGER = Visitor(role=NOBODY)
 """Who has not signed in."""
 _ASKING: ContextVar[Visitor] = ContextVar("visitor", default=ALONE)
+_TOLD: ContextVar[list[str] | None] = ContextVar("told", default=None)
 
 
 def visitor() -> Visitor:
@@ -58,3 +59,27 @@ def asking(who: Visitor) -> Iterator[None]:
         yield
     finally:
         _ASKING.reset(before)
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """Gather what is told inside of what is done, for the log of what educators and owners did."""
+    told: list[str] = []
+    before = _TOLD.set(told)
+    try:
+        yield told
+    finally:
+        _TOLD.reset(before)
+
+
+def tell(target: str) -> None:
+    """Tell on what something is done; nothing where nobody listens.
+
+    Parameters
+    ----------
+    target : str
+        Without what may name a patient: ids, and titles that all may see.
+    """
+    told = _TOLD.get()
+    if told is not None:
+        told.append(target)

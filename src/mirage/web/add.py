@@ -25,7 +25,8 @@ from mirage.web import forms
 from mirage.web.corpora import check_name, options_of
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.receiving import FilesForm
-from mirage.web.security import NEEDS_TOKEN, RefusedError, check_token
+from mirage.web.rights import RefusedError, wants
+from mirage.web.security import NEEDS_TOKEN, check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
@@ -42,8 +43,8 @@ _NOT_HERE = (
     "the setting add_files; the commands `mirage add folder` and `mirage edit` work without it."
 )
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("add")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("add")])
 
 
 class LookBody(ApiModel):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from mirage.browse.suggest import MOST
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.site import Site
 from mirage.web.templating import page
 from mirage.web.views.browse import (
@@ -20,8 +21,8 @@ from mirage.web.views.browse import (
     system_view,
 )
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 Typed = Annotated[str, Query(max_length=2000, description="The beginning of a search.")]
 Most = Annotated[int, Query(ge=1, le=50, description="How many at most.")]

@@ -19,6 +19,7 @@ from mirage.study.collections import Collection
 from mirage.study.kept import Kept, Kind
 from mirage.web import forms, openapi, uploads
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -28,8 +29,8 @@ from mirage.wording import Words, _
 
 FILE_TYPE = "application/json"
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 
 
 # -- as the API shows them -----------------------------------------------------------------------------------------------

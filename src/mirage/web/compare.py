@@ -23,6 +23,7 @@ from mirage.web import explain, forms, generate, openapi, uploads
 from mirage.web.explain import STREAMED, DrawnExplanation, Whose, nothing
 from mirage.web.forms import Pairs, first, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -49,8 +50,8 @@ _EXAMPLES = (
 )
 NO_WORDS = "A synthetic image is made of words; say in words what each side shall show."
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 
 class CompareBody(ApiModel):

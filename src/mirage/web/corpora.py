@@ -20,7 +20,8 @@ from mirage.settings import SHIPPED
 from mirage.storage.staging import MOST_FILES
 from mirage.web.jobs import jobs_view
 from mirage.web.openapi import PROBLEM, sent
-from mirage.web.security import RefusedError, check_token
+from mirage.web.rights import RefusedError, wants
+from mirage.web.security import check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
@@ -36,8 +37,8 @@ _NO_SOURCES = (
 )
 _KINDS = {str: "text", int: "number", bool: "yes or no"}
 
-router = APIRouter(include_in_schema=False)
-twins = APIRouter(prefix="/api", responses=PROBLEM)
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
 
 
 class AddBody(ApiModel):
@@ -273,7 +274,7 @@ def corpora_twin(site: Site) -> Response:
     return sent(corpora_view(site))
 
 
-@twins.post("/jobs", response_model=JobView, status_code=202)
+@twins.post("/jobs", response_model=JobView, status_code=202, dependencies=[wants("add")])
 def add(request: Request, body: AddBody) -> Response:
     """Start adding a corpus. Wants this start's token in the header X-Mirage-Token."""
     by_command = check_token(request, None)
@@ -322,7 +323,7 @@ def _corpora_page(site: RunningSite, tried: Mapping[str, str] | None = None, err
     )
 
 
-@router.post("/corpora")
+@router.post("/corpora", dependencies=[wants("add")])
 def add_by_form(site: Site, form: TokenForm) -> Response:
     """Start adding a corpus from the page."""
     given = {name: value.strip() for name, value in texts_of(form) if name not in ("token", "corpus", "call_so")}

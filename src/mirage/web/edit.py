@@ -19,6 +19,7 @@ from mirage.storage.edit import is_own
 from mirage.web import forms
 from mirage.web.add import check_takes_files
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
@@ -28,8 +29,8 @@ from mirage.wording import _
 
 _PATIENCE, _LOOK_EVERY = 10.0, 0.02  # seconds
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("edit")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("edit")])
 
 
 class WordsView(ApiModel):

@@ -30,6 +30,7 @@ from mirage.web.cache import Cache
 from mirage.web.forms import Asked, Pairs
 from mirage.web.openapi import EVENTS, PROBLEM, sent
 from mirage.web.problems import defect, problem_of
+from mirage.web.rights import wants
 from mirage.web.site import RunningSite, site_of
 from mirage.web.telling import Waiting, Wanted, asker
 from mirage.web.templating import render
@@ -59,7 +60,7 @@ Whose = Literal["a", "b", ""]
 
 Sent = tuple[str, object]
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
 
 
 # -- while they are written ----------------------------------------------------------------------------------------------
@@ -290,6 +291,7 @@ async def prepared(
     mirage.errors.BadQuery
     """
     site = site_of(request)
+    await site.spend("explanations")
     speaker = await run_sync(site.explainer, request.query_params.get("explainer", explainer).strip())
     of, found = await run_sync(_found, site, asked)
     # What is said in another's place, because that one could not be loaded, is said for now.

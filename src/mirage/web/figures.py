@@ -16,6 +16,7 @@ from mirage.figure import Case, Figure
 from mirage.storage.records import is_keyed
 from mirage.web import edit, forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
+from mirage.web.rights import wants
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import FOREVER, page, render
 from mirage.web.views.figures import AtlasView, CaseView, FigureView, atlas_view, case_in, figure_in
@@ -34,8 +35,8 @@ PICTURE = {
 
 Version = Annotated[str, Query(max_length=200, description="Names the content; then it may be kept for good.")]
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 
 @twins.get("/figures/{figure_id:path}", response_model=FigureView)

@@ -25,6 +25,7 @@ from mirage.query import Query, Term, shown
 from mirage.web import forms, uploads
 from mirage.web.forms import Pairs, term_rows, tidied
 from mirage.web.openapi import PROBLEM, sent, takes
+from mirage.web.rights import wants
 from mirage.web.security import check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.synthetic import synthetic_in, synthetics_in
@@ -41,8 +42,8 @@ _CALLED = {"steps": "number of steps", "count": "number of images"}
 # What a form keeps of words that are far too long, so that they can be shortened.
 _MOST_KEPT = 20_000
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("generate")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("generate")])
 
 
 class GeneratorView(ApiModel):
@@ -239,6 +240,7 @@ async def started(
         options = replace(options, seed=secrets.randbelow(MOST_SEED - MOST_IMAGES))
     if len(queries) > 1:  # from one seed they begin alike only where nothing is chosen
         options = replace(options, drafts=1)
+    await site.spend("generations", len(queries) * options.count)
     jobs: list[JobView] = []
     try:
         for query in queries:

@@ -18,7 +18,8 @@ from mirage.web import forms
 from mirage.web.explain import Sent, event_stream
 from mirage.web.generate import made
 from mirage.web.openapi import PROBLEM, files, sent, streamed
-from mirage.web.security import NEEDS_TOKEN, RefusedError, check_token
+from mirage.web.rights import RefusedError, wants
+from mirage.web.security import NEEDS_TOKEN, check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.telling import HEARTBEAT
 from mirage.web.templating import page
@@ -28,8 +29,8 @@ from mirage.web.views.generate import JobView, ProgressView, job_view
 
 _LOOK_EVERY = 0.1
 
-router = APIRouter(include_in_schema=False)
-twins = APIRouter(prefix="/api", responses=PROBLEM)
+router = APIRouter(include_in_schema=False, dependencies=[wants("own jobs")])
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("own jobs")])
 
 
 # -- as the API shows them -----------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def preview(site: Site, job_id: str, step: int = 0) -> Response:
     return Response(data, media_type="image/png", headers=headers) if data else Response(status_code=204)
 
 
-@twins.post("/atlas/rebuild", response_model=JobView, status_code=202)
+@twins.post("/atlas/rebuild", response_model=JobView, status_code=202, dependencies=[wants("library")])
 def rebuild(request: Request, body: RebuildBody) -> Response:
     """Start making the index anew; searches are answered from the old one until the new one is whole.
 
@@ -157,13 +158,13 @@ def rebuild(request: Request, body: RebuildBody) -> Response:
     return sent(job_view(site_of(request).jobs.start_rebuild(encoder=body.encoder, model=body.model)), 202)
 
 
-@twins.post("/atlas/collect", response_model=JobView, status_code=202, dependencies=[NEEDS_TOKEN])
+@twins.post("/atlas/collect", response_model=JobView, status_code=202, dependencies=[wants("library"), NEEDS_TOKEN])
 def collect(site: Site) -> Response:
     """Start removing pictures that no figure uses. Wants this start's token in the header X-Mirage-Token."""
     return sent(job_view(site.jobs.start_collect()), 202)
 
 
-@twins.post("/atlas/import", response_model=JobView, status_code=202)
+@twins.post("/atlas/import", response_model=JobView, status_code=202, dependencies=[wants("library")])
 def import_(request: Request, body: ImportBody) -> Response:
     """Start importing an atlas file. Wants the token that stands in the atlas's folder, in the header X-Mirage-Token."""
     _check_command(request, "mirage import")

@@ -16,6 +16,7 @@ from mirage.storage.preview import SourcePreview, as_of_now
 from mirage.web.corpora import addable, options_of
 from mirage.web.corpora import start as start_adding
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.security import check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -25,8 +26,8 @@ from mirage.web.views.generate import JobView, job_view, look_address
 from mirage.web.views.look import offer_view
 from mirage.wording import _
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("add")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("add")])
 
 _NOT_OPTIONS = ("token", "corpus", "job", "again", "untick")
 

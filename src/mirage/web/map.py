@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from mirage.errors import NotFound, Unavailable
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.site import Site
 from mirage.web.templating import page
 from mirage.web.views.map import TILE, MapTileView, MapView, map_view, tile_view
 from mirage.wording import _
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 _PATIENCE = 4.0  # seconds in which a small atlas is laid out
 _OVERVIEW = 60  # pictures of the page without scripts

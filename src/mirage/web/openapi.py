@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from mirage.query import DEFAULT_K, FILTERS, MAX_K
+from mirage.web.rights import wants
 from mirage.web.views.figures import Problem
 from mirage.web.views.generate import GenerateBody, PairBody
 
@@ -23,6 +24,7 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
 }
 KEPT: dict[int | str, dict[str, Any]] = {304: {"description": "What the asker has is the right one."}}
 EVENTS = "text/event-stream"
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 _STRING: dict[str, Any] = {"type": "string"}
 _YES = _STRING | {"enum": ["0", "1"]}
 Parameters = list[dict[str, Any]]
@@ -116,6 +118,12 @@ def sent(view: object, status: int = 200) -> Response:
         Of HTTP.
     """
     return Response(to_json(view, inf_nan_mode="null"), status, media_type="application/json")
+
+
+@router.get("/api/openapi.json")
+def description(request: Request) -> Response:
+    """Describe the HTTP API."""
+    return Response(to_json(request.app.openapi()), media_type="application/json")
 
 
 def describe(app: FastAPI) -> None:

@@ -14,6 +14,7 @@ from mirage.errors import BadInput, MirageError
 from mirage.study.owndata import ENDING, MOST_BYTES, TakenIn
 from mirage.web import forms, openapi, uploads
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -23,8 +24,8 @@ from mirage.wording import _
 
 FILE_TYPE = "application/zip"
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 
 
 class OwnDataView(ApiModel):

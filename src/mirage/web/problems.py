@@ -9,9 +9,10 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import MirageError
+from mirage.web.forms import with_query
 from mirage.web.templating import page
 from mirage.web.views.figures import Problem
 from mirage.wording import N_, Words, _
@@ -23,6 +24,7 @@ RETRY_AFTER = "10"
 TITLES = Words(
     {
         400: N_("That cannot be answered as it stands"),
+        401: N_("Sign in first"),
         403: N_("Refused"),
         404: N_("Not here"),
         405: N_("Not that way"),
@@ -87,18 +89,40 @@ def answer(request: Request, status: int, detail: str, headers: dict[str, str] |
         As for `problem_of`.
     """
     problem = problem_of(request.url.path, status, detail, title)
-    if request.url.path.startswith("/api/") or request.headers.get("accept") == "text/event-stream":
+    if _wants_no_page(request):
         return Response(problem.model_dump_json(), status, headers, "application/problem+json")
     shown = page("problem.html", status, problem=problem)
     shown.headers.update(headers or {})
     return shown
 
 
+def refused(request: Request, error: MirageError) -> Response:
+    """Answer with an expected failure; who has to sign in is led to where that is done, and back.
+
+    Parameters
+    ----------
+    request : Request
+    error : MirageError
+    """
+    if error.status == HTTPStatus.UNAUTHORIZED and not _wants_no_page(request):
+        there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+        return RedirectResponse(with_query("/sign-in", {"next": there} if request.method == "GET" else {}), 303)
+    headers = {}
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = str(getattr(error, "retry_after", RETRY_AFTER))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Cookie"
+    return answer(request, error.status, str(error), headers, error.title)
+
+
+def _wants_no_page(request: Request) -> bool:
+    return request.url.path.startswith("/api/") or request.headers.get("accept") == "text/event-stream"
+
+
 async def _answered(request: Request, error: Exception) -> Response:
     match error:
         case MirageError():
-            later = {"Retry-After": RETRY_AFTER} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
-            return answer(request, error.status, str(error), later, error.title)
+            return refused(request, error)
         case RequestValidationError():
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"] if part != "body")

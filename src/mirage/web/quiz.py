@@ -21,6 +21,7 @@ from mirage.study.quiz.structures import GRID, columns
 from mirage.web import forms, openapi
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.repeat import moved
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
@@ -38,8 +39,8 @@ from mirage.web.views.quiz import (
 )
 from mirage.wording import _
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 
 Number = Annotated[int, Path(ge=1, le=MOST_QUESTIONS, description="Which question, from 1.")]
 

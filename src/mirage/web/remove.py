@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import Site
 from mirage.web.templating import page
@@ -18,8 +19,8 @@ from mirage.web.views.generate import JobView, job_view
 
 _SHOWN = 12  # figures on the page that asks
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("library")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("library")])
 
 Figures = Annotated[list[str], Query(alias="figure", description="Id of a figure; may be repeated.")]
 Corpus = Annotated[str, Query(description="Name of a corpus, instead of figures.")]

@@ -15,6 +15,7 @@ from mirage.study.repeating import ROUND, Added
 from mirage.web import forms
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.plots import dotted, stacked
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
@@ -50,8 +51,8 @@ KIND_WORDS: Words[str] = Words(
     }
 )
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 
 
 @twins.get("/repeat", response_model=RepeatView)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage import licensing
 from mirage.errors import BadInput, MirageError
+from mirage.people.visitor import tell
 from mirage.study.exchange import MOST_BYTES
 from mirage.study.reviews import export as reviews_export
 from mirage.study.reviews import files as reviews_files
@@ -21,6 +22,7 @@ from mirage.study.reviews.files import Taken
 from mirage.study.reviews.ratings import MEANS, Rating, name_of, rating_of
 from mirage.web import forms, openapi, reviews_packet, uploads
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -40,8 +42,8 @@ from mirage.web.views.reviews import (
     reviews_view,
 )
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("teach")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("teach")])
 Purpose = Annotated[str, Query(alias="for", description=f"What for: {', '.join(licensing.PURPOSES)}.")]
 NoGain = Annotated[str, Query(description="Anything says that it is passed on without gain.")]
 _CSV, _JSON, _ZIP = "text/csv", "application/json", "application/zip"
@@ -125,6 +127,7 @@ def _hide(site: RunningSite, figure: str, hidden: bool) -> None:
     if hidden or figure not in known.figures():
         figure = site.atlas.reference(figure)  # says so where it is not there
     known.set(figure, hidden)
+    tell(f"{figure}: {'hidden' if hidden else 'shown'}")
 
 
 @twins.post(

@@ -16,14 +16,15 @@ from mirage.web.corpora import addable, cards
 from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
+from mirage.web.rights import wants
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page, render
 from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 from mirage.wording import _
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------

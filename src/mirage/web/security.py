@@ -14,11 +14,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mirage.errors import MirageError
+from mirage.people.visitor import visitor
 from mirage.web import problems
+from mirage.web.rights import RefusedError
 from mirage.web.site import site_of
 
-_SECRET = re.compile(r"-[0-9a-f]{32}\b")  # of a job's id: who knows it is told names of files
+# Of a job's id: who knows it is told names of files. Of an invitation: who knows it is let in.
+_SECRET = re.compile(r"-[0-9a-f]{32}\b|(?<=/invited/).+")
 access_log = logging.getLogger("mirage.web.access")
 TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
 _FOREIGN = "Another web page tried to use this site. Nothing was done. Open the site itself and do it there."
@@ -45,12 +47,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
 }
-
-
-class RefusedError(MirageError):
-    """A request that did not come from this site, or does not show this start's token."""
-
-    status = 403
 
 
 def _host_name(host: str) -> str:
@@ -139,6 +135,11 @@ def _same_origin(origin: str, host: str) -> bool:
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
+def same_secret(given: str, known: str) -> bool:
+    """Whether two secrets are the same, in a time that tells nothing of where they differ; an empty one never is."""
+    return bool(known) and secrets.compare_digest(given.encode("utf-8", "replace"), known.encode())
+
+
 def check_token(request: Request, given: str | None) -> bool:
     """Let a request pass that shows this start's token, in the header or in a form's field ``token``.
 
@@ -157,13 +158,17 @@ def check_token(request: Request, given: str | None) -> bool:
     ------
     RefusedError
     """
-    shown = (request.headers.get(TOKEN_HEADER) or given or "").encode()
+    shown = request.headers.get(TOKEN_HEADER) or given or ""
     site = site_of(request)
     # What commands of the same user find in atlas.lock; it also opens folders outside the settings' roots.
-    if secrets.compare_digest(shown, site.atlas.holder.token.encode()):
+    if same_secret(shown, site.atlas.holder.token):
         return True
-    if not secrets.compare_digest(shown, site.token.encode()):
-        raise RefusedError("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")
+    if not same_secret(shown, site.token):
+        raise RefusedError(
+            "The page is of another session: somebody has signed in or out in this browser since. Reload it and try again."
+            if visitor().token
+            else "The page is older than this start of the site, or came from elsewhere. Reload it and try again."
+        )
     return False
 
 

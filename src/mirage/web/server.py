@@ -10,9 +10,10 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from gettext import NullTranslations
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import uvicorn
@@ -21,10 +22,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from mirage import __version__
 from mirage.atlas import Atlas
-from mirage.errors import BadInput
+from mirage.errors import BadInput, MirageError
 from mirage.jobs import Jobs
+from mirage.people.proxies import networks
 from mirage.settings import Settings
 from mirage.web import (
+    account,
     add,
     browse,
     collections,
@@ -39,12 +42,14 @@ from mirage.web import (
     map,
     openapi,
     owndata,
+    people,
     problems,
     quiz,
     remove,
     repeat,
     reviews,
     search,
+    sign_in,
     stacks,
     synthetic,
     taking,
@@ -54,12 +59,14 @@ from mirage.web.connections import PatientProtocol, until_stopped
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
+from mirage.web.visiting import Visiting
 
 DESCRIPTION = (
     "Find real medical images by words, by pictures, and by both. For teaching; nothing here diagnoses. "
     "Every page of the site has its twin here. Errors are RFC 9457 problem details."
 )
 _PATIENCE = 5  # seconds that a stop waits for requests under way, and that another program on the port may take to answer
+_TIDY_SECONDS = 3600.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
@@ -94,7 +101,7 @@ def create_app(
         title="MIRAGE",
         version=__version__,
         description=DESCRIPTION,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,  # ours wants the right to search, as all that is not for everybody
         # FastAPI's own pages load scripts from elsewhere; ours is /api.
         docs_url=None,
         redoc_url=None,
@@ -122,6 +129,8 @@ def create_app(
         quiz,
         browse,
         reviews,
+        account,
+        people,
     ):
         app.include_router(feature.twins)
     # The pages of synthetic images in the making have the widest addresses among those of their kind.
@@ -145,9 +154,14 @@ def create_app(
         map,
         search,
         figures,
+        account,
+        people,
+        sign_in,
         templating,
     ):
         app.include_router(pages.router)
+    app.include_router(account.public)
+    app.include_router(openapi.router)
     problems.install(app)
     openapi.describe(app)
     app.add_middleware(templating.Speaking, language=language or NullTranslations())
@@ -157,8 +171,11 @@ def create_app(
         upload_bytes=settings.upload_max_bytes,
         streamed=dict.fromkeys(("/add", "/api/uploads"), settings.add_max_bytes),
     )
+    if settings.shared:
+        app.add_middleware(Visiting, site=app.state.site)
     app.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
-    app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host))
+    named = urlsplit(settings.site_url).netloc
+    app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host, named))
     return app
 
 
@@ -209,12 +226,50 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
         _say(f"MIRAGE is at {url} (stop it with Ctrl-C)")
         if atlas.copy is not None:
             _say(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
+        if settings.shared:
+            _say_shared(app.state.site, url)
         if host not in _LOOPBACK:
             _say(f"It answers to these names only: {', '.join(here.allowed_hosts)} (setting allowed_hosts)")
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            with _tidied(app.state.site):
+                uvicorn.Server(config).run(sockets=[listening])
         except (KeyboardInterrupt, SystemExit):
             _say("Stopping.")
+
+
+def _say_shared(site: RunningSite, url: str) -> None:
+    """Say what a shared site still needs: its first owner, or an address that it can be reached at safely."""
+    networks(site.settings.trusted_proxies)  # which refuses what is no address
+    if token := site.people.invitations.first():
+        _say("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
+        _say(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
+    if site.settings.insecure:
+        _say("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
+
+
+@contextmanager
+def _tidied(site: RunningSite) -> Iterator[None]:
+    """Keep the times that things are kept for, also while nobody asks."""
+    stopped, settings = threading.Event(), site.settings
+
+    def work() -> None:
+        while True:
+            with suppress(MirageError):  # a disk that is full, or a server that is gone, may be back in an hour
+                site.people.tidy(settings.session_days, settings.audit_days, always=True)
+            if stopped.wait(_TIDY_SECONDS):
+                return
+
+    if not settings.shared:
+        yield
+        return
+    worker = threading.Thread(target=work, name="retention", daemon=True)
+    worker.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        worker.join(_PATIENCE)
+        site.people.close()
 
 
 def address(host: str, port: int) -> str:
@@ -273,7 +328,8 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 def _is_mirage(url: str) -> bool:
     try:
         answer = httpx.get(f"{url}/api/atlas", timeout=_PATIENCE, trust_env=False)
-        return "encoder" in answer.json()
+        told = answer.json()
+        return "encoder" in told or told.get("instance") == "/api/atlas"  # one whose people sign in says only that
     except (httpx.HTTPError, ValueError):
         return False
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import anyio
+from anyio.to_thread import run_sync
 from fastapi import Depends, Request
 
 from mirage.atlas import Atlas
@@ -19,6 +20,7 @@ from mirage.explain.explainers.base import Explainer
 from mirage.generate import synthesis
 from mirage.generate.generators import GeneratorInfo
 from mirage.jobs import Jobs
+from mirage.people.limits import DAY, MINUTE
 from mirage.people.people import People
 from mirage.people.visitor import visitor
 from mirage.query import Query, shown
@@ -83,6 +85,7 @@ class RunningSite:
         with self._lock:
             if self.given_jobs is None:
                 self.given_jobs = Jobs(self.atlas)
+            self.given_jobs.most_each = self.settings.limit_jobs if self.settings.shared else 0
         return self.given_jobs
 
     @property
@@ -99,6 +102,24 @@ class RunningSite:
     def reviews(self) -> Reviews:
         """Reviews, ratings and what is hidden, which are the atlas's, whoever asks."""
         return self.atlas.study.reviews
+
+    async def spend(self, what: Literal["explanations", "generations"], amount: int = 1) -> None:
+        """Count what somebody asks for towards the limits of one person.
+
+        Parameters
+        ----------
+        what : {"explanations", "generations"}
+        amount : int
+
+        Raises
+        ------
+        mirage.people.limits.LimitReached
+        """
+        if not (own := visitor().id):
+            return
+        seconds = MINUTE if what == "explanations" else DAY
+        most = self.settings.limit_explanations if what == "explanations" else self.settings.limit_generations
+        await run_sync(self.people.limits.use, own, what, amount, most, seconds)
 
     def kept(self, name: str, of: object, make: Callable[[], Kept]) -> Kept:
         """Make something once, and anew when what it was made of has changed.

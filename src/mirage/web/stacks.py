@@ -15,6 +15,7 @@ from mirage.images.stack_file import StackFile
 from mirage.images.stack_reader import view_in, window_in
 from mirage.web.figures import Version, kept_by
 from mirage.web.openapi import PROBLEM, files, sent
+from mirage.web.rights import wants
 from mirage.web.site import Site, site_of
 from mirage.web.views.stacks import StackView, stack_in
 
@@ -31,7 +32,7 @@ _PICTURE = {
 Number = Annotated[int, Query(description="Which slice, from 0.")]
 View = Annotated[str, Query(max_length=40, description="The plane; the stack's first when left out.")]
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
 
 
 @twins.get("/stacks/{figure_id:path}", response_model=StackView)

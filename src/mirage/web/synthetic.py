@@ -15,9 +15,12 @@ from mirage.errors import MirageError, NotFound
 from mirage.generate.provenance import ENDINGS
 from mirage.generate.synthesis import UPLOAD, SyntheticImage
 from mirage.images.marks import Marks, SyntheticRecord, reading
+from mirage.people.roles import may
+from mirage.people.visitor import visitor
 from mirage.query import Term
 from mirage.web import forms
 from mirage.web.openapi import PROBLEM, TAKES_PICTURE, files, sent
+from mirage.web.rights import RefusedError, wants
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -31,8 +34,8 @@ Format = Literal["", "png", "jpeg", "webp", "dicom"]
 _KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp", "dicom": "application/dicom"}
 Chosen = Annotated[Format, Query(description="A file to keep, in this format; without it, the PNG to look at.")]
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 
 def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticView:
@@ -60,7 +63,7 @@ def synthetic_in(site: RunningSite, found: str | SyntheticImage) -> SyntheticVie
 
 
 def synthetics_in(site: RunningSite, number: int, size: int = A_PAGE) -> SyntheticsView:
-    """List synthetic images, newest first.
+    """List synthetic images, newest first: of a shared site to learners those that they made.
 
     Parameters
     ----------
@@ -70,10 +73,11 @@ def synthetics_in(site: RunningSite, number: int, size: int = A_PAGE) -> Synthet
     size : int
         How many stand on a page.
     """
-    total = len(site.jobs.outputs)
+    whose = None if may(visitor().role, "teach") else visitor().id
+    total = len(site.jobs.outputs) if whose is None else site.jobs.outputs.count(whose)
     pages = max(1, math.ceil(total / size))
     number = min(max(number, 1), pages)
-    some = site.jobs.outputs.list((number - 1) * size, size)
+    some = site.jobs.outputs.list((number - 1) * size, size, whose)
     return SyntheticsView(images=[brief_view(each) for each in some], total=total, page=number, pages=pages)
 
 
@@ -110,11 +114,17 @@ def image(site: Site, image_id: str, format: Chosen = "") -> Response:
     return Response(data, media_type=_KINDS[kind], headers=headers)
 
 
-@twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[NEEDS_TOKEN])
+@twins.post("/synthetic/{image_id}/delete", response_model=DeletedView, dependencies=[wants("generate"), NEEDS_TOKEN])
 def delete(site: Site, image_id: str) -> Response:
     """Delete a synthetic image and its record. Wants the token."""
-    site.jobs.outputs.remove(image_id)
+    _delete(site, image_id)
     return sent(DeletedView(id=image_id))
+
+
+def _delete(site: RunningSite, image_id: str) -> None:
+    if not may(visitor().role, "teach") and site.jobs.outputs.get(image_id).owner != visitor().id:
+        raise RefusedError(_("Somebody else had that image made. They can delete it, and educators and owners."))
+    site.jobs.outputs.remove(image_id)
 
 
 @twins.post("/verify", response_model=Marks, openapi_extra=TAKES_PICTURE)
@@ -160,10 +170,10 @@ def image_piece(site: Site, image_id: str) -> Response:
     return page("synthetic_piece.html", kind="image", view=synthetic_in(site, image_id))
 
 
-@router.post("/synthetic/{image_id}/delete")
+@router.post("/synthetic/{image_id}/delete", dependencies=[wants("generate")])
 def delete_by_form(site: Site, image_id: str, _form: TokenForm) -> Response:
     """Delete from the page."""
-    site.jobs.outputs.remove(image_id)
+    _delete(site, image_id)
     return RedirectResponse("/synthetic", 303)
 
 

@@ -17,6 +17,7 @@ from mirage.licensing import PURPOSES
 from mirage.study.along import taking
 from mirage.study.along.bundle import Order
 from mirage.web.openapi import PROBLEM, files, sent
+from mirage.web.rights import wants
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.views.figures import ApiModel
@@ -26,8 +27,8 @@ TOLD = "X-Mirage-Told"
 """The header that says what is in a file and what stayed: a list of sentences as JSON."""
 _PIECE = 2**18  # bytes
 
-twins = APIRouter(prefix="/api", responses=PROBLEM)
-router = APIRouter(include_in_schema=False)
+twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
+router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 
 What = Annotated[str, Query(alias="kind", description="collection, quiz, figure, case, search or comparison.")]
 Target = Annotated[str, Query(description="An id; of a search or comparison its query string.")]

@@ -23,6 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.language.hyphenation import hyphenated
+from mirage.people.roles import ROLE_WORDS, may
+from mirage.people.visitor import ALONE, visitor
 from mirage.study.along.taking import FORMATS
 from mirage.web.forms import (
     SearchForm,
@@ -34,6 +36,7 @@ from mirage.web.forms import (
     with_query,
 )
 from mirage.web.forms import address as page_of
+from mirage.web.rights import wants
 from mirage.wording import N_, Words, _, speaking, translations
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -43,7 +46,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[wants("enter")])
 
 _PASSAGES = {
     "history": N_("History"),
@@ -313,6 +316,10 @@ _ENVIRONMENT.globals |= {
     "take_address": take_address,
     "formats": lambda: [(name, _(each.title), _(each.about)) for name, each in FORMATS.items()],
     "quiz_address": quiz_address,
+    "visitor": visitor,
+    "may": lambda right: may(visitor().role, right),
+    "alone": lambda: visitor() == ALONE,
+    "ROLE_WORDS": ROLE_WORDS,
     **_WORDS,
 }
 

@@ -1,0 +1,140 @@
+"""``mirage people``: who may use a shared site, with which role, and what educators and owners did."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
+from mirage.cli.output import day, plain, printed, say, size
+from mirage.cli.saving import one_of
+from mirage.errors import BadInput, MirageError, meant
+from mirage.people.roles import LEARNER, ROLES
+
+app = typer.Typer(help="Invite people to a shared site, and say what they may do.", no_args_is_help=True)
+Who = Annotated[str, typer.Argument(help="Id or name, as `mirage people list` prints it.")]
+RoleOption = Annotated[str, typer.Option(help=f"What they may do: {', '.join(ROLES)}.", callback=one_of(ROLES))]
+
+
+def _address(client: AtlasClient, who: str) -> str:
+    called = {each["id"]: each["name"] for each in client.ask("GET", "/api/people")["people"]}
+    return f"/api/people/{quote(meant(who, called, 'person', listed_by='mirage people list'), safe='')}"
+
+
+@app.command("list")
+def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print who there is, and the invitations that let somebody in."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/people")
+    if printed(json, answer):
+        return
+    for each in answer["people"]:
+        devices = f"{each['sessions']} device{'' if each['sessions'] == 1 else 's'}"
+        kept = f"{each['jobs']} jobs, {each['images']} images, {size(each['bytes'])}"
+        plain(f"{each['id']}  {each['role']:<8}  {each['name']} (last here {day(each['seen'])}, {devices}, {kept})")
+    for each in answer["invitations"]:
+        plain(f"{each['id']}  invitation of {each['used']}/{each['uses']} {each['role']}s until {day(each['until'])}")
+    if not answer["people"]:
+        say("Nobody yet. `mirage people invite` makes a link; `mirage serve --shared` lets people in.")
+
+
+@app.command()
+def invite(
+    role: RoleOption = LEARNER,
+    uses: Annotated[int, typer.Option(help="How many the link lets in.", min=1)] = 1,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Through this day.", show_default="a week from now")
+    ] = None,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print a link that lets people in."""
+    asked: dict[str, Any] = {"role": role, "uses": uses}
+    if until is not None:
+        asked["until"] = until.date().isoformat()
+    with connect(atlas) as client:
+        answer = client.ask("POST", "/api/invitations", json=asked)
+    if not printed(json, answer):
+        plain(answer["link"])
+
+
+@app.command()
+def link(who: Who, atlas: AtlasOption = None, json: JsonOption = False) -> None:
+    """Print a link by which somebody signs in once more, who has lost the way in."""
+    with connect(atlas) as client:
+        answer = client.ask("POST", f"{_address(client, who)}/link")
+    if not printed(json, answer):
+        plain(answer["link"])
+
+
+@app.command()
+def role(
+    who: Who,
+    role: Annotated[str, typer.Argument(help=f"{', '.join(ROLES)}.", callback=one_of(ROLES))],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give somebody another role; it holds at once, where they are signed in too."""
+    with connect(atlas) as client:
+        answer = client.ask("PATCH", _address(client, who), json={"role": role})
+    if not printed(json, answer):
+        say(f"{answer['name']} is {answer['role']} now.")
+
+
+@app.command()
+def end(
+    who: Annotated[str, typer.Argument(help="Name or id of a person, or id of an invitation.")],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Sign somebody out on all devices, or end an invitation."""
+    with connect(atlas) as client:
+        invitations = [each["id"] for each in client.ask("GET", "/api/people")["invitations"]]
+        if who in invitations:
+            answer, what = client.ask("DELETE", f"/api/invitations/{who}"), "invitation"
+        else:
+            answer, what = client.ask("POST", f"{_address(client, who)}/end"), "session"
+    if not printed(json, answer):
+        say(f"{answer['ended']} {what}{'' if answer['ended'] == 1 else 's'} ended.")
+
+
+@app.command()
+def remove(
+    who: Who,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove somebody with all that they kept, for good."""
+    with connect(atlas) as client:
+        address = _address(client, who)
+        if not sure and not sys.stdin.isatty():
+            raise BadInput("Nobody was removed: there is no terminal to ask at. Add --yes to remove without being asked.")
+        if not sure and not typer.confirm(f"Remove {who} with all that they kept, for good?", err=True):
+            raise MirageError("Nobody was removed.")
+        answer = client.ask("DELETE", address)
+    if not printed(json, answer):
+        say(f"Removed: {answer['removed']}.")
+
+
+@app.command()
+def audit(
+    most: Annotated[int, typer.Option(help="How many.", min=1, max=1_000)] = 50,
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print what educators and owners did, newest first."""
+    with connect(atlas) as client:
+        answer = client.ask("GET", "/api/audit", params={"most": most})
+    if printed(json, answer):
+        return
+    for each in answer["entries"]:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each["when"]))
+        plain(f"{when}  {each['name']} ({each['role']}): {each['what']}: {each['target']}")
+    if not answer["entries"]:
+        say("Nothing is written down yet.")

@@ -1,0 +1,199 @@
+"""Signing in by OpenID Connect: the authorization code flow, with a state, a nonce and PKCE (RFC 7636).
+
+Authlib asks the provider and reads its token; its absence is said where it is needed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from mirage.errors import MirageError, Unavailable
+from mirage.people.roles import ROLES, Role
+from mirage.settings import Settings
+from mirage.wording import _
+
+_SECONDS = 20.0
+_LEEWAY = 60  # seconds by which clocks may differ
+_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", nor one by a shared secret
+
+
+class ProviderError(MirageError):
+    """A sign-in by a provider that cannot be believed, or that it refused."""
+
+    status = 403
+    title = "Nobody was signed in"
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidedPerson:
+    """Who a provider says somebody is.
+
+    Attributes
+    ----------
+    subject : str
+        What it knows them by, with what makes it this provider's.
+    name : str
+    role : Role or None
+        What its claim says; None where it says nothing.
+    """
+
+    subject: str
+    name: str
+    role: Role | None
+
+
+class IdentityProvider:
+    """One OpenID Connect provider.
+
+    Parameters
+    ----------
+    settings : mirage.settings.Settings
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.issuer = settings.oidc_issuer.rstrip("/")
+        self._id, self._secret = settings.oidc_client_id, settings.oidc_client_secret.get_secret_value()
+        self._claim, self._otherwise = settings.oidc_role_claim, settings.default_role
+        self._metadata: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, back: str) -> tuple[str, dict[str, str]]:
+        """Begin to sign in.
+
+        Parameters
+        ----------
+        back : str
+            Address on this site that the provider sends the person back to.
+
+        Returns
+        -------
+        str, dict of str to str
+            The provider's address to go to, and what the browser keeps until it comes back.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When Authlib is not installed, or the provider does not answer.
+        """
+        kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce")} | {"verifier": secrets.token_urlsafe(48)}
+        with self._client(back) as client:
+            address, _state = client.create_authorization_url(
+                self._known()["authorization_endpoint"],
+                state=kept["state"],
+                nonce=kept["nonce"],
+                code_verifier=kept["verifier"],
+            )
+        return address, kept
+
+    def finish(self, back: str, answer: dict[str, str], kept: dict[str, str]) -> ProvidedPerson:
+        """Find out who came back.
+
+        Parameters
+        ----------
+        back : str
+            As for `begin`.
+        answer : dict of str to str
+            What the provider put into the address.
+        kept : dict of str to str
+            What `begin` gave.
+
+        Raises
+        ------
+        ProviderError
+            When it is not the answer to what was begun in this browser, or the token is not for this site, or too old.
+        mirage.errors.Unavailable
+            When the provider does not answer.
+        """
+        if not secrets.compare_digest(answer.get("state", "").encode(), kept.get("state", "-").encode()):
+            raise ProviderError(_("That sign-in was not begun in this browser, or is too old. Begin it anew."))
+        if answer.get("error"):
+            raise ProviderError(_("The provider refused: %(why)s. Nobody was signed in.", why=answer["error"][:80]))
+        try:
+            with self._client(back) as client:
+                token = client.fetch_token(
+                    self._known()["token_endpoint"], code=answer.get("code", ""), code_verifier=kept.get("verifier", "")
+                )
+        except httpx.HTTPError as error:
+            raise self._silent(error) from error
+        except Exception as error:  # Authlib raises what the provider's answer says
+            raise ProviderError(
+                _("The provider did not take the code back (%(why)s). Begin anew.", why=_why(error))
+            ) from error
+        return self._person(token, kept.get("nonce", ""))
+
+    def _person(self, token: dict[str, Any], nonce: str) -> ProvidedPerson:
+        from authlib.oidc.core import CodeIDToken  # noqa: PLC0415 - an extra
+        from joserfc import jwt  # noqa: PLC0415
+        from joserfc.errors import InvalidKeyIdError  # noqa: PLC0415
+
+        known = self._known()
+        wanted = {"iss": {"essential": True, "value": known["issuer"]}, "aud": {"essential": True, "value": self._id}}
+        about = {"nonce": nonce, "client_id": self._id, "access_token": token.get("access_token")}
+        try:
+            try:
+                read = jwt.decode(token["id_token"], self._keys(), algorithms=_ALGORITHMS)
+            except InvalidKeyIdError:  # it has changed its keys
+                read = jwt.decode(token["id_token"], self._keys(again=True), algorithms=_ALGORITHMS)
+            claims = CodeIDToken(read.claims, read.header, wanted, about)
+            claims.validate(leeway=_LEEWAY)
+            if not nonce or claims.get("nonce") != nonce:
+                raise ValueError("nonce")
+        except httpx.HTTPError as error:
+            raise self._silent(error) from error
+        except Exception as error:  # of two libraries, each with its own
+            why = _("The provider’s answer cannot be believed (%(why)s). Nobody was signed in.", why=_why(error))
+            raise ProviderError(why) from error
+        name = claims.get("name") or claims.get("preferred_username") or ""
+        return ProvidedPerson(f"oidc {known['issuer']} {claims['sub']}", str(name), self._role(claims))
+
+    def _role(self, claims: Any) -> Role | None:
+        said = claims.get(self._claim) if self._claim else None
+        named = said if isinstance(said, list) else [said]
+        return next((role for role in reversed(ROLES) if role in named), self._otherwise if self._claim else None)
+
+    def _client(self, back: str) -> Any:
+        try:
+            from authlib.integrations.httpx_client import OAuth2Client  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise Unavailable(_("Signing in by OpenID Connect needs Authlib: pip install authlib.")) from None
+        options = {"scope": "openid profile", "code_challenge_method": "S256", "timeout": _SECONDS}
+        return OAuth2Client(self._id, self._secret or None, redirect_uri=back, **options)
+
+    def _known(self) -> dict[str, Any]:
+        with self._lock:
+            if not self._metadata:
+                found = self._fetched(f"{self.issuer}/.well-known/openid-configuration")
+                if str(found.get("issuer", "")).rstrip("/") != self.issuer:
+                    raise ProviderError(_("The provider calls itself otherwise than the setting oidc_issuer does."))
+                self._metadata = found
+            return self._metadata
+
+    def _keys(self, *, again: bool = False) -> Any:
+        from joserfc.jwk import KeySet  # noqa: PLC0415 - an extra
+
+        known = self._known()
+        if again or "keys" not in known:
+            known["keys"] = KeySet.import_key_set(self._fetched(known["jwks_uri"]))  # type: ignore[arg-type]
+        return known["keys"]
+
+    def _fetched(self, address: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = httpx.get(address, timeout=_SECONDS).raise_for_status().json()
+            return found
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._silent(error) from error
+
+    def _silent(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            _("The provider %(issuer)s does not answer as it should (%(why)s).", issuer=self.issuer, why=_why(error))
+        )
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in a word: what a library says of it may repeat a token."""
+    return str(getattr(error, "claim_name", "") or getattr(error, "error", "") or type(error).__name__)[:80]

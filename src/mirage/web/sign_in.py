@@ -1,0 +1,141 @@
+"""Signing in and out: the page that says how, links of invitations, and an OpenID Connect provider.
+
+Opening a link changes nothing, since mail programs open links before people do: a button does.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Form, Request
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.responses import RedirectResponse, Response
+
+from mirage.errors import BadInput, MirageError
+from mirage.people.provider import IdentityProvider, ProviderError
+from mirage.people.visitor import ALONE, visitor
+from mirage.web.forms import with_query
+from mirage.web.rights import RefusedError, wants
+from mirage.web.site import RunningSite, Site
+from mirage.web.templating import page
+from mirage.web.uploads import TokenForm
+from mirage.web.visiting import base_of, by_https, check_private, local, signed_in, signed_out
+from mirage.wording import _
+
+_BACK = "/sign-in/provider/back"
+_BEGUN = "mirage-begun"  # the cookie of a sign-in that is under way
+_BEGUN_SECONDS = 600
+
+router = APIRouter(include_in_schema=False, dependencies=[wants("enter")])
+
+
+@router.get("/sign-in")
+def sign_in_page(request: Request, site: Site, next: str = "") -> Response:
+    """Say how to sign in."""
+    there = local(next)
+    if visitor().id:
+        return RedirectResponse(there, 303)
+    provider = with_query("/sign-in/provider", {"next": there}) if site.settings.oidc_issuer else ""
+    return page("sign_in.html", provider=provider, by_proxy=bool(site.settings.proxy_user_header))
+
+
+def _check_shared() -> None:
+    if visitor() == ALONE:
+        raise RefusedError(
+            _("Nobody signs in here now: this site is not shared. Whoever runs it starts it with `mirage serve --shared`.")
+        )
+
+
+@router.get("/invited/{token}")
+def invited_page(site: Site, token: str) -> Response:
+    """Show what an invitation is to; opening it uses nothing up."""
+    return _invited_page(site, token)
+
+
+def _invited_page(site: RunningSite, token: str, error: MirageError | None = None, name: str = "") -> Response:
+    found = site.people.invitations.look(token)
+    return page(
+        "invited.html",
+        error.status if error else 200,
+        invitation=found,
+        until=time.strftime("%Y-%m-%d", time.localtime(found.until)),
+        address=f"/invited/{token}",
+        who=visitor(),
+        name=name,
+        problem=str(error) if error else "",
+        session_days=site.settings.session_days,
+    )
+
+
+@router.post("/invited/{token}")
+def accept(request: Request, site: Site, token: str, name: Annotated[str, Form(max_length=1_000)] = "") -> Response:
+    """Let somebody in by an invitation."""
+    _check_shared()
+    check_private(site, request)
+    who = visitor()
+    try:
+        person = site.people.invitations.accept(token, name, who.id)
+    except BadInput as error:
+        return _invited_page(site, token, error, name)
+    answer = RedirectResponse("/", 303)
+    return answer if person == who.id else signed_in(site, request, person, answer, who.session)
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, site: Site, form: TokenForm) -> Response:
+    """Sign out here, or everywhere."""
+    who = visitor()
+    if form.get("everywhere") and who.id:
+        site.people.sessions.end_all(who.id)
+    elif who.session:
+        site.people.sessions.end(who.session)
+    return signed_out(site, request, RedirectResponse("/sign-in", 303))
+
+
+# -- an OpenID Connect provider ----------------------------------------------------------------------------------------
+
+
+def _provider(site: RunningSite) -> IdentityProvider:
+    if not site.settings.oidc_issuer:
+        raise RefusedError(_("This site has no provider to sign in by."))
+    return site.kept("provider", site.settings.oidc_issuer, lambda: IdentityProvider(site.settings))
+
+
+def _sealing(site: RunningSite) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(site.people.key("sign-in"), salt="provider")
+
+
+@router.get("/sign-in/provider")
+def by_provider(request: Request, site: Site, next: str = "") -> Response:
+    """Lead to the provider, where somebody signs in."""
+    _check_shared()
+    check_private(site, request)
+    address, kept = _provider(site).begin(base_of(site, request) + _BACK)
+    answer = RedirectResponse(address, 303)
+    sealed = _sealing(site).dumps({**kept, "next": local(next)})
+    secure = by_https(site, request)
+    answer.set_cookie(_BEGUN, sealed, max_age=_BEGUN_SECONDS, httponly=True, samesite="lax", secure=secure, path="/sign-in")
+    return answer
+
+
+@router.get(_BACK)
+async def back_from_provider(request: Request, site: Site) -> Response:
+    """Sign in who comes back from the provider."""
+    _check_shared()
+    check_private(site, request)
+    try:
+        kept = _sealing(site).loads(request.cookies.get(_BEGUN, ""), max_age=_BEGUN_SECONDS)
+    except BadData:
+        raise ProviderError(_("That sign-in was not begun in this browser, or is too old. Begin it anew.")) from None
+    provider, given = _provider(site), dict(request.query_params)
+
+    def signed() -> Response:
+        found = provider.finish(base_of(site, request) + _BACK, given, kept)
+        person = site.people.persons.of_subject(found.subject, found.name, found.role, site.settings.default_role)
+        return signed_in(site, request, person.id, RedirectResponse(local(kept["next"]), 303), visitor().session)
+
+    answer = await run_sync(signed)
+    answer.delete_cookie(_BEGUN, path="/sign-in")
+    return answer

@@ -1,0 +1,235 @@
+"""Finding out who asks, of a site whose people sign in: by the cookie of a session, or by a proxy's header.
+
+The cookie says 256 random bits and nothing else. What educators and owners do is written down here, whichever route does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from anyio.to_thread import run_sync
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mirage.errors import MirageError
+from mirage.people.limits import HOUR
+from mirage.people.proxies import is_trusted
+from mirage.people.roles import EDUCATOR, OWNER, Right
+from mirage.people.visitor import ALONE, STRANGER, Visitor, asking, listening
+from mirage.web import problems
+from mirage.web.rights import RefusedError, Wants
+from mirage.web.security import SAFE_METHODS, TOKEN_HEADER, same_secret
+from mirage.web.site import RunningSite
+from mirage.wording import _
+
+_AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
+_MACHINE = replace(ALONE, name="a command on this machine")
+_MOST_NAMED = 200
+
+
+class Visiting:
+    """Lets each request be answered as asked by its person, and counts what that person sends.
+
+    Parameters
+    ----------
+    app : ASGI application
+    site : RunningSite
+    """
+
+    def __init__(self, app: ASGIApp, site: RunningSite) -> None:
+        self._app, self._site = app, site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        changes = scope["method"] not in SAFE_METHODS
+        try:
+            who = STRANGER if scope["path"].startswith("/static/") else await run_sync(self._who, request)
+            sends = changes and bool(who.id) and request.headers.get("content-type", "").startswith("multipart/")
+            if sends:
+                await run_sync(self._sent, who, 0)
+        except MirageError as error:
+            await problems.refused(request, error)(scope, receive, send)
+            return
+        taken, status, there = 0, 0, ""
+
+        async def receiving() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal status, there
+            if message["type"] == "http.response.start":
+                status, there = message["status"], Headers(raw=message["headers"]).get("location", "")
+            await send(message)
+
+        with asking(who), listening() as told:
+            try:
+                await self._app(scope, receiving, sending)
+            finally:
+                if sends and taken:
+                    await run_sync(self._sent, who, taken)
+            if changes and who.role in (EDUCATOR, OWNER) and 200 <= status < 400 and (what := _audited(scope)):
+                target = "; ".join(told) or urlsplit(there).path or scope["path"]
+                await run_sync(self._site.people.audit.note, who, what, target)
+
+    def _sent(self, who: Visitor, amount: int) -> None:
+        limits, most = self._site.people.limits, self._site.settings.limit_upload_bytes
+        if amount:
+            limits.add(who.id, "uploads", amount, HOUR)
+        else:
+            limits.use(who.id, "uploads", 0, most, HOUR)
+
+    def _who(self, request: Request) -> Visitor:
+        people, settings = self._site.people, self._site.settings
+        people.tidy(settings.session_days, settings.audit_days)
+        if same_secret(request.headers.get(TOKEN_HEADER, ""), self._site.atlas.holder.token):
+            return _MACHINE
+        if settings.proxy_user_header and (named := request.headers.getlist(settings.proxy_user_header)):
+            return self._by_proxy(request, named)
+        secret = request.cookies.get(cookie_name(self._site, request), "")
+        return (people.sessions.find(secret, settings.session_days) if secret else None) or STRANGER
+
+    def _by_proxy(self, request: Request, named: list[str]) -> Visitor:
+        settings = self._site.settings
+        if not is_trusted(peer_of(request.scope), settings.trusted_proxies):
+            raise RefusedError(
+                _(
+                    "The header %(header)s says who has signed in, and only the proxies that the setting trusted_proxies "
+                    "names may send it. This request came from elsewhere.",
+                    header=settings.proxy_user_header,
+                )
+            )
+        name = named[0].encode("latin-1").decode("utf-8", "replace").strip()
+        if len(named) > 1 or not name or len(name) > _MOST_NAMED or not name.isprintable():
+            raise RefusedError(
+                _("The header %(header)s of the proxy does not name one person.", header=settings.proxy_user_header)
+            )
+        person = self._site.people.persons.of_subject(f"proxy {name}", name, None, settings.default_role)
+        key = self._site.people.key("proxy").encode()
+        return Visitor(person.id, person.name, person.role, hmac.new(key, person.id.encode(), hashlib.sha256).hexdigest())
+
+
+def _audited(scope: Scope) -> str:
+    """What a route does that is written down, in its own words; empty where it is not."""
+    route = scope.get("route")
+    if not isinstance(route, APIRoute) or not rights_of(route) & _AUDITED:
+        return ""
+    return (route.endpoint.__doc__ or route.path).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def rights_of(route: APIRoute) -> set[Right]:
+    """The rights that a route wants: all of them."""
+    return {each.dependency.right for each in route.dependencies if isinstance(each.dependency, Wants)}
+
+
+def peer_of(scope: Scope) -> str:
+    """The address that a connection itself comes from, whatever headers say."""
+    client = scope.get("mirage.peer") or scope.get("client")
+    return str(client[0]) if client else ""
+
+
+# -- cookies -----------------------------------------------------------------------------------------------------------
+
+
+def cookie_name(site: RunningSite, request: Request) -> str:
+    """What the cookie of this site is called: over HTTPS so that no other site, nor one over http, can set it."""
+    name = f"mirage-{site.people.key('server')[:8]}"
+    return f"__Host-{name}" if by_https(site, request) else name
+
+
+def by_https(site: RunningSite, request: Request) -> bool:
+    """Whether the browser asks over HTTPS: of this server, or of a proxy before it at the address of the site."""
+    named = urlsplit(site.settings.site_url)
+    return request.url.scheme == "https" or (named.scheme == "https" and named.netloc == request.headers.get("host"))
+
+
+def check_private(site: RunningSite, request: Request) -> None:
+    """Let people sign in only where nobody between can read along: over HTTPS, or on this machine.
+
+    Raises
+    ------
+    RefusedError
+    """
+    if by_https(site, request) or site.settings.insecure or _is_loopback(request.url.hostname or ""):
+        return
+    raise RefusedError(
+        _(
+            "Signing in needs HTTPS, so that nobody on the way can read along. Whoever runs this site can put it behind a "
+            "proxy that has it, and give the address there as the setting site_url, or insist on http by "
+            "`mirage serve --shared --insecure`."
+        )
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.rstrip(".") == "localhost"
+
+
+def signed_in(site: RunningSite, request: Request, person_id: str, answer: Response, before: str = "") -> Response:
+    """Sign somebody in: a new session, whatever cookie came, and the one before it ended.
+
+    Parameters
+    ----------
+    site : RunningSite
+    request : Request
+    person_id : str
+    answer : Response
+        Gets the cookie.
+    before : str
+        Id of the session that the browser had.
+    """
+    if before:
+        site.people.sessions.end(before)
+    lifetime, secure = site.settings.session_days * 86_400, by_https(site, request)
+    answer.set_cookie(
+        cookie_name(site, request),
+        site.people.sessions.begin(person_id),
+        max_age=lifetime,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+        path="/",
+    )
+    return answer
+
+
+def signed_out(site: RunningSite, request: Request, answer: Response) -> Response:
+    """Let the browser forget the session."""
+    secure = by_https(site, request)
+    answer.delete_cookie(cookie_name(site, request), path="/", httponly=True, samesite="lax", secure=secure)
+    return answer
+
+
+def local(address: str) -> str:
+    """An address of this site to go on to, or the start page where it is none: nobody is led elsewhere.
+
+    Parameters
+    ----------
+    address : str
+        As it came in ``next``.
+    """
+    plain = address.isascii() and address.isprintable() and len(address) <= 2_000
+    if not plain or not address.startswith("/") or address.startswith("//") or "\\" in address:
+        return "/"
+    return address
+
+
+def base_of(site: RunningSite, request: Request) -> str:
+    """The address that links to this site begin with."""
+    return site.settings.site_url.rstrip("/") or str(request.base_url).rstrip("/")
