@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.adding import adding
+from benchmarks.department import postgres
 from benchmarks.dicom import dicom
 from benchmarks.diffusing import diffusers
 from benchmarks.explaining import explain
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "scrolling": scrolling,
     "viewer": viewing,
     "scale": scale,
+    "postgres": postgres,
     "encoding": encoding,
     "text": text,
     "adding-open-clip": adding_with_open_clip,

@@ -15,12 +15,14 @@ import pytest
 
 from mirage import indexes
 from mirage.indexes import Index
+from postgres import PostgresServer
 
 _SERVER = os.environ.get("MIRAGE_QDRANT_URL", "")  # of a real one: qdrant://localhost:6333
 Make = Callable[..., Index]
 
-# The index in this process, also as earlier versions laid it out; Qdrant's client, which answers by itself; a server's.
-KINDS = ["embedded", "embedded plain", "qdrant local", *(["qdrant server"] if _SERVER else [])]
+# The index in this process, also as earlier versions laid it out; a PostgreSQL server's; Qdrant's client, which answers by
+# itself; a server's.
+KINDS = ["embedded", "embedded plain", "postgres", "qdrant local", *(["qdrant server"] if _SERVER else [])]
 
 
 def maker(kind: str, request: pytest.FixtureRequest) -> Make:
@@ -36,6 +38,8 @@ def maker(kind: str, request: pytest.FixtureRequest) -> Make:
     if kind.startswith("embedded"):
         options = {"layout": "plain"} if kind.endswith("plain") else {}
         return lambda path, dimension=32: indexes.load("embedded", path=path, dimension=dimension, **options)
+    if kind == "postgres":
+        return _in_postgres(request)
     if kind == "qdrant local":
         return lambda path, dimension=32: local_qdrant(path, dimension)
     if kind == "qdrant server":
@@ -47,6 +51,19 @@ def maker(kind: str, request: pytest.FixtureRequest) -> Make:
 
         return at_server
     raise AssertionError(kind)
+
+
+def _in_postgres(request: pytest.FixtureRequest) -> Make:
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    database = server.create()
+    request.addfinalizer(lambda: server.drop(database))
+
+    def make(path: Path, dimension: int = 32) -> Index:
+        url, mark, rest = server.url(database).partition("?")
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+        return indexes.open(f"{url}/{name}{mark}{rest}", dimension)
+
+    return make
 
 
 def local_qdrant(path: Path, dimension: int, encoder: str = "") -> Index:

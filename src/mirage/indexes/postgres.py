@@ -1,0 +1,369 @@
+"""PostgreSQL with pgvector: the index in a database that several servers share.
+
+Image and caption vectors are columns of the table ``points``, slices of stacks rows of ``slices``, both with the fields that
+filters name. From some thousands on a graph (HNSW) of vectors of half precision gives candidates, which the exact vectors
+score. Words, case, concepts and filters are read as `mirage.indexes.postgres_postings` has them. A filter that few figures
+pass is answered from the exact vectors of these; with one that many pass, the graph is walked until enough are found.
+
+Every change is one transaction, and durable when it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mirage.errors import AtlasError, BadInput, MirageError
+from mirage.indexes import postgres_postings as postings
+from mirage.indexes import ranking
+from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
+from mirage.indexes.bm25 import TextChannel
+from mirage.indexes.postgres_server import Server
+
+if TYPE_CHECKING:
+    import psycopg
+
+_FORMAT = 1
+_SECONDS = 60.0
+_BATCH = 2_000
+_AT_ONCE = 10_000
+_GRAPH_FROM = 4_000  # points; fewer are looked at one by one, which is exact and quick enough
+_MOST_COMPONENTS = 4_000  # of a graph's vectors of half precision
+_FEW = 3_000  # figures that pass a filter, which are looked at one by one
+_SLICES = 4  # times as many slices as figures are asked for at first, and again each time that they are too few
+_MOST_SLICES = 20_000
+_COLUMNS = ", ".join(f"{name} text NOT NULL" for name in FILTER_FIELDS)
+_FIELDS = ", ".join(FILTER_FIELDS)
+
+
+class PostgresIndex:
+    """A schema of a PostgreSQL database.
+
+    Parameters
+    ----------
+    address : str
+        As ``postgresql://user@host/database/collection``; what libpq understands may follow, as ``?sslmode=verify-full``.
+        The collection is made when it is missing.
+    dimension : int
+        Length of the vectors.
+    encoder : str
+        Digest of the encoder that they are of; empty where that does not matter.
+    seconds : float
+        A question that takes longer is given up.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the address is none.
+    mirage.errors.Unavailable
+        When the server cannot be used just now, or the packages are missing.
+    IndexOutdated
+        When an earlier version made it.
+    mirage.errors.AtlasError
+        When there is no pgvector, the user may not do what is needed, or the collection is of another encoder or length.
+    """
+
+    def __init__(self, address: str, dimension: int, encoder: str = "", seconds: float = _SECONDS) -> None:
+        self._server, self._dimension = Server(address, seconds), dimension
+        self._graph = False
+        try:
+            self._server.prepare()
+            with self._server.writing() as connection:
+                self._make_or_check(connection, encoder)
+        except BaseException:
+            self._server.close()
+            raise
+
+    def _make_or_check(self, connection: psycopg.Connection[Any], encoder: str) -> None:
+        place, length = self._server.place, self._dimension
+        if not connection.execute("SELECT to_regclass('about') IS NOT NULL").fetchone()[0]:  # type: ignore[index]
+            for statement in (
+                "CREATE TABLE about (format integer, dimension integer, encoder text)",
+                f"CREATE TABLE points (key integer PRIMARY KEY, segment integer NOT NULL, image vector({length}) NOT NULL, "
+                f"caption vector({length}), {_COLUMNS})",
+                f"CREATE TABLE slices (key integer, place integer, slice vector({length}) NOT NULL, {_COLUMNS}, "
+                "PRIMARY KEY (key, place))",
+                *postings.TABLES,
+            ):
+                connection.execute(statement)
+            connection.execute("INSERT INTO about VALUES (%s, %s, %s)", (_FORMAT, length, encoder))
+        about = connection.execute("SELECT format, dimension, encoder FROM about").fetchone()
+        if about is None or about[0] != _FORMAT:
+            raise IndexOutdated(f"The index {place} is of another version. `mirage atlas rebuild` makes it anew.")
+        if about[1] != length:
+            raise AtlasError(
+                f"The index {place} has vectors of length {about[1]}, not {length}. `mirage atlas rebuild` makes it anew."
+            )
+        if encoder and about[2] and about[2] != encoder:
+            raise AtlasError(
+                f"The index {place} holds the vectors of another encoder ({about[2][:12]}, not {encoder[:12]}), which "
+                "cannot be compared. `mirage atlas rebuild` makes it anew."
+            )
+
+    def add(self, points: Sequence[Point]) -> None:
+        """Insert or replace by key; durable when it returns."""
+        if wrong := [point.key for point in points if not 0 <= point.key <= postings.MOST_KEY]:
+            raise BadInput(f"The index {self._server.place} takes keys of 0 to {postings.MOST_KEY}; {wrong[0]} is none.")
+        last = list({point.key: point for point in points}.values())
+        for start in range(0, len(last), _BATCH):
+            with self._server.writing() as connection:
+                some = last[start : start + _BATCH]
+                _take_out(connection, [point.key for point in some])
+                segment = postings.write(connection, some)
+                _copy(connection, "points", ("int4", "int4", "vector", "vector"), (
+                    (point.key, segment, point.image, point.caption, *_fields(point)) for point in some
+                ))  # fmt: skip
+                _copy(connection, "slices", ("int4", "int4", "vector"), (
+                    (point.key, place, one, *_fields(point))
+                    for point in some if point.slices is not None for place, one in enumerate(point.slices)
+                ))  # fmt: skip
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Take points out; unknown keys are no error."""
+        if known := [key for key in keys if 0 <= key <= postings.MOST_KEY]:
+            with self._server.writing() as connection:
+                _take_out(connection, known)
+
+    def ask(self, ask: IndexQuery) -> dict[str, Ranked]:
+        """Answer all channels, in one or two statements' time."""
+        asked = {channel: weights for channel in postings.CHANNELS if (weights := getattr(ask, channel))}
+        if ask.vector is None and not asked:
+            return {}
+        with self._server.reading() as connection:
+            answer: dict[str, Ranked] = {}
+            found = postings.read(connection, asked, ask.filters)
+            passing = found.passing(ask.filters, ask.among)
+            if asked:
+                answer = {name: found.ranked(name, weights, ask.limit, passing) for name, weights in asked.items()}
+            if ask.vector is not None:
+                answer |= self._nearest(_Question(connection, ask.vector, ask.filters, passing, ask.among is None), ask)
+        return answer
+
+    def _nearest(self, question: _Question, ask: IndexQuery) -> dict[str, Ranked]:
+        names = ("image", "caption")[: 1 + ask.caption_channel]
+        if question.passing is not None and not len(question.passing):
+            return {name: [] for name in names}
+        exact = question.passing is not None and (len(question.passing) <= _FEW or not question.by_fields)
+        exact = exact or not self._has_graph(question.connection)
+
+        def find(names: Sequence[str], most: int) -> list[Ranked]:
+            lists = question.many(names, most, exact=exact)
+            found = dict(zip(names, lists, strict=True))
+            short = [name for name in names if not exact and len(found[name]) < question.at_most(most)]
+            return list((found | dict(zip(short, question.many(short, most, exact=True), strict=True))).values())
+
+        answer = ranking.listed(names, ask.limit, find)
+        of_slices = self._slices(question, ask.limit, answer["image"], exact=exact)
+        answer["image"] = ranking.with_slices(answer["image"], of_slices)
+        return {name: ranking.in_order(found, ask.limit) for name, found in answer.items()}
+
+    def _slices(self, question: _Question, limit: int, figures: Ranked, *, exact: bool) -> Ranked:
+        """The best slice of each stack, as many as can be among those wanted."""
+        most = _SLICES * (limit + ranking.TIED)
+        while not exact:
+            (found,) = question.many(("slice",), most, exact=False)
+            best = _best(found)
+            listed = ranking.in_order(ranking.with_slices(figures, best), limit)
+            if len(found) < most or (len(listed) == limit and found[-1][1] <= listed[-1][1]):
+                return best
+            most *= _SLICES
+            exact = most > _MOST_SLICES
+        return question.slices(limit + ranking.TIED)
+
+    def _has_graph(self, connection: psycopg.Connection[Any]) -> bool:
+        if not self._graph:  # another server may have made it
+            found = connection.execute("SELECT to_regclass('points_image_graph') IS NOT NULL").fetchone()
+            self._graph = bool(found and found[0])
+        return self._graph
+
+    def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
+        """Image vectors by key."""
+        wanted = [key for key in keys if 0 <= key <= postings.MOST_KEY]
+        with self._server.reading() as connection:
+            cursor = connection.cursor(binary=True)
+            cursor.execute("SELECT key, image FROM points WHERE key = ANY(%s)", (wanted,))
+            return {key: image.to_numpy().astype(np.float32) for key, image in cursor}
+
+    def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+        """Count the values of every field among the points that pass the filters."""
+        with self._server.reading() as connection:
+            found = postings.held(connection)
+        passing = found.passing(filters, None)
+        counted: dict[str, dict[str, int]] = {field: {} for field in FILTER_FIELDS}
+        for (field, value), parts in found.held.items():
+            keys = np.concatenate(parts)
+            count = len(keys) if passing is None else int(np.isin(keys, passing, assume_unique=True).sum())
+            if count:
+                counted[FILTER_FIELDS[field]][value] = count
+        return counted
+
+    def frequency(self, number: int, channel: TextChannel = "words") -> int:
+        """How many points have a stem."""
+        with self._server.reading() as connection:
+            return postings.frequency(connection, channel, number)
+
+    def keys(self) -> Iterator[int]:
+        """Every key there is."""
+        last = -1
+        while True:
+            with self._server.reading() as connection:
+                statement = "SELECT key FROM points WHERE key > %s ORDER BY key LIMIT %s"
+                found = [key for (key,) in connection.execute(statement, (last, _AT_ONCE))]
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            last = found[-1]
+
+    def __len__(self) -> int:
+        """How many points there are."""
+        with self._server.reading() as connection:
+            return _count(connection)
+
+    def optimise(self) -> None:
+        """Merge what was added in small parts, make the graphs, and tell the server's planner how much there is."""
+        with self._server.writing() as connection:
+            postings.merge(connection)
+        with self._server.writing() as connection:
+            for table, column in (("points", "image"), ("points", "caption"), ("slices", "slice")):
+                if self._dimension <= _MOST_COMPONENTS and _count(connection, table) >= _GRAPH_FROM:
+                    connection.execute(
+                        f"CREATE INDEX IF NOT EXISTS {table}_{column}_graph ON {table} "
+                        f"USING hnsw (({column}::halfvec({self._dimension})) halfvec_ip_ops)"
+                    )
+            connection.execute("ANALYZE points, slices")
+        with self._server.reading() as connection:
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("VACUUM (ANALYZE) postings, holdings, stale, segments")  # not in a transaction
+            connection.execute("RESET statement_timeout")
+
+    def warm(self) -> None:
+        """Ask once, so that a connection is open; what stays in memory, the server holds."""
+        with suppress(MirageError):
+            self.ask(IndexQuery(np.zeros(self._dimension, np.float32), {}, 1, {}))
+
+    def close(self) -> None:
+        """Let go of the server; what was acknowledged is there."""
+        self._server.close()
+
+    @staticmethod
+    def held(address: str) -> int | None:
+        """How many points there are at an address; None where there is no index."""
+        server = Server(address, _SECONDS)
+        try:
+            with server.reading() as connection:
+                there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f'"{server.schema}".points',)).fetchone()
+                return _count(connection) if there and there[0] else None
+        finally:
+            server.close()
+
+    @staticmethod
+    def drop(address: str) -> None:
+        """Remove what is at an address; nothing there is no error."""
+        server = Server(address, _SECONDS)
+        try:
+            server.drop()
+        finally:
+            server.close()
+
+
+class _Question:
+    """One vector that nearest ones are looked for.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+    vector : (d,) float32
+    filters : mapping
+    passing : (n,) int32 or None
+        Keys of the figures that may be listed; None for all.
+    by_fields : bool
+        Whether the filters alone say which pass.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        vector: Vector,
+        filters: Mapping[str, Sequence[str]],
+        passing: Any,
+        by_fields: bool,
+    ) -> None:
+        from pgvector import Vector as Sent  # noqa: PLC0415 - an extra
+
+        self.connection, self.passing, self.by_fields = connection, passing, by_fields
+        self._vector, self._length, self._filters = Sent(np.asarray(vector, np.float32)), len(vector), filters
+
+    def at_most(self, most: int) -> int:
+        """How many of so many there can be."""
+        return most if self.passing is None else min(most, len(self.passing))
+
+    def many(self, columns: Sequence[str], most: int, *, exact: bool) -> list[Ranked]:
+        """The nearest by each of some columns, in one round trip; by slices a key may come more than once.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            "image", "caption" or "slice".
+        most : int
+        exact : bool
+            Compare with every exact vector; else candidates come from the graph.
+        """
+        sent: list[Any] = []
+        with self.connection.pipeline():
+            for column in columns:
+                table = "slices" if column == "slice" else "points"
+                how = (column, "vector") if exact else (f"{column}::halfvec({self._length})", f"halfvec({self._length})")
+                clause, given = self._where(exact=exact)
+                statement = (
+                    f"SELECT key, -({column} <#> %s) FROM {table} WHERE {column} IS NOT NULL{clause} "  # noqa: S608
+                    f"ORDER BY {how[0]} <#> %s::vector::{how[1]}{', key' if exact else ''} LIMIT %s"
+                )
+                values = (self._vector, *given, self._vector, most)
+                sent.append(self.connection.cursor(binary=True).execute(statement, values))
+        return [sorted(cursor.fetchall(), key=lambda hit: -hit[1]) for cursor in sent]
+
+    def slices(self, most: int) -> Ranked:
+        """The best slice of the stacks that have the best, each vector compared."""
+        clause, given = self._where(exact=True)
+        statement = f"SELECT key, max(-(slice <#> %s)) FROM slices WHERE true{clause} GROUP BY key"  # noqa: S608
+        statement += " ORDER BY 2 DESC, 1 LIMIT %s"
+        return self.connection.cursor(binary=True).execute(statement, (self._vector, *given, most)).fetchall()
+
+    def _where(self, *, exact: bool) -> tuple[str, list[Any]]:
+        if self.passing is None:
+            return "", []
+        if exact and (not self.by_fields or len(self.passing) <= _FEW):
+            return " AND key = ANY(%s)", [self.passing.tolist()]
+        return "".join(f" AND {name} = ANY(%s)" for name in self._filters), [list(one) for one in self._filters.values()]
+
+
+def _best(slices: Ranked) -> Ranked:
+    best: dict[int, float] = {}
+    for key, score in slices:
+        best.setdefault(key, score)  # the best comes first
+    return list(best.items())
+
+
+def _count(connection: psycopg.Connection[Any], table: str = "points") -> int:
+    found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+    return int(found[0]) if found else 0
+
+
+def _take_out(connection: psycopg.Connection[Any], keys: list[int]) -> None:
+    connection.execute("INSERT INTO stale SELECT segment, key FROM points WHERE key = ANY(%s)", (keys,))
+    connection.execute("DELETE FROM points WHERE key = ANY(%s)", (keys,))
+    connection.execute("DELETE FROM slices WHERE key = ANY(%s)", (keys,))
+
+
+def _fields(point: Point) -> list[str]:
+    return [point.fields.get(name, "") for name in FILTER_FIELDS]
+
+
+def _copy(connection: psycopg.Connection[Any], table: str, types: Sequence[str], rows: Any) -> None:
+    with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types([*types, *["text"] * len(FILTER_FIELDS)])
+        for row in rows:
+            copy.write_row(row)

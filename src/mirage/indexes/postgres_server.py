@@ -1,0 +1,224 @@
+"""Connections to a PostgreSQL server for `mirage.indexes.postgres`, and what its errors mean.
+
+One index is one SQL schema, ``index_`` and the collection's name. Connections are kept in SQLAlchemy's pool and looked after
+before each use, so that a server which was started again is no error. Statements run by themselves or in `writing`, a
+transaction that nobody else writes beside: two servers on one database may ask and add at once.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from mirage.errors import AtlasError, BadInput, MirageError, Unavailable
+
+if TYPE_CHECKING:
+    import psycopg
+
+EXAMPLE = "postgresql://user@host/database/collection"
+_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+_CONNECT_SECONDS = 10
+_WAS_CLOSED = "The atlas was closed. Open it again to go on."
+_RESTRICTED = "42501"  # insufficient_privilege
+_SEARCHING = (
+    "hnsw.ef_search=128",
+    "hnsw.iterative_scan=strict_order",  # with a filter the graph is walked until enough pass it
+    "enable_seqscan=off",  # beside a filter the planner takes the graph for dearer than it is
+    "plan_cache_mode=force_custom_plan",  # a plan for any vector knows nothing of the one that is asked
+    "jit=off",
+)
+
+
+class Server:
+    """The connections to one index's schema.
+
+    Parameters
+    ----------
+    address : str
+        As `EXAMPLE`.
+    seconds : float
+        A question that takes longer is given up.
+
+    Attributes
+    ----------
+    place : str
+        The address as it may be shown.
+    collection : str
+    schema : str
+        Of the collection.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the address is none.
+    mirage.errors.Unavailable
+        When the packages that it needs are not installed.
+    """
+
+    def __init__(self, address: str, seconds: float) -> None:
+        if not (find_spec("psycopg") and find_spec("pgvector")):
+            raise Unavailable("An index in PostgreSQL needs packages: pip install 'mirage-atlas[postgres]'.")
+        url, self.collection = split(address)
+        self.place, self.schema, self._closed = address, f"index_{self.collection}", False
+        given = " ".join(f"-c {one}" for one in (*_SEARCHING, f"statement_timeout={int(seconds * 1000)}"))
+        options = f"{given} -csearch_path={_quoted(self.schema)},public"
+        self._engine = sa.create_engine(
+            url.update_query_dict({"options": options}), poolclass=QueuePool, pool_size=8, max_overflow=32, pool_timeout=30,
+            pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": _CONNECT_SECONDS, "autocommit": True},
+        )  # fmt: skip
+
+    @contextmanager
+    def reading(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection on which each statement is a transaction of its own."""
+        with self._explained():
+            if self._closed:
+                raise AtlasError(_WAS_CLOSED)
+            lent = self._engine.raw_connection()
+            try:
+                connection = cast("psycopg.Connection[Any]", lent.driver_connection)
+                if "vectors" not in lent.info:
+                    _know_vectors(connection)
+                    lent.info["vectors"] = True
+                yield connection
+            except BaseException:
+                lent.invalidate()  # a pipeline or a copy that broke off may have left it anywhere
+                raise
+            finally:
+                lent.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection in a transaction in which nobody else writes to this index; however long it takes."""
+        with self.reading() as connection, connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (zlib.crc32(self.schema.encode()),))
+            yield connection
+
+    def prepare(self) -> None:
+        """Have the extension and the schema, which has no tables yet.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When somebody else has to make them; the message says how.
+        """
+        with self._explained():
+            try:
+                with self._engine.begin() as connection:
+                    lock = sa.text(
+                        "SELECT pg_advisory_xact_lock(hashtext('mirage index'))"
+                    )  # IF NOT EXISTS alone is no lock
+                    connection.execute(lock)
+                    there = sa.text("SELECT count(*) FROM pg_extension WHERE extname = 'vector'")
+                    if not connection.execute(there).scalar():
+                        self._add_extension(connection)
+                    known = sa.text("SELECT count(*) FROM pg_namespace WHERE nspname = :name")
+                    if not connection.execute(known, {"name": self.schema}).scalar():
+                        connection.execute(sa.text(f"CREATE SCHEMA {_quoted(self.schema)}"))
+            except sa.exc.DBAPIError as error:
+                if _state(error) != _RESTRICTED:
+                    raise
+                raise AtlasError(
+                    f"The user of {self.place} may make no schema there. Its administrator allows it with: "
+                    "GRANT CREATE ON DATABASE … TO … ;"
+                ) from error
+
+    def _add_extension(self, connection: sa.Connection) -> None:
+        try:
+            connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector"))
+        except sa.exc.DBAPIError as error:
+            what = "may not be added by this user" if _state(error) == _RESTRICTED else "is not installed on that server"
+            raise AtlasError(
+                f"The database of {self.place} has no pgvector, and it {what}. Its administrator installs pgvector 0.8 or "
+                "later on the server and runs in that database: CREATE EXTENSION vector;"
+            ) from error
+
+    def drop(self) -> None:
+        """Remove the schema and all in it."""
+        with self._explained(), self._engine.begin() as connection:
+            connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {_quoted(self.schema)} CASCADE"))
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._closed = True
+        self._engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        import psycopg  # noqa: PLC0415 - an extra
+
+        try:
+            yield
+        except MirageError:
+            raise
+        except sa.exc.TimeoutError as error:
+            raise Unavailable("Too many questions wait for the PostgreSQL server. Try again in a moment.") from error
+        except (psycopg.Error, sa.exc.DBAPIError) as error:
+            if self._closed:
+                raise AtlasError(_WAS_CLOSED) from error
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> MirageError:
+        state, original = _state(error), getattr(error, "orig", error)
+        reason = (str(original).splitlines() or [type(original).__name__])[0][:300]
+        if state in {"53100", "53200"}:
+            full = "disk" if state == "53100" else "memory"
+            return Unavailable(f"The PostgreSQL server of {self.place} has no {full} left; the last step was not indexed. "
+                               "Make room and run it again.")  # fmt: skip
+        if state == "57014":
+            return Unavailable(f"The PostgreSQL server of {self.place} took too long to answer. Try again in a moment.")
+        if state in {"25006", _RESTRICTED}:
+            return AtlasError(f"The index {self.place} cannot be written to, or not by this user ({reason}).")
+        if state in {"3F000", "42P01"}:
+            return AtlasError(f"The index {self.place} is not there any more. `mirage atlas rebuild` makes it anew.")
+        if state[:2] in {"", "08", "28", "3D", "53", "57"} and type(original).__name__ != "ProgrammingError":
+            return Unavailable(
+                f"The PostgreSQL server of {self.place} cannot be used just now ({reason}). What was indexed stays. See "
+                "that it runs and lets this user in, and try again."
+            )
+        return AtlasError(f"The index {self.place} cannot be used ({reason}). `mirage atlas rebuild` makes it anew.")
+
+
+def split(address: str) -> tuple[sa.URL, str]:
+    """The URL of the database in an address, and the collection.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When it has no collection, has a password, or cannot be read.
+    """
+    with suppress(sa.exc.ArgumentError, ValueError):
+        url = sa.make_url(address)
+        database, _, collection = (url.database or "").rpartition("/")
+        if url.password is not None or {"password", "sslpassword"} & url.query.keys():
+            raise BadInput(
+                "The address of the index has a password in it, and addresses are written down and shown. Leave it out, and "
+                "give it as PGPASSWORD, in ~/.pgpass, or in a service file, as all programs of PostgreSQL take it."
+            )
+        if database and "options" not in url.query and _COLLECTION.fullmatch(collection):
+            return url.set(drivername="postgresql+psycopg", database=database), collection
+    raise BadInput(
+        f"An index in PostgreSQL has an address like {EXAMPLE}, the collection in small letters, digits, _ and -; "
+        f"{address[:200]!r} is none."
+    )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'  # of letters, digits, _ and -, as `split` has seen to
+
+
+def _know_vectors(connection: psycopg.Connection[Any]) -> None:
+    from pgvector.psycopg import register_vector  # noqa: PLC0415 - an extra
+
+    register_vector(connection)
+
+
+def _state(error: Exception) -> str:
+    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""
