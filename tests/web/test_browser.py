@@ -241,7 +241,7 @@ def test_cite_copies_the_citation(chromium, site, a_figure):
 
 
 @pytest.mark.timeout(1200)  # a slow machine is made six times as slow
-@pytest.mark.parametrize("width", [1000, 390])
+@pytest.mark.parametrize("width", [pytest.param(1000, marks=pytest.mark.nightly), 390])
 def test_nothing_on_a_page_moves_while_it_comes_slowly_to_a_slow_machine(chromium, site, a_figure, a_case, width):
     """Pages that come in pieces, and scripts that start late: whatever they bring has its place already."""
     page, complaints = opened(chromium, site, viewport={"width": width, "height": 600})

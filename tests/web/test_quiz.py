@@ -82,10 +82,11 @@ def chunks(png: bytes) -> set[bytes]:
 
 
 @pytest.mark.timeout(1200)  # many pages; on a busy machine each takes its time
-def test_fifty_questions_tell_nothing_before_they_are_answered(quizzed: Served, client, chromium, make) -> None:
+@pytest.mark.parametrize("count", [20, pytest.param(54, marks=pytest.mark.nightly)])
+def test_questions_tell_nothing_before_they_are_answered(quizzed: Served, client, chromium, make, count) -> None:
     """Walk through a quiz in a browser: what stands in the page, and every response with its headers."""
-    quiz = make("name", "choose", "point", "side", "unfold", count=54)
-    assert len(quiz.asked) >= 50
+    quiz = make("name", "choose", "point", "side", "unfold", count=count)
+    assert len(quiz.asked) >= count - 4
     context = chromium.new_context()
     page, seen = context.new_page(), list[Any]()
     page.on("response", lambda response: seen.append(response))  # noqa: PLW0108 - it wants a function of its own

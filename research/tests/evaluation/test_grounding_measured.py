@@ -81,6 +81,7 @@ def test_scores_are_shares_of_what_was_marked() -> None:
 
 @pytest.mark.medpix
 @needs_medpix
+@pytest.mark.nightly
 def test_set_a_of_dev_is_the_same_twice_and_as_good_as_the_docs_say() -> None:
     encoder = encoders.load("starter")
     cases = read_cases(Path(MEDPIX), "dev")
