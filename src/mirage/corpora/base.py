@@ -369,6 +369,19 @@ class KnowsVectors(Protocol):
 
 
 @runtime_checkable
+class Findable(Protocol):
+    """A corpus that can tell where its items lie, so that one opened alike elsewhere reads them without looking for them."""
+
+    def places_of(self, items: Sequence[Item]) -> dict[str, Any]:
+        """Give the places of some items, by id; what they are made of can be sent anywhere."""
+        ...
+
+    def find_at(self, places: Mapping[str, Any]) -> None:
+        """Read the items with these ids at these places from now on, and no others."""
+        ...
+
+
+@runtime_checkable
 class Advises(Protocol):
     """A corpus that can say, once it was looked through, what else could be made of it."""
 

@@ -250,7 +250,7 @@ class FolderCorpus:
         ------
         mirage.errors.BadPicture
         """
-        _ = self._entries
+        self._look_for(item)
         if item.figure.id in self._stacks:
             return best_slice(self.read_stack(item))
         if item.figure.id not in self._places:
@@ -271,7 +271,7 @@ class FolderCorpus:
         ------
         mirage.errors.BadPicture
         """
-        _ = self._entries
+        self._look_for(item)
         if item.figure.id not in self._stacks:
             raise BadPicture(f"{item.label} is no stack of {self.folder}.")
         files = self._stacks[item.figure.id]
@@ -283,6 +283,31 @@ class FolderCorpus:
                 raise
             raise BadPicture(f"{error} The other slices can be added without it.") from error
         return as_worded(volume, item.figure.modality, item.figure.plane)
+
+    def places_of(self, items: Sequence[Item]) -> dict[str, tuple[tuple[Path, ...], int]]:
+        """Give the files of some items, and their frames, by id; 0 of what is no film, less where it is a stack."""
+        self._look_for(*items)
+        found: dict[str, tuple[tuple[Path, ...], int]] = {}
+        for own in (item.figure.id for item in items):
+            if own in self._stacks:
+                found[own] = self._stacks[own].paths, -self._stacks[own].frame
+            elif own in self._places:
+                found[own] = (self._places[own][0],), self._places[own][1]
+        return found
+
+    def find_at(self, places: Mapping[str, tuple[tuple[Path, ...], int]]) -> None:
+        """Read the items with these ids in these files, without looking through the folder."""
+        self._places = {own: (paths[0], frame) for own, (paths, frame) in places.items() if frame >= 0}
+        self._stacks = {}
+        for own, (paths, frame) in places.items():
+            found = self._sorted(paths) if frame < 0 else []
+            for one in found:
+                if isinstance(one, StackFiles) and (one.paths, -one.frame) == (paths, frame):
+                    self._stacks[own] = one
+
+    def _look_for(self, *items: Item) -> None:
+        if any(item.figure.id not in self._places and item.figure.id not in self._stacks for item in items):
+            _ = self._entries
 
     @contextmanager
     def _held(self, path: Path) -> Iterator[Path]:

@@ -125,6 +125,7 @@ class ParquetFigures:
             )
         checked_splits(splits, SPLITS, title)
         self.listed: Mapping[str, str] = {}
+        self._told: Mapping[str, RowPlace] = {}
         self._reader = ParquetReader()
         found = _find(path, title)
         wanted = {*splits, ""} if set(splits) == set(SPLITS) else set(splits)
@@ -192,6 +193,15 @@ class ParquetFigures:
             raise BadPicture(f"{label} has no picture: the column image holds no bytes in its row.{where}")
         return read_picture(data, name=label)
 
+    def places_of(self, items: Sequence[Item]) -> dict[str, RowPlace]:
+        """Give the rows of some items, by id."""
+        found = {item.figure.id: self._place(item) for item in items}
+        return {own: place for own, place in found.items() if place is not None}
+
+    def find_at(self, places: Mapping[str, RowPlace]) -> None:
+        """Read the items with these ids in these rows, without looking through the files."""
+        self._told = places
+
     def split_of(self, item: Item) -> str:
         """Name the split of the file that an item is in; empty when neither it nor its folder says."""
         place = self._place(item)
@@ -207,7 +217,8 @@ class ParquetFigures:
         raise NotImplementedError
 
     def _place(self, item: Item) -> RowPlace | None:
-        return self._contents[0].get(item.figure.id.partition(":")[2])
+        told = self._told.get(item.figure.id)
+        return told or self._contents[0].get(item.figure.id.partition(":")[2])
 
     @loaded_once
     def _contents(self) -> tuple[dict[str, RowPlace], int, list[Refused]]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from mirage.errors import AtlasError, NotFound
@@ -43,7 +42,7 @@ class RemotePictures(PictureStore):
         self.bucket = Bucket(address)
         self._cache = FileCache(cache / hashlib.sha256(address.encode()).hexdigest()[:16], most)
         super().__init__(self._cache.folder)
-        self.address, self._owner = address, owner
+        self.address, self.owner, self._claimed = address, owner, False
 
     def path(self, name: str) -> Path:
         """Where a copy of a picture lies, which is fetched first; where it would lie, when the picture is not there.
@@ -124,7 +123,7 @@ class RemotePictures(PictureStore):
     def remove_files(self, names: Iterable[str]) -> None:
         """Remove files by the very names that they have."""
         if going := list(names):
-            self._claimed  # noqa: B018 - asked once
+            self.claim()
             self.bucket.remove(map(_key, going))
             for name in going:
                 self._cache.forget(name)
@@ -148,13 +147,18 @@ class RemotePictures(PictureStore):
 
         return self._cache.get(name, lambda into: self.bucket.fetch(_key(name), into, is_right))
 
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep what another process made, under the name that it has there."""
+        self.claim()
+        self.bucket.put(_key(name), data)
+
     def copy(self, file: Path) -> None:
         """Put a file of another store, under the name that it has there."""
-        self._claimed  # noqa: B018
+        self.claim()
         self.bucket.put(_key(file.name), file)
 
     def _keep(self, name: str, data: bytes, small: Callable[[], bytes]) -> None:
-        self._claimed  # noqa: B018
+        self.claim()
         # The thumbnail comes after the picture and goes before it; so where it is missing, nobody need ask for the picture.
         if self.bucket.size(_key(thumbnail_name(name))) is None:
             self.bucket.put(_key(name), data)
@@ -180,19 +184,28 @@ class RemotePictures(PictureStore):
         except FileNotFoundError:
             raise NotFound(f"The picture {asked} is not at {self.address}.") from None
 
-    @cached_property
-    def _claimed(self) -> None:
-        """See to it that what lies there is this atlas's own: it removes what it does not know."""
+    def claim(self) -> None:
+        """See to it that what lies there is this atlas's own: it removes what it does not know.
+
+        Raises
+        ------
+        mirage.errors.AtlasError
+            When it is another's.
+        mirage.errors.Unavailable
+        """
+        if self._claimed:
+            return
         try:
             owner = self.bucket.read(_OWNER).decode("ascii", "replace")
         except FileNotFoundError:
-            self.bucket.put(_OWNER, self._owner.encode())
-            return
-        if owner != self._owner:
+            self.bucket.put(_OWNER, self.owner.encode())
+            owner = self.owner
+        if owner != self.owner:
             raise AtlasError(
                 f"The pictures of another atlas are at {self.address}. Two atlases there would remove each other's: give "
                 "this one a prefix of its own."
             )
+        self._claimed = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,19 @@ class PictureStore:
         start = os.path.join(self.folder, name[:2], name)  # noqa: PTH118
         return start, thumbnail_name(start)
 
+    def claim(self) -> None:
+        """See to it that what is added belongs here; a folder is its atlas's own."""
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep what another process made, a picture, a thumbnail or a stack, under the name that it has there.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+        if not self.file(name).is_file():
+            self._write(self.file(name), data)
+
     def file(self, name: str) -> Path:
         """Where a file lies of those that `sizes` names."""
         return self.folder / name[:2] / name

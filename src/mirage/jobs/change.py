@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from mirage.errors import BadInput
 from mirage.jobs.fetching import prepare
 from mirage.jobs.job import Cancelled, Update
 from mirage.language.words import counted
-from mirage.storage import archive_import
+from mirage.storage import archive_import, spread
 from mirage.storage.gone import prune as take_out
 from mirage.storage.gone import put_together
 from mirage.storage.ingest import IngestReport, Progress, add
@@ -25,6 +26,7 @@ from mirage.storage.preview import Preview, another_folder, preview
 from mirage.storage.private import told_info
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
 from mirage.storage.remove import collect as collect_unused
+from mirage.storage.spread.base import Recipe, Workers
 from mirage.storage.withdrawals import Heeded
 
 _DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
@@ -79,6 +81,7 @@ def add_corpus(
     merge: bool = False,
     sent: bool = False,
     prune: str = "",
+    on: str = "",
 ) -> None:
     """Fetch a corpus where it has to be, then add it.
 
@@ -99,6 +102,8 @@ def add_corpus(
         Whether it is what somebody sent: what else the collection has is not gone then, unless `prune` says so.
     prune : {"", "ask", "all"}
         Whether what is gone from the source is taken out: not, unless something speaks against it, or in any case.
+    on : str
+        Where pictures are read and encoded, as `mirage.storage.spread.opened` takes it; in this process when empty.
 
     Raises
     ------
@@ -116,7 +121,9 @@ def add_corpus(
         if not merge:
             raise BadInput(_ANOTHER.format(name=name))
         put_together(atlas, name)
-    report = add(atlas, source, progress=partial(_tell, update), stop=stopped, bring_back=bring_back)
+    with _elsewhere(on, atlas, corpus, given, update) as workers:
+        how: dict[str, Any] = {"stop": stopped, "bring_back": bring_back, "elsewhere": workers}
+        report = add(atlas, source, progress=partial(_tell, update), **how)
     new, old = f"{counted(report.added - len(report.changed), 'figure')} added", f"{report.kept:,} were there already"
     new += f", {len(report.changed):,} replaced" if report.changed else ""
     left_out = f", {len(report.refused):,} left out" if report.refused else ""
@@ -159,6 +166,16 @@ def add_corpus(
         gone_count=0 if sent and not prune else len(report.gone.figures),
         removed=pruned,
     )
+
+
+@contextmanager
+def _elsewhere(on: str, atlas: Atlas, corpus: str, given: dict[str, Any], update: Update) -> Iterator[Workers | None]:
+    if not on:
+        yield None
+        return
+    update(message=f"Beginning workers at {on.partition('?')[0]}.")
+    with closing(spread.opened(on, Recipe.of(corpus, given, atlas.encoder_info, atlas.pictures))) as workers:
+        yield workers
 
 
 def _heeded(heeded: Heeded) -> str:

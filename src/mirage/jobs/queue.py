@@ -35,6 +35,7 @@ from mirage.query import Query, shown
 from mirage.storage import archive
 from mirage.storage.edit import editing
 from mirage.storage.preview import Preview, SourcePreview
+from mirage.storage.spread import check as check_spread
 from mirage.storage.staging import FOLDER as INCOMING
 from mirage.storage.staging import Batch, Staging
 from mirage.wording import _, ngettext
@@ -110,6 +111,7 @@ class Jobs(Lanes):
         bring_back: bool = True,
         merge: bool = False,
         prune: str = "",
+        on: str = "",
         **options: Any,
     ) -> Job:
         """Queue the adding of a corpus.
@@ -125,6 +127,7 @@ class Jobs(Lanes):
         merge : bool
             Whether a folder may be added to the collection of another that has the same name.
         prune : {"", "ask", "all"}
+        on : str
             As for `mirage.jobs.change.add_corpus`.
         **options
             The corpus's own.
@@ -134,11 +137,16 @@ class Jobs(Lanes):
         mirage.errors.MirageError
             When there is no such corpus, or the path cannot be used.
         """
+        if on:
+            check_spread(on)
         if corpora.card(corpus).live:
+            if on:
+                raise BadInput(_("What a source on the network sends is read here: leave --on out."))
             return self._start_source(ADD, corpus, options, bring_back=bring_back, merge=merge)
         title, options = _from(f"Add {corpus}", corpus, path, options)
         title += ", and take out what is gone" if prune else ""
-        work = partial(change.add_corpus, self._atlas, corpus, options, bring_back=bring_back, merge=merge, prune=prune)
+        how: dict[str, Any] = {"bring_back": bring_back, "merge": merge, "prune": prune, "on": on}
+        work = partial(change.add_corpus, self._atlas, corpus, options, **how)
         return self._start(ADD, title, work, private=corpora.card(corpus).private)
 
     def _start_source(self, kind: str, corpus: str, options: dict[str, Any], **how: bool) -> Job:

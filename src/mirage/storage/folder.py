@@ -277,6 +277,8 @@ class AtlasFolder:
 
         def put(records: Sequence[FigureRecord]) -> None:
             nonlocal added
+            if not records:
+                return
             check_room(self.path)
             left.update(self.store.files([record.figure.id for record in records]))
             keys = self.store.put(records, self.encoder_info.digest, stamp)

@@ -19,6 +19,7 @@ from mirage.storage.gone import Gone, gone_from, heed
 from mirage.storage.prepare import Preparing
 from mirage.storage.private import kept_item, told_info
 from mirage.storage.records import CorpusRecord, keyed_id
+from mirage.storage.spread.base import Spreading, Workers
 from mirage.storage.withdrawals import Heeded
 
 _WORKERS = max(2, min(4, os.cpu_count() or 2))
@@ -141,6 +142,7 @@ def add(
     stop: Callable[[], bool] = lambda: False,
     workers: int | None = None,
     bring_back: bool = True,
+    elsewhere: Workers | None = None,
 ) -> IngestReport:
     """Add a corpus to an atlas.
 
@@ -158,6 +160,8 @@ def add(
         processors, 2 to 4, when left out: with more, what stores the figures is not quick enough.
     bring_back : bool
         Whether figures that were removed from the atlas come back; those that stand in the place of one, too.
+    elsewhere : mirage.storage.spread.base.Workers, optional
+        Who reads and encodes pictures, in other processes or on other machines; this process stores what they make.
 
     Raises
     ------
@@ -169,7 +173,7 @@ def add(
     info, key = told_info(atlas, corpus), atlas.store.id_key
     known = atlas.store.fingerprints(info.name)
     gone = frozenset() if bring_back else atlas.store.removals.of(info.name)
-    preparing = Preparing(corpus, atlas.pictures, atlas.encoder, atlas.store.edits)
+    preparing = _preparing(atlas, corpus, elsewhere)
     meter = ProgressMeter(len(corpus), progress)
     seen, there = set[str](), set[str]()  # ids as the corpus has them, and as the atlas keeps them
     former: dict[str, tuple[str, str]] = {}  # by the corpus's own ids, those of the atlas
@@ -221,6 +225,12 @@ def add(
     told = tuple(refused), tuple(noted), meter.seconds, stopped, len(gone), tuple(changed)
     gone_now = Gone() if stopped else gone_from(atlas, corpus, info.name, there, keyed=is_private)
     return IngestReport(info, added, kept_before, *told, gone_now, heed(atlas, info.name, standings_of(corpus)))
+
+
+def _preparing(atlas: AtlasFolder, corpus: Corpus, elsewhere: Workers | None) -> Preparing | Spreading:
+    if elsewhere is None:
+        return Preparing(corpus, atlas.pictures, atlas.encoder, atlas.store.edits)
+    return Spreading(corpus, atlas.pictures, atlas.store.edits, elsewhere)
 
 
 def _record_of(info: CorpusInfo) -> CorpusRecord:

@@ -55,6 +55,7 @@ class AddBody(ApiModel):
         description="Whether figures are taken out that are gone from the source: not, unless something speaks against it "
         "(more than half would go), or in any case.",
     )
+    on: str = Field(default="", description="Where its pictures are read and encoded: a cluster. Only a command may say it.")
 
 
 def cards() -> dict[str, CorpusCard]:
@@ -134,6 +135,7 @@ def start(
     merge: bool = False,
     prune: str = "",
     call_so: bool = False,
+    on: str = "",
 ) -> JobView:
     """Start adding a corpus.
 
@@ -141,7 +143,7 @@ def start(
     ----------
     site, corpus, given, by_command
         As for `options_of`.
-    bring_back, merge, prune
+    bring_back, merge, prune, on
         As for `mirage.jobs.Jobs.start_add`.
     call_so : bool
         As for `check_name`; a command has asked.
@@ -152,9 +154,12 @@ def start(
         As `options_of`.
     """
     options = options_of(site, corpus, given, by_command=by_command)
+    if on and not by_command:  # what is there gets to run what it likes in this process
+        raise BadInput(_("Only a command may say on which machines pictures are read."))
     if corpora.card(corpus).private and not by_command:
         check_name(str(options.get("name", "")), call_so=call_so)
-    return job_view(site.jobs.start_add(corpus=corpus, bring_back=bring_back, merge=merge, prune=prune, **options))
+    how: dict[str, Any] = {"bring_back": bring_back, "merge": merge, "prune": prune, "on": on}
+    return job_view(site.jobs.start_add(corpus=corpus, **how, **options))
 
 
 def check_name(name: str, *, call_so: bool) -> None:
@@ -280,7 +285,7 @@ def add(request: Request, body: AddBody) -> Response:
     by_command = check_token(request, None)
     given = {"path": body.path, **body.options}
     how: dict[str, Any] = {"by_command": by_command, "bring_back": body.bring_back, "merge": body.merge, "prune": body.prune}
-    how["call_so"] = body.call_so
+    how |= {"call_so": body.call_so, "on": body.on}
     return sent(start(site_of(request), body.corpus, given, **how), 202)
 
 
