@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from qdrant_client import QdrantClient
 
 from mirage import indexes
 from mirage.indexes import Index
+from mirage.indexes.qdrant import QdrantIndex
 from postgres import PostgresServer
 
 _SERVER = os.environ.get("MIRAGE_QDRANT_URL", "")  # of a real one: qdrant://localhost:6333
@@ -68,11 +70,25 @@ def _in_postgres(request: pytest.FixtureRequest) -> Make:
 
 def local_qdrant(path: Path, dimension: int, encoder: str = "") -> Index:
     """An index in the client's local mode, which speaks the server's language and keeps its collections in a folder."""
-    from qdrant_client import QdrantClient
-
-    from mirage.indexes.qdrant import QdrantIndex
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has no indexes of fields
         client = QdrantClient(path=str(path), force_disable_check_same_thread=True)
         return QdrantIndex("qdrant://local/atlas", dimension, encoder, client=client)
+
+
+class LocalServer:
+    """Stands in for a Qdrant server at any address: the client that answers by itself, and stays when it is let go of."""
+
+    def __init__(self) -> None:
+        self.client = QdrantClient(":memory:", force_disable_check_same_thread=True)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.client, name)
+
+    def close(self) -> None:
+        """It goes on for the next one who connects."""
+
+    @property
+    def collections(self) -> dict[str, int]:
+        """How many points each collection has."""
+        return {one.name: self.client.count(one.name).count for one in self.client.get_collections().collections}

@@ -49,19 +49,29 @@ def rebuild(
     model: Annotated[
         str, typer.Option(help="Which model of that encoder: a hub id or a folder.", show_default="the encoder's own")
     ] = "",
+    index: Annotated[
+        str,
+        typer.Option(
+            help="Where the index is to be: an address as qdrant://HOST:6333/NAME, or “embedded” for the atlas's folder.",
+            show_default="where it is",
+        ),
+    ] = "",
     atlas: AtlasOption = None,
 ) -> None:
-    """Make the index anew from the records; mends a damaged index, or moves the atlas to another encoder.
+    """Make the index anew from the records; mends a damaged index, or moves the atlas to another encoder or engine.
 
-    The old index answers until the new one is whole. Stopped at any point, run it again: nothing is encoded twice. An
-    atlas that is served is rebuilt by its server, which goes on answering.
+    The old index answers until the new one is whole. Stopped at any point, run it again: nothing is encoded twice, and an
+    index at an address is filled on. An atlas that is served is rebuilt by its server, which goes on answering; to move the
+    index, stop it first.
     """
     folder, model = folder_of(atlas), _in_full(model)
     # Not through the API where nobody serves it: what is to be mended here may keep the atlas from being opened.
     try:
         with figures_bar("Rebuilding") as tell:
-            figures, encoded = rebuild_atlas(folder, encoder, tell, model=model)
+            figures, encoded = rebuild_atlas(folder, encoder, tell, model=model, index=index)
     except AtlasHeld as held:
+        if index:
+            raise
         with served(folder, held) as client:
             say(f"The atlas is served at {client.url}; rebuilding through it.")
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})

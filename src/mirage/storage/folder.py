@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +22,7 @@ from mirage.indexes import bm25
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
 from mirage.language.mentions import postings
 from mirage.settings import Settings
-from mirage.storage import manifest, read_only
+from mirage.storage import manifest, read_only, whereabouts
 from mirage.storage.databases import Databases
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
@@ -78,7 +77,7 @@ class AtlasFolder:
     holder : mirage.storage.manifest.Holder
         What this process says of itself in the folder.
     index_name : str
-        Name of the index's folder in this one.
+        Name of the index's folder in this one, or its address.
     pictures : str
         Address of the pictures; empty where they are in the folder.
     databases : mirage.storage.databases.Databases
@@ -114,6 +113,7 @@ class AtlasFolder:
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, encoder.info()
         self._former: list[Index] = []  # replaced, and still answered from
+        self._release: Callable[[], object] = lambda: None
 
     @classmethod
     def open(
@@ -166,21 +166,16 @@ class AtlasFolder:
             )
         holder = manifest.Holder.mine()
         name = known.index if known else manifest.INDEX
+        own = "" if indexes.is_address(name) else name  # what is shared by those who read it is not copied
         with ExitStack() as undo:
             reading = settings.read_only if to_read is None else to_read
-            copy = read_only.PrivateCopy(folder, name) if known and (reading or read_only.is_needed(folder)) else None
+            copy = read_only.PrivateCopy(folder, own) if known and (reading or read_only.is_needed(folder)) else None
             if copy is not None:
                 undo.callback(copy.remove)
             place = copy.path if copy else folder
-            try:
-                place.mkdir(parents=True, exist_ok=True)
-                index = _index_at(place / name, info.dimension, anew=copy is not None)
-            except AtlasHeld as error:
-                who = manifest.Holder.read(folder)
-                then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
-                raise AtlasHeld(f"The atlas {folder} is open in {who or 'another process'}. {then}, or stop it.") from error
-            except OSError as error:
-                raise manifest.cannot_write(folder, error) from error
+            server = databases.server or ("nobody writes" if copy else "")
+            index, release = _opened_index(folder, place, name, info, server)
+            undo.callback(release)
             undo.callback(index.close)
             if known and manifest.read(folder) != known:  # a rebuild ended while this was opening
                 undo.close()
@@ -191,13 +186,17 @@ class AtlasFolder:
             undo.callback(store.close)
             where = known.pictures if known else settings.pictures
             opened = cls(place, store, index, used, holder, name, where, databases, copy)
+            opened._release = release
             holder.write(place)
+            if copy is None:
+                whereabouts.remove_left(store, name)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(place)
             if store.mentions_outdated():
                 store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
                 store.read_mentions(lambda done, total: steps("reading all words anew", done, total))
-            opened.reconcile(lambda done, total: steps("filling the index", done, total))
+            if copy is None or own:  # an index that others share is theirs to fill, who may write
+                opened.reconcile(lambda done, total: steps("filling the index", done, total))
             undo.pop_all()
         return opened
 
@@ -219,6 +218,7 @@ class AtlasFolder:
             index.close()
         if self.copy is not None:
             self.copy.remove()
+        self._release()
 
     def __enter__(self) -> Self:
         return self
@@ -379,7 +379,7 @@ class AtlasFolder:
         index : Index
             Open, with a point for every figure.
         index_name : str
-            Its folder's name in the atlas's folder.
+            Its folder's name in the atlas's folder, or its address.
 
         Raises
         ------
@@ -388,6 +388,7 @@ class AtlasFolder:
         """
         former, former_name = self.index, self.index_name
         info = encoder.info()
+        whereabouts.leave(self.store, former_name)
         self._manifest(info, index_name).write(self.path)
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, info
@@ -396,26 +397,34 @@ class AtlasFolder:
         if self.idle(former):
             former.close()
             self._former.remove(former)
-            shutil.rmtree(self.path / former_name, ignore_errors=True)
+            self.remove_replaced(former_name)
             with suppress(MirageError):  # they are only in the way
                 self.store.vectors.forget(info.digest)
+
+    def remove_replaced(self, name: str) -> None:
+        """Remove an index that another one has replaced."""
+        if not indexes.is_address(name):
+            indexes.remove(self.path / name)
+        whereabouts.remove_left(self.store, self.index_name)
 
     def idle(self, index: Index) -> bool:
         """Whether nobody answers from an index any more, waiting for a while if somebody does."""
         return True
 
 
-def _index_at(path: Path, dimension: int, *, anew: bool) -> Index:
-    """Open the index; one that cannot be used is made anew where it is a private copy, and filled from the records."""
+def _opened_index(
+    folder: Path, place: Path, name: str, encoder: EncoderInfo, server: str
+) -> tuple[Index, Callable[[], object]]:
+    """Open the index of an atlas's folder, or of a copy of it, and tell whose it is where it is somebody else's."""
     try:
-        return indexes.load(indexes.DEFAULT, path=path, dimension=dimension)
-    except AtlasHeld:
-        raise
-    except AtlasError as error:
-        if not (anew or isinstance(error, indexes.IndexOutdated)):  # an earlier version's: its points are in the records too
-            raise
-        shutil.rmtree(path)
-        return indexes.load(indexes.DEFAULT, path=path, dimension=dimension)
+        place.mkdir(parents=True, exist_ok=True)
+        return whereabouts.opened(place, name, encoder, server, anew=place != folder)
+    except AtlasHeld as error:
+        who = manifest.Holder.read(folder)
+        then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
+        raise AtlasHeld(f"The atlas {folder} is open in {who or 'another process'}. {then}, or stop it.") from error
+    except OSError as error:
+        raise manifest.cannot_write(folder, error) from error
 
 
 def points_of(store: Store, rows: Sequence[FigureRow], digest: str) -> list[Point]:

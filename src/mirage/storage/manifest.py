@@ -18,20 +18,23 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from mirage import indexes
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import AtlasError, MirageError, Unavailable, first_fault
+from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, first_fault
 
 FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
 APART = 3  # the format of an atlas of whose parts some are elsewhere: earlier versions would not find them
 FILLED_BY = "`mirage up` builds the one that ships; `mirage add` fills your own."
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
+HELD = "atlas.held"  # locked by who has the atlas open, where its index is no lock
 CALIBRATION_FILE = "calibration.json"  # in the folder of an atlas its own, and beside the encoder that ships
 INDEX = "index"
 # What `Atlas.open` makes before the manifest, which comes last; and what file managers leave in empty folders.
-_BEGUN = {INDEX, LOCK, f"{NAME}.partial", f"{LOCK}.partial"}
+_BEGUN = {INDEX, LOCK, HELD, f"{NAME}.partial", f"{LOCK}.partial"}
 _BEGUN |= {f"records.sqlite{ending}" for ending in ("", "-wal", "-shm", "-journal")}
 _INDEX_NAMES = re.compile(r"index(-[0-9a-f]{12}(-2)?)?")
+_SECOND = re.compile(r"-[0-9a-f]{12}(-2)?$")  # what an index has behind its name that was made beside another
 _CLUTTER = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
 
@@ -48,7 +51,8 @@ class AtlasManifest:
     corpora : mapping
         Corpus to the version of it that was added.
     index : str
-        Folder of the index. A rebuild makes another one beside it, and this file, replaced in one step, is what chooses.
+        Folder of the index, or its address. A rebuild makes another one beside it, and this file, replaced in one step, is
+        what chooses.
     pictures : str
         Address of the pictures, ``s3://bucket/prefix``; empty where they are in the folder.
     records : str
@@ -62,6 +66,10 @@ class AtlasManifest:
     pictures: str = ""
     records: str = ""
 
+    @property
+    def _is_apart(self) -> bool:
+        return bool(self.pictures or self.records or indexes.is_address(self.index))
+
     def write(self, folder: Path) -> None:
         """Write in one step: a reader sees the old file or the new one.
 
@@ -74,7 +82,7 @@ class AtlasManifest:
         encoder = {name: value for name, value in asdict(self.encoder).items() if value != ""}
         lines = [
             f"# A MIRAGE atlas. Records are in {self.records or 'records.sqlite'}; the index can be made anew from them.",
-            f"format = {APART if self.pictures or self.records else min(self.format, FORMAT)}",
+            f"format = {APART if self._is_apart else min(self.format, FORMAT)}",
             *([f"records = {_toml(self.records)}"] if self.records else []),
             *([f"index = {_toml(self.index)}"] if self.index != INDEX else []),
             *([f"pictures = {_toml(self.pictures)}"] if self.pictures else []),
@@ -144,7 +152,7 @@ def read(folder: Path) -> AtlasManifest | None:
                 "Update MIRAGE, or open another atlas. Nothing was changed."
             )
         found = _form().validate_python({"corpora": {}, **values})
-        if not _INDEX_NAMES.fullmatch(found.index):
+        if not _INDEX_NAMES.fullmatch(found.index) and not indexes.is_address(found.index):
             raise ValueError(f"{found.index[:80]!r} is no name of an index")
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise AtlasError(
@@ -168,17 +176,49 @@ def finished(folder: Path) -> AtlasManifest:
 
 
 def beside(index: str, digest: str) -> str:
-    """Name of the folder in which another index is made beside the one there is, for the encoder of this digest.
+    """Name of the folder, or address, of an index that is made beside the one there is, for the encoder of this digest.
 
     Parameters
     ----------
     index : str
-        Name of the folder of the index that there is.
+        Name or address of the index that there is.
     digest : str
         Of the encoder.
     """
-    name = f"{INDEX}-{digest[:12]}"
-    return name if name != index else f"{name}-2"
+    address, mark, query = index.partition("?")
+    bare = _SECOND.sub("", address) if indexes.is_address(index) else INDEX
+    name = f"{bare}-{digest[:12]}"
+    return f"{name if name != address else f'{name}-2'}{mark}{query}"
+
+
+def chosen(index: str, wanted: str, digest: str) -> str:
+    """Name or address of the index that a rebuild makes.
+
+    Parameters
+    ----------
+    index : str
+        Of the one there is.
+    wanted : str
+        Where it is to be: an address, the name of the index that lies in the folder, or empty for where it is now.
+    digest : str
+        Of the encoder.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When that is neither.
+    """
+    if wanted and wanted != indexes.DEFAULT and not indexes.is_address(wanted):
+        raise BadInput(f"“{wanted}” is no index: name an address, as SCHEME://HOST/NAME, or “{indexes.DEFAULT}”.")
+    if not wanted:
+        return beside(index, digest)
+    if wanted == indexes.DEFAULT:
+        return beside(index, digest) if not indexes.is_address(index) else INDEX
+    there, here = (_SECOND.sub("", one.partition("?")[0]) for one in (wanted, index))
+    if there != here:
+        return wanted
+    _, mark, query = wanted.partition("?")
+    return beside(f"{index.partition('?')[0]}{mark}{query}", digest)
 
 
 def sweep(folder: Path, index: str) -> None:

@@ -1,6 +1,7 @@
 """Make an atlas's index anew from its records, with the same encoder or with another.
 
-New vectors are kept beside the old ones in the records, the new index is made in a folder beside the old one, and replacing
+New vectors are kept beside the old ones in the records, the new index is made beside the old one, in the folder or at an
+address, and replacing
 ``atlas.toml``, which names both encoder and index, is the one step between the old atlas and the new. Killed before it, the
 atlas is what it was, and what was encoded is not encoded again; killed after it, the new atlas is whole, and the next
 opening removes what is left of the old one.
@@ -8,8 +9,9 @@ opening removes what is left of the old one.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +24,12 @@ from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadInput, BadPicture, MirageError, NotFound, check_room
 from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
+from mirage.language.words import counted
 from mirage.settings import Settings
-from mirage.storage import manifest, read_only
+from mirage.storage import manifest, read_only, whereabouts
 from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.databases import RECORDS_NAME, Databases
-from mirage.storage.folder import AtlasFolder, points_of
+from mirage.storage.folder import STAMP, AtlasFolder, points_of
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
@@ -36,6 +39,7 @@ from mirage.storage.store import Store
 
 ENCODING, INDEXING = "encoding", "indexing"
 _AT_ONCE = 500
+_FILLING = "index being filled"  # note: address, encoder and change of an index that is not whole yet
 
 
 class Rebuilt(NamedTuple):
@@ -58,6 +62,7 @@ def rebuild(
     progress: Tell = lambda _: None,
     *,
     model: str = "",
+    index: str = "",
     stop: Stop = lambda: False,
 ) -> Rebuilt:
     """Encode what this encoder has not encoded yet, then make the index from scratch and swap it in.
@@ -74,11 +79,15 @@ def rebuild(
         Told how far it is; `Progress.what` is ``encoding``, then ``indexing``.
     model : str
         For adapters that open more than one: a hub id or a folder.
+    index : str
+        Where it is to be: an address, or the default index's name for the folder; where it is now when left out.
     stop : callable
         Asked between batches.
 
     Raises
     ------
+    mirage.errors.BadInput
+        When `index` is neither.
     mirage.errors.AtlasError, mirage.errors.AtlasHeld
         When another process holds the atlas, now or when all is encoded; what was encoded is kept.
     mirage.errors.NotFound, mirage.errors.Unavailable
@@ -89,6 +98,8 @@ def rebuild(
     databases = Databases(folder, known.records)
     if Settings.load().read_only or read_only.is_needed(folder):
         raise read_only.refusal(folder)
+    if indexes.is_address(index):
+        indexes.held(index)  # that it can be reached is told before anything is encoded
     with _holding(folder, known):  # told before anything is encoded
         databases.upgrade(RECORDS_NAME)
     used = opened(known, encoder, model)
@@ -98,14 +109,17 @@ def rebuild(
         known = manifest.finished(folder)
         with _holding(folder, known):
             encoded += work.encode()  # what was added meanwhile
-            name = manifest.beside(known.index, used.info().digest)
+            name = manifest.chosen(known.index, index, used.info().digest)
             new = replace(known, format=manifest.FORMAT, encoder=used.info(), index=name)
-            index = work.index(name, lambda _: new.write(folder))
+            whereabouts.leave(store, known.index)
+            made = work.index(name, lambda _: new.write(folder))
             with suppress(MirageError):  # they are only in the way
                 store.vectors.forget(used.info().digest)
-        with closing(index):
-            shutil.rmtree(folder / known.index, ignore_errors=True)
-            return Rebuilt(len(index), encoded)
+        with closing(made):
+            if not indexes.is_address(known.index):
+                indexes.remove(folder / known.index)
+            whereabouts.remove_left(store, name)
+            return Rebuilt(len(made), encoded)
 
 
 def rebuild_open(
@@ -163,10 +177,13 @@ def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str
 
 @contextmanager
 def _holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
-    """Hold an atlas by its index; one that is damaged beyond opening is nobody's."""
+    """Hold an atlas by its index, or beside it; one that is damaged beyond opening is nobody's."""
     with ExitStack() as stack:
         try:
-            held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)
+            stack.callback(whereabouts.locked(folder, known.index, known.records))
+            held = None
+            if not indexes.is_address(known.index):
+                held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)
         except AtlasHeld as error:
             who = manifest.Holder.read(folder) or "another process"
             raise AtlasHeld(
@@ -175,7 +192,8 @@ def _holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
         except AtlasError:
             pass
         else:
-            stack.callback(held.close)
+            if held is not None:
+                stack.callback(held.close)
             stack.callback(manifest.Holder.clear, folder)
             manifest.Holder.mine().write(folder)
         yield
@@ -217,7 +235,16 @@ class _Work:
             raise _lost(row, error) from error
 
     def index(self, name: str, use: Callable[[Index], None]) -> Index:
-        """Make an index of all figures in a folder of that name, and leave it open for who uses it."""
+        """Make an index of all figures in a folder of that name, or at that address, and leave it open for who uses it."""
+        if indexes.is_address(name):
+            made, there = self._begun(name)
+            with ExitStack() as undo:
+                undo.callback(made.close)
+                self._fill(made, there)
+                use(made)
+                undo.pop_all()
+            self._store.set_note(_FILLING, None)
+            return made
         place, dimension = self._folder / name, self._encoder.info().dimension
         if place.exists():  # a rebuild that was cut short left it, unless somebody is at it
             try:
@@ -235,13 +262,7 @@ class _Work:
             shutil.rmtree(place, ignore_errors=True)
 
         try:
-            meter = ProgressMeter(len(self._store.keys()), self._progress, INDEXING)
-            for rows in self._store.each(batch=_AT_ONCE):
-                check_room(self._folder)
-                made.add(points_of(self._store, rows, self._digest))
-                meter.move(len(rows), len(rows))
-                self._look()
-            made.optimise()
+            self._fill(made)
         except BaseException:
             discard()
             raise
@@ -251,6 +272,42 @@ class _Work:
             discard()
             raise
         return made
+
+    def _fill(self, made: Index, there: Set[int] = frozenset()) -> None:
+        meter = ProgressMeter(len(self._store.keys()), self._progress, INDEXING)
+        for rows in self._store.each(batch=_AT_ONCE):
+            check_room(self._folder)
+            lacking = [row for row in rows if row.key not in there]
+            made.add(points_of(self._store, lacking, self._digest))
+            meter.move(len(rows), len(lacking))
+            self._look()
+        made.optimise()
+
+    def _begun(self, address: str) -> tuple[Index, Set[int]]:
+        """An index at an address, and the keys that an earlier try put there as the records have them now.
+
+        Such a try is a note: what is being filled, with which encoder's vectors, and the number of the last change before.
+        """
+        known, stamp = self._store.note(_FILLING), self._store.note(STAMP) or "0"
+        begun, encoder, since = json.loads(known) if known else ("", "", "")
+        if begun and (begun, encoder) != (address, self._digest):
+            if begun != manifest.finished(self._folder).index:  # as it is where it was whole before it could be noted
+                with suppress(MirageError):  # nobody wants it any more
+                    indexes.remove(begun)
+            begun = ""
+        if not begun:
+            if (held := indexes.held(address)) is not None:
+                raise AtlasError(
+                    f"There is an index at {address} already, of {counted(held, 'figure')}, which this atlas did not make. "
+                    "Name another address, or remove it there first. Nothing was changed."
+                )
+            since = stamp
+            self._store.set_note(_FILLING, json.dumps([address, self._digest, since]))
+        made = indexes.open(address, self._encoder.info().dimension, self._digest)
+        there, every = set(made.keys()), set(self._store.keys())
+        made.remove(sorted(there - every))
+        changed = {row.key for rows in self._store.each(since=int(since) + 1) for row in rows} if there else set[int]()
+        return made, (there & every) - changed
 
     def _look(self) -> None:
         if self._stop():
