@@ -19,15 +19,15 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 ANKI := $(VENV)/anki
 ANKI_LIBRARY := anki==26.9.3
 
-.PHONY: up test test-nightly test-cluster test-models test-decks coverage lint docs bench pins catalogue screenshots clean
+.PHONY: up test test-nightly test-cluster test-prefix test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
 # Each process has a core to itself: threads of its own would only take it from the others.
-test test-nightly test-cluster test-models test-decks: export OMP_NUM_THREADS ?= 1
+test test-nightly test-cluster test-prefix test-proxy test-models test-decks: export OMP_NUM_THREADS ?= 1
 # What was compiled is kept: every process that a test starts would compile all of MIRAGE anew.
-test test-nightly test-cluster test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
+test test-nightly test-cluster test-prefix test-proxy test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
 
 # What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
@@ -38,6 +38,15 @@ test: $(VENV)/.installed-dev
 test-nightly: $(VENV)/.installed-dev
 	@$(BIN)/python scripts/find_browser.py
 	$(PYTEST_RUN) -m "nightly and not torch and not cluster" $(PYTEST)
+
+# The site's tests, with the site below a path.
+test-prefix: export MIRAGE_TEST_PREFIX ?= /below/a/path
+test-prefix: $(VENV)/.installed-dev
+	$(PYTEST_RUN) -m "not torch and not nightly" tests/web $(PYTEST)
+
+# The site behind a real nginx; skipped where there is none.
+test-proxy: $(VENV)/.installed-dev
+	$(PYTEST_RUN) tests/web/test_behind_nginx.py -rs $(PYTEST)
 
 # Adapters of models and training, on tiny models that the tests make; needs torch and its kin.
 test-models: export MIRAGE_TEST_VISION := $(abspath $(VISION))

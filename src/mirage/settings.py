@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +33,7 @@ PROFILES = {
 }
 
 
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -119,6 +121,11 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^[A-Za-z0-9-]*$",
         description="Header in which a reverse proxy says who has signed in there, as X-Remote-User.",
+    )
+    root_path: str = Field(
+        default="",
+        max_length=200,
+        description="Path at which the site begins, as /mirage, where a server has others beside it.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Addresses, or networks as 10.0.0.0/8, of reverse proxies whose headers are believed."
@@ -242,6 +249,14 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=2, ge=1, le=256, description="Processor threads for one encoding; adding figures has two to four."
     )
+
+    @field_validator("root_path")
+    @classmethod
+    def _root(cls, given: str) -> str:
+        given = given.rstrip("/")
+        if given and not _PATH.fullmatch(given):
+            raise ValueError("a path is written like /mirage, of letters, digits, . _ ~ and -")
+        return given
 
     @property
     def takes_files(self) -> bool:

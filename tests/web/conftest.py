@@ -16,6 +16,8 @@ import pytest
 import uvicorn
 from browsing import started
 from PIL import Image
+from under import PREFIX, browse_below
+from under import client as client_of
 
 from mirage.atlas import Atlas
 from mirage.corpora import load
@@ -27,6 +29,8 @@ from mirage.web.server import listen
 from mirage.web.site import RunningSite
 from parts import PATIENCE, copy_atlas
 from scan_maker import MadeStacks, phantom
+
+browse_below()
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,23 @@ class Served:
     site: RunningSite
 
     def client(self, **options) -> httpx.Client:
-        return httpx.Client(base_url=self.url, follow_redirects=True, timeout=PATIENCE, **options)
+        return client_of(self.url, follow_redirects=True, timeout=PATIENCE, **options)
 
 
 @contextmanager
-def serving(atlas: Atlas, settings: Settings, roots: Path, **options) -> Iterator[Served]:
+def serving(atlas: Atlas, settings: Settings, roots: Path, *, root_path: str = PREFIX, **options) -> Iterator[Served]:
     listening = listen("127.0.0.1", 0)
     jobs = Jobs(atlas)
+    settings = settings.model_copy(update={"root_path": root_path})
     app = create_app(atlas, settings, jobs_of=jobs, token="the-token-of-this-start", **options)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        url = f"http://localhost:{listening.getsockname()[1]}"
+        url = f"http://localhost:{listening.getsockname()[1]}{root_path}"
         yield Served(url, "the-token-of-this-start", atlas, roots, app.state.site)
     finally:
         server.should_exit = True

@@ -19,7 +19,7 @@ FORM = "multipart/form-data; boundary=b"
 
 def half_sent(site, *, path="/api/embed", kind=FORM, sent=PART, length=5_000_000, more="") -> socket.socket:
     """A request of which a part has been sent."""
-    host, port = site.url.removeprefix("http://").split(":")
+    host, port = site.url.removeprefix("http://").partition("/")[0].split(":")
     connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
     connection.sendall(HEAD.format(path=path, kind=kind, length=length, more=more).encode() + sent)
     return connection

@@ -24,6 +24,10 @@ ReadOnlyOption = Annotated[
     ),
 ]
 PortOption = Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8000")]
+RootOption = Annotated[
+    str | None,
+    typer.Option(help="Path at which the site begins, as /mirage, where its server has others, too.", show_default=""),
+]
 
 
 def up(
@@ -31,9 +35,10 @@ def up(
     host: HostOption = None,
     port: PortOption = None,
     read_only: ReadOnlyOption = None,
+    root_path: RootOption = None,
 ) -> None:
     """Open the atlas, building the one that ships if there is none, and serve it."""
-    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only)
+    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only, root_path=root_path)
     if settings.read_only:
         _serve(settings)
         return
@@ -57,6 +62,7 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
     read_only: ReadOnlyOption = None,
+    root_path: RootOption = None,
     shared: Annotated[
         bool, typer.Option("--shared", help="People sign in, each with a role and data of their own; see docs/classes.md.")
     ] = False,
@@ -66,7 +72,7 @@ def serve(
 ) -> None:
     """Serve an atlas that is there already."""
     chosen = {"shared": shared or None, "insecure": insecure or None}
-    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only, **chosen)
+    settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only, root_path=root_path, **chosen)
     if not (settings.read_only or is_needed(settings.atlas)):
         Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins
     _serve(settings)

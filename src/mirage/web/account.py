@@ -15,6 +15,7 @@ from mirage.people.roles import ROLE_WORDS
 from mirage.people.visitor import ALONE, tell, visitor
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import RefusedError, wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
@@ -107,7 +108,7 @@ def forget(site: RunningSite, person: str) -> str:
 def account_page(site: Site) -> Response:
     """Show one's account."""
     if not visitor().id:
-        return RedirectResponse("/my-data", 303)
+        return RedirectResponse(at("/my-data"), 303)
     return _account_page(site)
 
 
@@ -142,10 +143,10 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
             if not form.get("sure"):
                 raise BadInput(_("Nothing was deleted: tick that you want it deleted."))
             forget(site, own)
-            return signed_out(site, request, RedirectResponse("/sign-in", 303))
+            return signed_out(site, request, RedirectResponse(at("/sign-in"), 303))
     except BadInput as error:
         return _account_page(site, error)
-    return RedirectResponse("/me", 303)
+    return RedirectResponse(at("/me"), 303)
 
 
 @public.get("/privacy")

@@ -26,6 +26,7 @@ from mirage.web.corpora import check_name, options_of
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.receiving import FilesForm
 from mirage.web.rights import RefusedError, wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN, check_token
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -254,14 +255,14 @@ async def send_by_form(request: Request) -> Response:
         raise
     assert form.batch is not None
     await run_sync(site.jobs.start_look_at, form.batch)
-    return RedirectResponse(forms.with_query("/add", {"batch": form.batch.id}), 303)
+    return RedirectResponse(forms.with_query(at("/add"), {"batch": form.batch.id}), 303)
 
 
 @router.get("/add")
 def add_page(site: Site, batch: str = "") -> Response:
     """Show what somebody sent, and what would come of it."""
     if not batch:
-        return RedirectResponse("/corpora#add", 303)
+        return RedirectResponse(at("/corpora#add"), 303)
     sent_files = site.jobs.staging.get(batch)
     if sent_files.adding:
         return RedirectResponse(forms.address("jobs", sent_files.adding), 303)
@@ -319,7 +320,7 @@ def look_by_form(request: Request, form: TokenForm) -> Response:
         _look_at(site_of(request), batch, given.get("stacks", ""), given.get("columns"))
     except BadInput as error:
         return _add_page(site_of(request), site_of(request).jobs.staging.get(batch), given, error)
-    return RedirectResponse(forms.with_query("/add", {"batch": batch}), 303)
+    return RedirectResponse(forms.with_query(at("/add"), {"batch": batch}), 303)
 
 
 @router.post("/add/start")
@@ -349,4 +350,4 @@ def add_by_form(request: Request, form: TokenForm) -> Response:
 def cancel_by_form(site: Site, form: TokenForm) -> Response:
     """Throw them away."""
     _throw_away(site, dict(texts_of(form)).get("batch", ""))
-    return RedirectResponse("/corpora#add", 303)
+    return RedirectResponse(at("/corpora#add"), 303)

@@ -23,6 +23,7 @@ from mirage.compare.dual import Dual
 from mirage.query import Query
 from mirage.search.answer import Answer, FoundFacets
 from mirage.web.cache import Cache
+from mirage.web.root import root
 
 Made = TypeVar("Made")
 Asked = Query | Dual
@@ -106,7 +107,7 @@ class Answers:
             body = bytes(make().body)
             return _Json(zlib.compress(body, _LEVEL, zlib.MAX_WBITS | 16), f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
 
-        kept = self._cache.made((kind, asked.print()), self.of, packed, lambda made: len(made.packed))
+        kept = self._cache.made((kind, root(), asked.print()), self.of, packed, lambda made: len(made.packed))
         headers = {"ETag": kept.tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
         if kept.tag.removeprefix("W/") in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
@@ -131,5 +132,5 @@ class Answers:
             html = make()
             return zlib.compress((html.replace(token, _TOKEN) if token else html).encode(), _LEVEL)
 
-        kept = self._cache.made(key, self.of, packed, len)
+        kept = self._cache.made((root(), key), self.of, packed, len)
         return zlib.decompress(kept).decode().replace(_TOKEN, token)

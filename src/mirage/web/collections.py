@@ -20,6 +20,7 @@ from mirage.study.kept import Kept, Kind
 from mirage.web import forms, openapi, uploads
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -119,7 +120,7 @@ def _page_of(item: Kept) -> str:
         return ""
     if item.kind in ("figure", "case"):
         return forms.address(item.kind, item.figure if item.kind == "figure" else item.target)
-    return f"/{'search' if item.kind == 'search' else 'compare'}?{item.target}"
+    return at(f"/{'search' if item.kind == 'search' else 'compare'}?{item.target}")
 
 
 def _kept_view(site: RunningSite, item: Kept) -> KeptView:
@@ -409,7 +410,7 @@ def change(site: Site, collection_id: str, form: TokenForm) -> Response:
         # What was typed stays in the page, beside what there is now.
         return _collection_page(site, collection_id, {}, error, tried={"do": do, "item": item, "text": text})
     if do == "delete":
-        return RedirectResponse(forms.with_query("/collections", {"deleted": collection_id}), 303)
+        return RedirectResponse(forms.with_query(at("/collections"), {"deleted": collection_id}), 303)
     return _to(
         collection_id, at=item if do in ("up", "down", "name", "note") else "", removed=item if do == "remove" else ""
     )

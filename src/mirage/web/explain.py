@@ -31,6 +31,7 @@ from mirage.web.forms import Asked, Pairs
 from mirage.web.openapi import EVENTS, PROBLEM, sent
 from mirage.web.problems import defect, problem_of
 from mirage.web.rights import wants
+from mirage.web.root import root
 from mirage.web.site import RunningSite, site_of
 from mirage.web.telling import Waiting, Wanted, asker
 from mirage.web.templating import render
@@ -362,7 +363,7 @@ async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Re
     pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if posted else fields_of(request)
     asked = forms.read(kind, pairs, in_address=not posted)
     _, wanted, drawing = await prepared(request, asked, side)
-    cache, key = site_of(request).cache, ("pieces", wanted.key)
+    cache, key = site_of(request).cache, ("pieces", root(), wanted.key)
     if wanted.key is not None and (kept := cache.known(key, wanted.of)) is not None:
         return _streamed(_at_once(zlib.decompress(kept).decode()))
     return event_stream(_kept(drawn(request, wanted, drawing.draw), cache, key, wanted))

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
 from mirage.query import Query, parse_weight
+from mirage.web.root import at
 from mirage.wording import _
 
 NO_PICTURE_IN_ADDRESS = "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
@@ -167,7 +168,7 @@ def address(path: str, identifier: str) -> str:
         Of its kind, without strokes at its ends.
     identifier : str
     """
-    return f"/{path}/{quote(identifier, safe=':')}"
+    return at(f"/{path}/{quote(identifier, safe=':')}")
 
 
 def picture_address(kind: str, figure_id: str, version: str) -> str:
@@ -221,7 +222,7 @@ def keep_address(kind: str, target: str) -> str:
     kind, target : str
         As `mirage.study.collections.Collections.add` takes them.
     """
-    return with_query("/keep", {"kind": kind, "target": target})
+    return with_query(at("/keep"), {"kind": kind, "target": target})
 
 
 def take_address(kind: str, target: str) -> str:
@@ -233,7 +234,7 @@ def take_address(kind: str, target: str) -> str:
         Of `mirage.study.along.taking.WHAT`.
     target : str
     """
-    return with_query("/take", {"kind": kind, "target": target})
+    return with_query(at("/take"), {"kind": kind, "target": target})
 
 
 def quiz_address(of: str, target: str) -> str:
@@ -244,7 +245,7 @@ def quiz_address(of: str, target: str) -> str:
     of : str
     target : str
     """
-    return with_query("/quiz/new", {"of": of, "target": target})
+    return with_query(at("/quiz/new"), {"of": of, "target": target})
 
 
 def repeat_address(source: str, target: str) -> str:
@@ -255,17 +256,17 @@ def repeat_address(source: str, target: str) -> str:
     source, target : str
         As `mirage.study.repeating.Repeating.add` takes them.
     """
-    return with_query("/repeat/add", {"source": source, "target": target})
+    return with_query(at("/repeat/add"), {"source": source, "target": target})
 
 
 def similar_address(figure_id: str) -> str:
     """Search page for the like of a figure."""
-    return "/search?" + urlencode({"like": figure_id})
+    return at("/search?") + urlencode({"like": figure_id})
 
 
 def search_address(query: Query) -> str:
     """Search page of a query; empty when a dropped picture is in it, for that never becomes an address."""
-    return "" if query.has_picture else f"/search?{query.print()}"
+    return "" if query.has_picture else at(f"/search?{query.print()}")
 
 
 def explain_address(query: Query, *, stream: bool = False) -> str:
@@ -277,7 +278,7 @@ def explain_address(query: Query, *, stream: bool = False) -> str:
     stream : bool
         Whether the stream of the page's pieces is meant.
     """
-    path = "/explain/stream" if stream else "/explain"
+    path = at("/explain/stream" if stream else "/explain")
     return path if query.has_picture else f"{path}?{query.print()}"
 
 
@@ -313,7 +314,7 @@ def compare_address(dual: Dual, path: str = "/compare") -> str:
     dual : mirage.compare.dual.Dual
     path : str
     """
-    return path if dual.has_picture else f"{path}?{dual.print()}"
+    return at(path) if dual.has_picture else at(f"{path}?{dual.print()}")
 
 
 def comparing(query: Query) -> dict[str, str]:
@@ -324,8 +325,8 @@ def comparing(query: Query) -> dict[str, str]:
     try:
         dual = Dual.modify(query)
     except BadQuery:
-        return {"compare_url": f"/compare?{given}", "unmodified_url": ""}
-    return {"compare_url": f"/compare?{given}", "unmodified_url": compare_address(dual) if dual.changes else ""}
+        return {"compare_url": at(f"/compare?{given}"), "unmodified_url": ""}
+    return {"compare_url": at(f"/compare?{given}"), "unmodified_url": compare_address(dual) if dual.changes else ""}
 
 
 def generate_address(query: Query | None, **choices: str) -> str:
@@ -338,4 +339,4 @@ def generate_address(query: Query | None, **choices: str) -> str:
         Other fields of the form; empty ones are left out.
     """
     pairs = (query.pairs() if query else []) + [(name, value) for name, value in choices.items() if value]
-    return "/generate" + (f"?{urlencode(pairs)}" if pairs else "")
+    return at("/generate") + (f"?{urlencode(pairs)}" if pairs else "")

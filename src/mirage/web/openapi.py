@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from mirage.query import DEFAULT_K, FILTERS, MAX_K
 from mirage.web.rights import wants
+from mirage.web.root import root
 from mirage.web.views.figures import Problem
 from mirage.web.views.generate import GenerateBody, PairBody
 
@@ -136,6 +137,6 @@ def describe(app: FastAPI) -> None:
             _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
             made["components"]["schemas"] |= found["$defs"]
             app.openapi_schema = made
-        return app.openapi_schema
+        return {**app.openapi_schema, "servers": [{"url": root()}]} if root() else app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from mirage.study.owndata import ENDING, MOST_BYTES, TakenIn
 from mirage.web import forms, openapi, uploads
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -144,4 +145,4 @@ def delete_by_form(site: Site, form: TokenForm) -> Response:
         gone = site.study.own_data.delete(*parts)
     except BadInput as error:
         return _own_data_page(site, error)
-    return RedirectResponse(forms.with_query("/my-data", {"deleted": str(sum(gone.values()))}), 303)
+    return RedirectResponse(forms.with_query(at("/my-data"), {"deleted": str(sum(gone.values()))}), 303)

@@ -19,6 +19,7 @@ from mirage.people.visitor import tell, visitor
 from mirage.web.account import forget
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
@@ -275,7 +276,7 @@ def do_by_form(request: Request, site: Site, form: TokenForm) -> Response:
             forget(site, person)
     except BadInput as error:
         return _page(site, error)
-    return RedirectResponse("/people", 303)
+    return RedirectResponse(at("/people"), 303)
 
 
 def _whole(given: str) -> int:

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import MirageError
 from mirage.web.forms import with_query
+from mirage.web.root import at
 from mirage.web.templating import page
 from mirage.web.views.figures import Problem
 from mirage.wording import N_, Words, _
@@ -106,7 +107,7 @@ def refused(request: Request, error: MirageError) -> Response:
     """
     if error.status == HTTPStatus.UNAUTHORIZED and not _wants_no_page(request):
         there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-        return RedirectResponse(with_query("/sign-in", {"next": there} if request.method == "GET" else {}), 303)
+        return RedirectResponse(with_query(at("/sign-in"), {"next": there} if request.method == "GET" else {}), 303)
     headers = {}
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
         headers["Retry-After"] = str(getattr(error, "retry_after", RETRY_AFTER))

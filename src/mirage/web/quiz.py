@@ -22,6 +22,7 @@ from mirage.web import forms, openapi
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.repeat import moved
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
@@ -213,7 +214,7 @@ def quiz_page(site: Site, quiz_id: str) -> Response:
 def delete_by_form(site: Site, quiz_id: str, form: TokenForm) -> Response:
     """Delete a quiz from its page."""
     site.study.quiz.delete(quiz_id)
-    return RedirectResponse("/quiz?deleted=1", 303)
+    return RedirectResponse(at("/quiz?deleted=1"), 303)
 
 
 router.add_api_route("/quiz/{quiz_id}/pictures/{name}", picture, methods=["GET"])

@@ -16,6 +16,7 @@ from mirage.web import forms
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.plots import dotted, stacked
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
@@ -222,7 +223,7 @@ def change(site: Site, form: TokenForm) -> Response:
         number = given.get("number", "")
         return RedirectResponse(page_of(given["quiz"], int(number) if number.isdecimal() and len(number) < 6 else 0), 303)
     said = {"undo": "undone", "choose": "chosen"}.get(do, "rated")
-    return RedirectResponse(forms.with_query("/repeat", {"said": said}), 303)
+    return RedirectResponse(forms.with_query(at("/repeat"), {"said": said}), 303)
 
 
 def _pace(given: dict[str, str]) -> dict[str, float]:
@@ -266,7 +267,7 @@ def add_by_form(site: Site, form: TokenForm) -> Response:
         added: Added = site.study.repeating.add(source, target, kinds)
     except BadInput as error:
         return _add_page(site, source, target, kinds, str(error))
-    return RedirectResponse(forms.with_query("/repeat", {"said": "added", "count": str(added.new)}), 303)
+    return RedirectResponse(forms.with_query(at("/repeat"), {"said": "added", "count": str(added.new)}), 303)
 
 
 @router.get("/repeat/cards")
@@ -308,7 +309,7 @@ def change_card(site: Site, form: TokenForm) -> Response:
     card, back = given.get("card", ""), given.get("do") == "put back"
     site.study.schedule.take_out(card, back=back)
     fields = {"offset": given.get("offset", "") if given.get("offset", "").isdigit() else "", "out": "" if back else card}
-    return RedirectResponse(forms.with_query("/repeat/cards", fields), 303)
+    return RedirectResponse(forms.with_query(at("/repeat/cards"), fields), 303)
 
 
 @router.get("/repeat/progress")

@@ -23,6 +23,7 @@ from mirage.study.reviews.ratings import MEANS, Rating, name_of, rating_of
 from mirage.web import forms, openapi, reviews_packet, uploads
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -295,7 +296,7 @@ def hide_by_form(site: Site, form: TokenForm) -> Response:
                 _hide(site, each.figure, True)
     else:
         _hide(site, figure, do == "hide")
-    return RedirectResponse("/reviews/misleading", 303)
+    return RedirectResponse(at("/reviews/misleading"), 303)
 
 
 @router.post("/reviews/import")
@@ -305,7 +306,7 @@ async def take_in_by_form(site: Site, form: TokenForm) -> Response:
         taken = await _taken_in(site, form)
     except MirageError as error:
         return _reviews_page(site, error=error)
-    return RedirectResponse(forms.with_query("/reviews", {"taken": taken.words}), 303)
+    return RedirectResponse(forms.with_query(at("/reviews"), {"taken": taken.words}), 303)
 
 
 @router.get("/reviews/{review_id}")
@@ -353,7 +354,7 @@ def change(site: Site, review_id: str, form: TokenForm) -> Response:
         mine.close(review_id)
     elif do == "delete":
         mine.delete(review_id)
-        return RedirectResponse(forms.with_query("/reviews", {"deleted": review_id}), 303)
+        return RedirectResponse(forms.with_query(at("/reviews"), {"deleted": review_id}), 303)
     elif do == "undo":
         mine.restore(review_id)
     else:

@@ -17,6 +17,7 @@ from mirage.web.explain import DrawnExplanation
 from mirage.web.forms import Pairs, tidied
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
+from mirage.web.root import at
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page, render
 from mirage.web.views.figures import CorpusView, FacetsView, figure_in
@@ -196,7 +197,7 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
     # Reloaded, the page of a dropped picture is asked for without it: the browser keeps the picture, and looks again.
     reloaded = request.url.path == "/search" and not request.url.query
     if error is None and request.url.path != "/" and not reloaded:
-        return RedirectResponse("/", 303)
+        return RedirectResponse(at("/"), 303)
     site = site_of(request)
     atlas = site.holds()
     return page(
@@ -216,7 +217,7 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
 def home(request: Request) -> Response:
     """Start."""
     if request.url.query:
-        return RedirectResponse(f"/search?{request.url.query}", 307)
+        return RedirectResponse(at(f"/search?{request.url.query}"), 307)
     return start_page(request, [], None)
 
 

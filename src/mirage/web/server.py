@@ -56,6 +56,8 @@ from mirage.web import (
     templating,
 )
 from mirage.web.connections import PatientProtocol, until_stopped
+from mirage.web.proxies import Proxied
+from mirage.web.root import Rooted
 from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
@@ -176,6 +178,8 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
     named = urlsplit(settings.site_url).netloc
     app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host, named))
+    app.add_middleware(Rooted, path=settings.root_path)
+    app.add_middleware(Proxied, proxies=settings.trusted_proxies)
     return app
 
 
@@ -223,11 +227,11 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
             lifespan="off",
         )
         atlas.serving(url)
-        _say(f"MIRAGE is at {url} (stop it with Ctrl-C)")
+        _say(f"MIRAGE is at {url}{here.root_path} (stop it with Ctrl-C)")
         if atlas.copy is not None:
             _say(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
         if settings.shared:
-            _say_shared(app.state.site, url)
+            _say_shared(app.state.site, url + here.root_path)
         if host not in _LOOPBACK:
             _say(f"It answers to these names only: {', '.join(here.allowed_hosts)} (setting allowed_hosts)")
         try:

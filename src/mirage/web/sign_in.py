@@ -18,6 +18,7 @@ from mirage.people.provider import IdentityProvider, ProviderError
 from mirage.people.visitor import ALONE, visitor
 from mirage.web.forms import with_query
 from mirage.web.rights import RefusedError, wants
+from mirage.web.root import at
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
@@ -36,8 +37,8 @@ def sign_in_page(request: Request, site: Site, next: str = "") -> Response:
     """Say how to sign in."""
     there = local(next)
     if visitor().id:
-        return RedirectResponse(there, 303)
-    provider = with_query("/sign-in/provider", {"next": there}) if site.settings.oidc_issuer else ""
+        return RedirectResponse(at(there), 303)
+    provider = with_query(at("/sign-in/provider"), {"next": there}) if site.settings.oidc_issuer else ""
     return page("sign_in.html", provider=provider, by_proxy=bool(site.settings.proxy_user_header))
 
 
@@ -61,7 +62,7 @@ def _invited_page(site: RunningSite, token: str, error: MirageError | None = Non
         error.status if error else 200,
         invitation=found,
         until=time.strftime("%Y-%m-%d", time.localtime(found.until)),
-        address=f"/invited/{token}",
+        address=at(f"/invited/{token}"),
         who=visitor(),
         name=name,
         problem=str(error) if error else "",
@@ -79,7 +80,7 @@ def accept(request: Request, site: Site, token: str, name: Annotated[str, Form(m
         person = site.people.invitations.accept(token, name, who.id)
     except BadInput as error:
         return _invited_page(site, token, error, name)
-    answer = RedirectResponse("/", 303)
+    answer = RedirectResponse(at("/"), 303)
     return answer if person == who.id else signed_in(site, request, person, answer, who.session)
 
 
@@ -91,7 +92,7 @@ def sign_out(request: Request, site: Site, form: TokenForm) -> Response:
         site.people.sessions.end_all(who.id)
     elif who.session:
         site.people.sessions.end(who.session)
-    return signed_out(site, request, RedirectResponse("/sign-in", 303))
+    return signed_out(site, request, RedirectResponse(at("/sign-in"), 303))
 
 
 # -- an OpenID Connect provider ----------------------------------------------------------------------------------------
@@ -116,7 +117,9 @@ def by_provider(request: Request, site: Site, next: str = "") -> Response:
     answer = RedirectResponse(address, 303)
     sealed = _sealing(site).dumps({**kept, "next": local(next)})
     secure = by_https(site, request)
-    answer.set_cookie(_BEGUN, sealed, max_age=_BEGUN_SECONDS, httponly=True, samesite="lax", secure=secure, path="/sign-in")
+    answer.set_cookie(
+        _BEGUN, sealed, max_age=_BEGUN_SECONDS, httponly=True, samesite="lax", secure=secure, path=at("/sign-in")
+    )
     return answer
 
 
@@ -134,8 +137,8 @@ async def back_from_provider(request: Request, site: Site) -> Response:
     def signed() -> Response:
         found = provider.finish(base_of(site, request) + _BACK, given, kept)
         person = site.people.persons.of_subject(found.subject, found.name, found.role, site.settings.default_role)
-        return signed_in(site, request, person.id, RedirectResponse(local(kept["next"]), 303), visitor().session)
+        return signed_in(site, request, person.id, RedirectResponse(at(local(kept["next"])), 303), visitor().session)
 
     answer = await run_sync(signed)
-    answer.delete_cookie(_BEGUN, path="/sign-in")
+    answer.delete_cookie(_BEGUN, path=at("/sign-in"))
     return answer

@@ -30,6 +30,7 @@ from mirage.study import Study
 from mirage.study.reviews.reviews import Reviews
 from mirage.web.answers import Answers
 from mirage.web.cache import Cache
+from mirage.web.root import root
 from mirage.web.telling import Tellings
 from mirage.web.views.figures import AtlasView, atlas_view
 from mirage.wording import _
@@ -132,6 +133,7 @@ class RunningSite:
             What it is made of, to be compared.
         make : callable
         """
+        of = root(), of  # addresses may stand in it
         known = self._made.get(name)
         if known is None or known[0] != of:
             known = self._made[name] = (of, make())

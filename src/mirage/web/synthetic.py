@@ -21,6 +21,7 @@ from mirage.query import Term
 from mirage.web import forms
 from mirage.web.openapi import PROBLEM, TAKES_PICTURE, files, sent
 from mirage.web.rights import RefusedError, wants
+from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
@@ -174,7 +175,7 @@ def image_piece(site: Site, image_id: str) -> Response:
 def delete_by_form(site: Site, image_id: str, _form: TokenForm) -> Response:
     """Delete from the page."""
     _delete(site, image_id)
-    return RedirectResponse("/synthetic", 303)
+    return RedirectResponse(at("/synthetic"), 303)
 
 
 @router.get("/verify")

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -37,6 +38,7 @@ from mirage.web.forms import (
 )
 from mirage.web.forms import address as page_of
 from mirage.web.rights import wants
+from mirage.web.root import at, root, rooted_source, rooted_text
 from mirage.wording import N_, Words, _, speaking, translations
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -205,7 +207,7 @@ def address(name: str) -> str:
     digest, found = _static()
     if name not in found:
         raise KeyError(name)
-    return f"/static/{digest}/{name}"
+    return at(f"/static/{digest}/{name}")
 
 
 @lru_cache(maxsize=1)
@@ -271,6 +273,11 @@ class Speaking:
 # -- pages ----------------------------------------------------------------------------------------------------------------
 
 
+class _Rooted(Extension):
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return rooted_source(source)
+
+
 class _Environment(Environment):
     """Jinja2's own, which looks what all templates know up in one place."""
 
@@ -286,18 +293,18 @@ _ENVIRONMENT = _Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     auto_reload=False,
-    extensions=["jinja2.ext.i18n"],
+    extensions=["jinja2.ext.i18n", _Rooted],
 )
 _ENVIRONMENT.policies["ext.i18n.trimmed"] = True
 _ENVIRONMENT.install_gettext_callables(  # type: ignore[attr-defined]
-    lambda message: translations().gettext(message),
-    lambda one, many, number: translations().ngettext(one, many, number),
+    lambda message: rooted_text(translations().gettext(message)),
+    lambda one, many, number: rooted_text(translations().ngettext(one, many, number)),
     newstyle=True,
 )
 _ENVIRONMENT.globals["value_words"] = value_words
 _ENVIRONMENT.globals["page_of"] = page_of
-_ENVIRONMENT.globals["search_for"] = lambda words: with_query("/search", {"q": words})
-_ENVIRONMENT.globals["remove_address"] = lambda **what: f"/remove?{urlencode(what, doseq=True)}"
+_ENVIRONMENT.globals["search_for"] = lambda words: with_query(at("/search"), {"q": words})
+_ENVIRONMENT.globals["remove_address"] = lambda **what: at(f"/remove?{urlencode(what, doseq=True)}")
 _ENVIRONMENT.filters |= {
     "bytes": bytes_words,
     "seconds": seconds_words,
@@ -307,6 +314,9 @@ _ENVIRONMENT.filters |= {
 }
 _ENVIRONMENT.globals |= {
     "asset": address,
+    "root": root,
+    "at": at,
+    "twin": lambda page: at("/api" + page.removeprefix(root())),
     "script_words": script_words,
     "language": lambda: translations().info().get("language", "en"),
     "form": SearchForm(),

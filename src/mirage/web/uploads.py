@@ -26,6 +26,7 @@ from mirage.images.marks.reading import read, warned
 from mirage.web import forms
 from mirage.web.forms import Asked, Pairs, is_blank, tidied
 from mirage.web.problems import RETRY_AFTER
+from mirage.web.root import at
 from mirage.web.security import SAFE_METHODS, check_token
 from mirage.web.site import RunningSite, site_of
 from mirage.web.views.search import EmbeddingView
@@ -348,5 +349,5 @@ async def asked(
     address = urlencode(pairs + kept)
     plain = not found.has_picture and len(address) < forms.MOST_ADDRESS
     if plain if by_post else [pair for pair in given if pair not in kept] != pairs:
-        return RedirectResponse(f"{path}?{address}", 303)
+        return RedirectResponse(at(f"{path}?{address}"), 303)
     return found

@@ -25,6 +25,7 @@ from mirage.people.roles import EDUCATOR, OWNER, Right
 from mirage.people.visitor import ALONE, STRANGER, Visitor, asking, listening
 from mirage.web import problems
 from mirage.web.rights import RefusedError, Wants
+from mirage.web.root import root
 from mirage.web.security import SAFE_METHODS, TOKEN_HEADER, same_secret
 from mirage.web.site import RunningSite
 from mirage.wording import _
@@ -232,4 +233,4 @@ def local(address: str) -> str:
 
 def base_of(site: RunningSite, request: Request) -> str:
     """The address that links to this site begin with."""
-    return site.settings.site_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return site.settings.site_url.rstrip("/") or str(request.base_url).rstrip("/") + root()

@@ -1,5 +1,5 @@
 // Files and folders that are dropped on the library page: sent part by part, then looked through before anything is added.
-import { ask, data } from "./source.js";
+import { ask, data, root } from "./source.js";
 import { _ } from "./words.js";
 
 const AT_ONCE = 8e6;  // bytes of one request, and
@@ -72,7 +72,7 @@ async function send(files) {
   Object.assign(bar, { max: total || 1, value: 0 });
   zone.querySelector("[data-add-sending]").hidden = false;
   try {
-    batch = await data("/api/uploads", options({ method: "POST" }));
+    batch = await data(`${root}/api/uploads`, options({ method: "POST" }));
     while (done < files.length) {
       say(_("%(done)s of %(count)s files sent.", { done, count: files.length }));
       const form = new FormData();
@@ -83,15 +83,15 @@ async function send(files) {
         size += file.size;
         number += 1;
       }
-      await ask(`/api/uploads/${batch.id}`, options({ method: "POST", body: form }));
+      await ask(`${root}/api/uploads/${batch.id}`, options({ method: "POST", body: form }));
       done += number;
       bytes += size;
       bar.value = bytes;
     }
-    await ask(`/api/uploads/${batch.id}/look`, options({ method: "POST" }));
+    await ask(`${root}/api/uploads/${batch.id}/look`, options({ method: "POST" }));
     location.assign(batch.page);
   } catch (error) {
-    if (batch) ask(`/api/uploads/${batch.id}`, { method: "DELETE", headers: { "X-Mirage-Token": zone.dataset.token } }).catch(() => {});
+    if (batch) ask(`${root}/api/uploads/${batch.id}`, { method: "DELETE", headers: { "X-Mirage-Token": zone.dataset.token } }).catch(() => {});
     zone.querySelector("[data-add-sending]").hidden = true;
     say(error.name === "AbortError" ? _("Stopped. Nothing was added.") : error.name === "NotReadableError" ? _("A file could not be read. Is it still there?") : error.message);
   } finally { stopping = null; }

@@ -1,5 +1,5 @@
 // A synthetic image in the making: asked for in place, followed as it is drawn, stopped.
-import { ask, data, events, piece } from "./source.js";
+import { ask, data, events, piece, root } from "./source.js";
 import { _, left } from "./words.js";
 
 const STATES = { queued: _("waiting"), running: _("drawing"), done: _("done"), failed: _("failed"), cancelled: _("stopped") };
@@ -42,7 +42,7 @@ async function make(form, byHand = true) {
 
 async function show(form, jobs, byHand) {
   const slots = form.closest(".making").querySelectorAll("[data-slot]");
-  const pieces = await Promise.all(jobs.map((job) => piece(`/generate/${encodeURIComponent(job)}/piece`)));
+  const pieces = await Promise.all(jobs.map((job) => piece(`${root}/generate/${encodeURIComponent(job)}/piece`)));
   pieces.forEach((nodes, at) => {
     slots[at].hidden = false;
     slots[at].querySelector("[data-slot-body]").replaceChildren(...nodes);
@@ -73,7 +73,7 @@ async function follow(place) {
   let wait = 500;
   while (place.isConnected) {
     try {
-      for await (const [name, view] of events(`/api/jobs/${encodeURIComponent(job)}/events`)) {
+      for await (const [name, view] of events(`${root}/api/jobs/${encodeURIComponent(job)}/events`)) {
         if (!place.isConnected) return;
         wait = 500;
         const done = HANDLERS[name]?.(place, view);

@@ -1,6 +1,6 @@
 // Progress of long work, asked for once a second while the page is looked at.
 
-import { data } from "./source.js";
+import { data, root } from "./source.js";
 import { _, left, number } from "./words.js";
 
 const STATES = { queued: _("waiting"), running: _("running"), done: _("done"), failed: _("failed"), cancelled: _("stopped") };
@@ -20,7 +20,7 @@ async function watch(place) {
     if (document.hidden) continue;
     let job;
     try {
-      job = await data(`/api/jobs/${encodeURIComponent(place.dataset.job)}`);
+      job = await data(`${root}/api/jobs/${encodeURIComponent(place.dataset.job)}`);
       wait = 1000;
     } catch {
       wait = Math.min(wait * 2, 15000);

@@ -1,6 +1,6 @@
 // Wandering in the map: only what is seen is fetched and drawn, at the coarseness at which a picture is large enough.
 // The place stands in the address, so that Back, a reload and a shared link lead there again.
-import { data } from "./source.js";
+import { data, root } from "./source.js";
 import { _ } from "./words.js";
 
 const LARGEST = 320;
@@ -96,7 +96,7 @@ function make(name, { column, row, figure }) {
 }
 
 function tile(of, across, down) {
-  const address = `/api/map/${map.dataset.map}/${key(of, across, down)}`;
+  const address = `${root}/api/map/${map.dataset.map}/${key(of, across, down)}`;
   const known = tiles.get(address);
   if (Array.isArray(known)) return known;
   if (!known) {
@@ -135,7 +135,7 @@ function tell(figure) {
 }
 
 function keepPlace() {
-  const place = `/map?at=${at.x.toFixed(2)},${at.y.toFixed(2)},${at.zoom.toFixed(2)}${chosen ? `&on=${chosen}` : ""}`;
+  const place = `${root}/map?at=${at.x.toFixed(2)},${at.y.toFixed(2)},${at.zoom.toFixed(2)}${chosen ? `&on=${chosen}` : ""}`;
   if (place !== location.pathname + location.search) history.replaceState(history.state, "", place);
 }
 

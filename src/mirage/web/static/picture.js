@@ -2,7 +2,7 @@
 // The embedding stays out of addresses; the preview is the browser's own copy and never leaves the tab, which keeps both
 // for as long as it is open, so that Back and reload lose nothing.
 
-import { data, reach } from "./source.js";
+import { data, reach, root } from "./source.js";
 import { _ } from "./words.js";
 
 const KEPT = "mirage.pictures";
@@ -87,7 +87,7 @@ async function search(file) {
   try {
     const form = new FormData();
     form.set("file", file);
-    const answer = await data("/api/embed", { method: "POST", body: form });
+    const answer = await data(`${root}/api/embed`, { method: "POST", body: form });
     remember(answer.picture, await smallCopy(file), answer.synthetic);
     await post(asForm([["picture", answer.picture]]));
   } catch (error) {
@@ -131,7 +131,7 @@ async function post(form, push = true) {
   const own = (turn += 1);
   busy(true);
   try {
-    const response = await reach("/search", { method: "POST", body: form });
+    const response = await reach(`${root}/search`, { method: "POST", body: form });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (own !== turn) return;
     const next = page.getElementById("page");
@@ -145,7 +145,7 @@ async function post(form, push = true) {
     const fields = [...form].filter(([, value]) => typeof value === "string");
     // Without its picture a query has an address again, and the server has led us there.
     if (response.redirected) history.pushState(null, "", response.url);
-    else if (push) history.pushState({ fields }, "", "/search");
+    else if (push) history.pushState({ fields }, "", `${root}/search`);
     shown = place();
     show();
     afterSwap();

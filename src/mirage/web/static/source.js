@@ -1,6 +1,9 @@
 // The one place from which scripts get their data. Another source, such as an atlas in plain files, takes its place.
 import { _ } from "./words.js";
 
+// Where the site begins, as /mirage; empty where it has a server to itself.
+export const root = document.documentElement.dataset.root ?? "";
+
 let source = (address, options) => fetch(address, options);
 
 // `other` takes what `fetch` takes, an address of this site and options, and gives what it gives: a promise of a Response.

@@ -1,7 +1,7 @@
 // The search box suggests what this atlas holds while one types, and what one searched for last while it is empty.
 // Recent searches lie in this browser alone; where it refuses to keep anything, there are none.
 
-import { data } from "./source.js";
+import { data, root } from "./source.js";
 
 const RECENT = "mirage.recent";
 const MOST = 8;
@@ -72,7 +72,7 @@ async function suggest() {
 
 async function asked(typed) {
   if (!known.has(typed)) {
-    try { known.set(typed, (await data(`/api/suggest?q=${encodeURIComponent(typed.slice(0, 200))}`)).suggestions); } catch { return []; }  // it is a convenience
+    try { known.set(typed, (await data(`${root}/api/suggest?q=${encodeURIComponent(typed.slice(0, 200))}`)).suggestions); } catch { return []; }  // it is a convenience
   }
   return known.get(typed);
 }
@@ -133,7 +133,7 @@ function pick(place) {
 function recent() {
   try {
     const kept = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
-    return Array.isArray(kept) ? kept.filter((each) => typeof each?.words === "string" && String(each.url).startsWith("/search?")).slice(0, MOST) : [];
+    return Array.isArray(kept) ? kept.filter((each) => typeof each?.words === "string" && String(each.url).startsWith(`${root}/search?`)).slice(0, MOST) : [];
   } catch { return []; }
 }
 

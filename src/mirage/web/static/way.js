@@ -1,5 +1,6 @@
 // The way through what was found: from a figure to the next and the one before, and back to the same place.
 
+import { root } from "./source.js";
 import { _ } from "./words.js";
 
 const WAY = "mirage.way";
@@ -58,7 +59,7 @@ export function showWay() {
     if (name) made.setAttribute("aria-label", name);
     return made;
   };
-  const back = link(way.from, way.words ? _("Back to “%(words)s”", way) : way.from.startsWith("/case/") ? _("Back to the case") : _("Back to what was found"));
+  const back = link(way.from, way.words ? _("Back to “%(words)s”", way) : way.from.startsWith(`${root}/case/`) ? _("Back to the case") : _("Back to what was found"));
   back.dataset.back = "";
   back.title = _("Esc");
   // The browser's own Back finds the page as it was left, where that is the page before this one.

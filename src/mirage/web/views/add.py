@@ -12,6 +12,7 @@ from mirage.corpora.preview import TableRead, by_kind
 from mirage.storage.preview import Preview
 from mirage.storage.staging import Batch
 from mirage.web.forms import with_query
+from mirage.web.root import at
 from mirage.web.views.figures import ApiModel
 
 _LISTED = 1_000  # a table of a million rows may name a million files that are not there
@@ -68,7 +69,7 @@ def preview_view(job_id: str, found: Preview) -> PreviewView:
     found : mirage.storage.preview.Preview
     """
     figures = [
-        PreviewFigureView.of(each, thumbnail=f"/api/previews/{job_id}/thumbnails/{place}" if each.thumbnail else "")
+        PreviewFigureView.of(each, thumbnail=at(f"/api/previews/{job_id}/thumbnails/{place}") if each.thumbnail else "")
         for place, each in enumerate(found.figures)
     ]
     counts = {state: found.count(state) for state in ("new", "there", "replaces")}
@@ -94,4 +95,4 @@ class UploadView(ApiModel):
 
 def upload_view(batch: Batch) -> UploadView:
     """Show what somebody sent."""
-    return UploadView.of(batch, page=with_query("/add", {"batch": batch.id}))
+    return UploadView.of(batch, page=with_query(at("/add"), {"batch": batch.id}))

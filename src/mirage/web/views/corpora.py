@@ -11,6 +11,7 @@ from mirage.corpora import CorpusCard
 from mirage.figure import MODALITIES, NOT_STATED, Licence
 from mirage.storage.contents import SourceCount
 from mirage.web import forms
+from mirage.web.root import at
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView, licence_view
 
 
@@ -120,7 +121,7 @@ def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> Held
             if each.stack
         ],
         sources=[_source(each) for each in held.sources],
-        notices="/notices" if card and card.ships else "",
+        notices=at("/notices") if card and card.ships else "",
     )
 
 

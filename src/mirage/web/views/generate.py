@@ -20,6 +20,7 @@ from mirage.generate.synthesis import GenerationOptions, SyntheticImage
 from mirage.jobs.job import ADD, ASK, GENERATE, Job
 from mirage.query import Query, Term
 from mirage.web import forms
+from mirage.web.root import at
 from mirage.web.views.figures import ApiModel, FigureView
 from mirage.wording import _
 
@@ -218,7 +219,7 @@ def look_address(corpus: str, options: Mapping[str, object], job: str = "") -> s
         for name, value in options.items()
         if value not in (None, False, "", ())
     }
-    return forms.with_query("/look", {"corpus": corpus, **texts, **({"job": job} if job else {})})
+    return forms.with_query(at("/look"), {"corpus": corpus, **texts, **({"job": job} if job else {})})
 
 
 def query_of(terms: Sequence[WantedBody]) -> Query:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mirage.corpora.live.base import Offered
 from mirage.storage.preview import SourcePreview
+from mirage.web.root import at
 from mirage.web.views.figures import ApiModel, LicenceView, licence_view
 from mirage.wording import _
 
@@ -102,7 +103,7 @@ def offer_view(job_id: str, found: SourcePreview) -> OfferView:
             url=_link(each.url),
             state=state,
             warnings=list(each.warnings),
-            thumbnail=f"/api/previews/{job_id}/thumbnails/{place}" if each.thumbnail else "",
+            thumbnail=at(f"/api/previews/{job_id}/thumbnails/{place}") if each.thumbnail else "",
         )
         for place, (each, state, head) in enumerate(zip(found.offer.figures, found.states, heads, strict=True))
     ]
