@@ -19,6 +19,7 @@ from mirage.cli import (
     add,
     archive,
     atlas,
+    backup,
     collection,
     doctor,
     edit,
@@ -88,6 +89,8 @@ app.command("verify")(generate.verify)
 app.command("generate")(generate.generate)
 app.command("ask")(generate.ask)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("export")(archive.export)
 app.command("import")(archive.import_)
 app.add_typer(add.app, name="add")

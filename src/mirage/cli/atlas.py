@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from mirage.backup import move_records
+from mirage.backup.moving import place_of
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, figures_bar, printed, say, size
-from mirage.errors import AtlasHeld
+from mirage.errors import AtlasHeld, BadInput
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import Progress
 from mirage.storage.pictures import move_pictures
@@ -28,6 +30,7 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     encoder = record["encoder"]
     rows = [
         ("folder", str(folder_of(atlas))),
+        ("records", place_of(folder_of(atlas))),
         ("figures", f"{record['figures']:,} in {counted(record['cases'], 'case')}, pictures {size(record['bytes'])}"),
         ("withdrawn", f"{counted(record['withdrawn'], 'figure')}, by their sources" if record["withdrawn"] else ""),
         ("encoder", f"{encoder['name']} {encoder['digest'][:12]}, {encoder['dimension']} dimensions"),
@@ -84,15 +87,39 @@ def rebuild(
 def move(
     pictures: Annotated[
         str, typer.Option(help="Where its pictures go: an address as s3://bucket/prefix, a folder, or “here” for its own.")
-    ],
+    ] = "",
+    records: Annotated[
+        str,
+        typer.Option(help="Where its records go: a database as postgresql://user@host/database, or “here” for its folder."),
+    ] = "",
     atlas: AtlasOption = None,
 ) -> None:
-    """Move the pictures of an atlas to an address, or back into its folder; nobody may have it open meanwhile.
+    """Move the pictures of an atlas to an address, or its records to a server, or back; nobody may have it open meanwhile.
 
-    They are copied and checked before the old ones go. Stopped at any point, run it again: it goes on where it was.
+    They are copied and checked before the atlas goes by them. Stopped at any point, run it again: it goes on where it was.
     """
-    address = "" if pictures == "here" else pictures if "://" in pictures else str(Path(pictures).expanduser().absolute())
-    with AtlasFolder.open(folder_of(atlas)) as opened, figures_bar("Moving") as tell:
+    if not pictures and not records:
+        raise BadInput("Say what to move, and where to: --pictures, --records, or both.")
+    folder = folder_of(atlas)
+    if records:
+        _move_records(folder, "" if records == "here" else records)
+    if pictures:
+        here, address = pictures == "here", "://" in pictures
+        _move_pictures(folder, "" if here else pictures if address else str(Path(pictures).expanduser().absolute()))
+
+
+def _move_records(folder: Path, server: str) -> None:
+    with figures_bar("Moving") as tell:
+        moved = move_records(folder, server, lambda done, total: tell(Progress(done, total, 0.0, None)))
+    if not moved.rows:
+        say(f"All records are in {moved.place} already.")
+        return
+    say(f"{counted(moved.rows, 'row')} moved to {moved.place}.")
+    say(f"What they were in is kept until you remove it: {', '.join(moved.kept)}.")
+
+
+def _move_pictures(folder: Path, address: str) -> None:
+    with AtlasFolder.open(folder) as opened, figures_bar("Moving") as tell:
         number, bytes_ = move_pictures(opened, address, lambda done, total: tell(Progress(done, total, 0.0, None)))
         where = opened.pictures.address or opened.pictures.folder
     say(

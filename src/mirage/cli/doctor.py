@@ -27,6 +27,7 @@ from mirage.errors import AtlasHeld, MirageError, NoNetwork, Unavailable
 from mirage.models import registry
 from mirage.settings import Settings
 from mirage.storage import manifest
+from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.manifest import Holder
 
 _DISTRIBUTION = "mirage-atlas"
@@ -131,6 +132,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         (f"{default} encoder", partial(_encoder_state, default)),
         ("models", _models_state),
         ("atlas", partial(_atlas_state, settings.atlas)),
+        ("records", partial(_records_state, settings.atlas)),
         ("disk", partial(_disk_state, settings.atlas)),
         (f"port {settings.port}", partial(_port_state, settings)),
     ]
@@ -228,6 +230,15 @@ def _atlas_state(folder: Path) -> str:
             return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}{reading}"
     except AtlasHeld as held:
         return str(held)
+
+
+def _records_state(folder: Path) -> str:
+    known = manifest.read(folder)
+    if known is None:
+        return "none yet"
+    databases = Databases(folder, known.records)
+    there = databases.there(RECORDS_NAME)  # asks the server, where there is one
+    return f"in {databases.place}" if there else f"none yet in {databases.place}"
 
 
 def _disk_state(folder: Path) -> str:

@@ -94,6 +94,15 @@ class Databases:
                     self._found.add(name)
         return name in self._found
 
+    def names(self) -> list[str]:
+        """Names of those that have been made."""
+        if self.server:
+            with self._server(RECORDS_NAME) as connection:
+                there = sa.inspect(connection).get_schema_names()
+            return sorted(name for name in there if _NAME.fullmatch(name))
+        shared = [name for name in (RECORDS_NAME, STUDY, PEOPLE) if self.file(name).exists()]
+        return sorted([*shared, *(OF_PERSON + file.parent.name for file in self.folder.glob(f"{PEOPLE}/*/{STUDY}.sqlite"))])
+
     @contextmanager
     def _server(self, name: str) -> Iterator[sa.Connection]:
         """A transaction on the server, whether or not the database has been made."""

@@ -100,14 +100,14 @@ def rebuild(
         raise read_only.refusal(folder)
     if indexes.is_address(index):
         indexes.held(index)  # that it can be reached is told before anything is encoded
-    with _holding(folder, known):  # told before anything is encoded
+    with holding(folder, known):  # told before anything is encoded
         databases.upgrade(RECORDS_NAME)
     used = opened(known, encoder, model)
     with closing(Store.of(databases)) as store:
         work = _Work(folder, store, pictures_of(folder), used, progress, stop)
         encoded = work.encode()
         known = manifest.finished(folder)
-        with _holding(folder, known):
+        with holding(folder, known):
             encoded += work.encode()  # what was added meanwhile
             name = manifest.chosen(known.index, index, used.info().digest)
             new = replace(known, format=manifest.FORMAT, encoder=used.info(), index=name)
@@ -176,8 +176,20 @@ def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str
 
 
 @contextmanager
-def _holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
-    """Hold an atlas by its index, or beside it; one that is damaged beyond opening is nobody's."""
+def holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
+    """Hold an atlas that nobody has open, by its index or beside it; one that is damaged beyond opening is nobody's.
+
+    Parameters
+    ----------
+    folder : Path
+    known : AtlasManifest
+        What its ``atlas.toml`` says.
+
+    Raises
+    ------
+    mirage.errors.AtlasHeld
+        When another process has it.
+    """
     with ExitStack() as stack:
         try:
             stack.callback(whereabouts.locked(folder, known.index, known.records))

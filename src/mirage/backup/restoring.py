@@ -1,0 +1,153 @@
+"""Bring an atlas back from the file that `mirage.backup.writing.back_up` wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from mirage.backup.copying import tables_of
+from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, About
+from mirage.backup.moving import move_records
+from mirage.errors import ROOM, AtlasError, BadInput, MirageError, NotFound, Unavailable, check_room
+from mirage.images.store import cannot_write
+from mirage.storage.databases import RECORDS_NAME, Databases, checked_server
+from mirage.storage.engines import opened
+from mirage.storage.folder import AtlasFolder
+from mirage.storage.ingest import ProgressMeter, Tell
+
+_PIECE = 1 << 20
+_AGAIN = "Take another copy. Nothing was changed."
+_MOST_ABOUT = 1 << 30  # bytes of what is told of all files
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was brought back.
+
+    Attributes
+    ----------
+    figures : int
+    place : str
+        Where the records are.
+    made : str
+        When the backup was written.
+    missing : int
+        Pictures that the atlas had lost when it was written.
+    unopened : str
+        Why the index could not be filled yet; empty when it is.
+    """
+
+    figures: int
+    place: str
+    made: str
+    missing: int
+    unopened: str = ""
+
+
+def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda _: None) -> Restored:
+    """Bring an atlas back into a new folder, and fill its index from the records.
+
+    Everything is checked before the folder is there; interrupted, there is none.
+
+    Parameters
+    ----------
+    path : Path
+        The backup.
+    folder : Path
+        Which is not there yet, or empty.
+    server : str
+        Address of a PostgreSQL database for the records, without any; empty for files in the folder.
+    progress : callable
+
+    Raises
+    ------
+    mirage.errors.NotFound, mirage.errors.BadInput
+        When there is no such file, or something is in the folder.
+    mirage.errors.AtlasError
+        When the file is no backup, damaged, or of a newer program; nothing was changed.
+    mirage.errors.Unavailable
+        When the disk has no room for it.
+    """
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is there already, and nothing is written over. Name a new folder. Nothing was changed.")
+    server = checked_server(server)
+    parts = folder.with_name(f".{folder.name}.restoring")
+    try:
+        shutil.rmtree(parts, ignore_errors=True)  # of one that was killed
+        parts.mkdir(mode=0o700, parents=True)
+        about = _unpack(path, parts, progress)
+        _check_counts(path, parts, about)
+        if folder.exists():
+            folder.rmdir()
+        parts.replace(folder)
+    except OSError as error:
+        raise Unavailable(cannot_write(folder, error)) from error
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    if server:
+        for file in move_records(folder, server).kept:  # the backup has them
+            Path(file).unlink()
+    unopened, figures = "", about.counts[RECORDS_NAME]["figures"]
+    try:
+        meter = ProgressMeter(figures, progress, "filling the index")
+        AtlasFolder.open(folder, steps=lambda _what, _done, _total: meter.move(0)).close()
+    except MirageError as error:  # all of it is there, whether or not it can be searched on this machine
+        unopened = str(error)
+    return Restored(figures, Databases(folder, server).place, about.made, len(about.missing), unopened)
+
+
+def _unpack(path: Path, parts: Path, progress: Tell) -> About:
+    damaged = f"{path} is damaged, or no backup of MIRAGE, which ends in {ENDING}"
+    try:
+        with zipfile.ZipFile(path) as file:
+            if file.getinfo(ABOUT).file_size > _MOST_ABOUT:
+                raise AtlasError(f"{damaged}. Nothing was changed.")
+            about = ABOUT_FORM.validate_json(file.read(ABOUT))
+            about.check(path)
+            if set(file.namelist()) != {ABOUT, *about.files}:
+                raise AtlasError(f"{damaged}: it does not hold the files that it names. {_AGAIN}")
+            check_room(parts, ROOM + sum(size for size, _ in about.files.values()))
+            meter = ProgressMeter(len(about.files), progress, "bringing back")
+            meter.move()
+            for name, (size, digest) in about.files.items():
+                if _extracted(file, name, parts / name, size) != digest:
+                    raise AtlasError(f"{path} is damaged: {name} is not what was written. {_AGAIN}")
+                meter.move(1, 1, seldom=True)
+    except (zipfile.BadZipFile, KeyError, ValidationError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise AtlasError(f"{damaged}. {_AGAIN}") from error
+    return about
+
+
+def _extracted(file: zipfile.ZipFile, name: str, to: Path, size: int) -> str:
+    """Write a file of the zip, no more of it than there is to be, and tell its digest."""
+    digest, left = hashlib.sha256(), size
+    to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file.open(name) as source, to.open("xb") as target:
+        while piece := source.read(min(_PIECE, left + 1)):
+            left -= len(piece)
+            if left < 0:
+                return ""
+            digest.update(piece)
+            target.write(piece)
+    return digest.hexdigest() if left == 0 else ""
+
+
+def _check_counts(path: Path, parts: Path, about: About) -> None:
+    databases = Databases(parts)
+    for name, told in about.counts.items():
+        pool = opened(databases.url(name))
+        with closing(pool), pool.engine.connect() as connection:
+            for table in tables_of(name):
+                if table.name in told:
+                    there = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                    if there != told[table.name]:
+                        raise AtlasError(f"{path} is damaged: {name} does not have the rows that it names. {_AGAIN}")

@@ -1,0 +1,57 @@
+"""``mirage backup`` and ``mirage restore``: all of an atlas in one file, and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mirage.backup import back_up
+from mirage.backup import restore as bring_back
+from mirage.cli.client import AtlasOption, JsonOption, folder_of
+from mirage.cli.output import counted, duration, figures_bar, printed, say, size
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write, as atlas.mirage-backup.", show_default=False)],
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write all of the atlas into one file: records, what everybody keeps, people, pictures. Keep it as you keep the atlas.
+
+    Works while the atlas is served and added to; it is as it was at one moment. Sessions, invitations and keys are left out.
+    """
+    with figures_bar("Backing up") as tell:
+        made = back_up(folder_of(atlas), file, tell)
+    if printed(json, {**asdict(made), "path": str(made.path)}):
+        return
+    what = f"{counted(made.figures, 'figure')}, {counted(made.pictures, 'file')} of pictures, {size(made.bytes)}"
+    say(f"{made.path}: {what}, in {duration(made.seconds)}.")
+    if made.missing:
+        say(f"{counted(made.missing, 'picture')} of it were lost already, and are not in it.")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `mirage backup` wrote.", show_default=False)],
+    records: Annotated[
+        str, typer.Option(help="Keep the records in an empty PostgreSQL database, as postgresql://user@host/database.")
+    ] = "",
+    atlas: AtlasOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring an atlas back from a backup into a folder that is new or empty, and fill its index.
+
+    Everything is checked first; interrupted, nothing is left. Whoever was signed in signs in anew.
+    """
+    folder = folder_of(atlas)
+    with figures_bar("Restoring") as tell:
+        found = bring_back(file, folder, records, tell)
+    if printed(json, {**asdict(found), "folder": str(folder)}):
+        return
+    say(f"{folder}: {counted(found.figures, 'figure')}, as they were at {found.made}. Records are in {found.place}.")
+    if found.missing:
+        say(f"{counted(found.missing, 'picture')} were lost already when it was backed up.")
+    if found.unopened:
+        say(f"It cannot be searched yet: {found.unopened}")
