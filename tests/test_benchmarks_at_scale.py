@@ -124,3 +124,16 @@ def test_without_open_clip_what_needs_it_is_left_out_and_says_so(setting: Settin
     assert "left out of quick runs" in BENCHMARKS["encoding"](setting).skipped
     assert "open_clip is not installed" in BENCHMARKS["text"](setting).skipped
     assert "open_clip is not installed" in BENCHMARKS["adding-open-clip"](setting).skipped
+
+
+def test_postgresql_is_asked_what_the_index_in_this_process_is(
+    setting: Setting, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIRAGE_POSTGRES_URL", raising=False)
+    assert "MIRAGE_POSTGRES_URL names no database" in BENCHMARKS["postgres"](setting).skipped
+    monkeypatch.setenv("MIRAGE_POSTGRES_URL", postgres_url)
+    outcome = BENCHMARKS["postgres"](setting)
+    assert {told["shared"] for told in outcome.details["asked"].values()} == {1.0}
+    assert [row.unit for row in outcome.rows if row.bar == 4] == ["×"] * 3
+    assert all(row.value >= 0 for row in outcome.rows)
+    json.dumps(dataclasses.asdict(outcome))
