@@ -148,8 +148,9 @@ def test_many_small_additions_become_one_and_nothing_of_what_was_replaced_stays(
     assert (index.ask(question), index.facets({}), index.frequency(100)) == before
     assert before[1]["modality"] == {"MR": 9, "CT": 2}
     with index._server.reading() as connection:
-        counts = "SELECT (SELECT count(*) FROM segments), (SELECT count(*) FROM stale), (SELECT sum(points) FROM segments)"
-        assert connection.execute(counts).fetchone() == (1, 0, 11)
+        kept = connection.execute("SELECT count(*), sum(points) FROM mirage_segments").fetchone()
+        stale = connection.execute("SELECT count(*) FROM mirage_stale").fetchone()
+    assert (kept, stale) == ((1, 11), (0,))
 
 
 def test_a_large_part_is_not_written_anew_for_a_small_one() -> None:
@@ -196,7 +197,7 @@ def test_a_collection_of_another_encoder_length_or_version_is_refused(address: s
         PostgresIndex(address, 8)
     server = postgres_server.Server(address, 5)
     with server.writing() as connection:
-        connection.execute("UPDATE about SET format = 99")
+        connection.execute("UPDATE mirage_about SET format = 99")
     server.close()
     with pytest.raises(IndexOutdated, match="another version"):
         PostgresIndex(address, D)
@@ -217,6 +218,33 @@ def test_collections_of_one_database_are_apart_and_one_is_removed_alone(postgres
     other.close()
 
 
+def test_pgvector_may_lie_in_a_schema_of_its_own_and_tables_of_others_are_left_alone(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute("CREATE SCHEMA extensions")
+        owner.execute("CREATE EXTENSION vector WITH SCHEMA extensions")
+        owner.execute("CREATE TABLE points (key integer)")
+        owner.execute("INSERT INTO points VALUES (1)")
+    index = PostgresIndex(at(postgres_url), D)
+    index.add([point(1), point(2)])
+    index.remove([1])
+    assert keys(index.ask(ask(unit(1)))["image"]) == [2]
+    PostgresIndex.drop(at(postgres_url))
+    with pytest.raises(AtlasError, match=r"not there any more"):
+        index.remove([1])
+    index.close()
+    with psycopg.connect(postgres_url) as owner:
+        assert owner.execute("SELECT key FROM points").fetchall() == [(1,)]
+
+
+def test_what_another_writes_meanwhile_is_not_waited_for_when_it_is_opened(index: PostgresIndex, address: str) -> None:
+    index.add([point(1)])
+    with index._server.writing():
+        reader = PostgresIndex(address, D)
+        assert keys(reader.ask(ask(unit(1)))["image"]) == [1]
+        assert PostgresIndex.held(address) == 1
+        reader.close()
+
+
 def test_a_server_that_is_gone_is_said_and_one_that_comes_back_is_used(
     index: PostgresIndex, postgres_server: postgres.PostgresServer
 ) -> None:
@@ -235,7 +263,7 @@ def test_a_question_that_takes_too_long_is_given_up(address: str, postgres_url: 
     index = PostgresIndex(address, D, seconds=0.2)
     index.add([point(1)])
     with psycopg.connect(postgres_url) as other:
-        other.execute("LOCK TABLE index_figures.points")
+        other.execute("LOCK TABLE index_figures.mirage_points")
         with pytest.raises(Unavailable, match="took too long"):
             index.ask(ask(unit(1)))
         other.rollback()

@@ -70,27 +70,33 @@ class PostgresIndex:
         self._server, self._dimension = Server(address, seconds), dimension
         self._graph = False
         try:
-            self._server.prepare()
-            with self._server.writing() as connection:
-                self._make_or_check(connection, encoder)
+            if self._server.count() is None:
+                self._server.prepare()
+                with self._server.writing() as connection:
+                    self._make(connection, encoder)
+            with self._server.reading() as connection:  # waits for nobody who writes
+                self._check(connection, encoder)
         except BaseException:
             self._server.close()
             raise
 
-    def _make_or_check(self, connection: psycopg.Connection[Any], encoder: str) -> None:
-        place, length = self._server.place, self._dimension
-        if not connection.execute("SELECT to_regclass('about') IS NOT NULL").fetchone()[0]:  # type: ignore[index]
+    def _make(self, connection: psycopg.Connection[Any], encoder: str) -> None:
+        length = self._dimension
+        if not connection.execute("SELECT to_regclass('mirage_about') IS NOT NULL").fetchone()[0]:  # type: ignore[index]
             for statement in (
-                "CREATE TABLE about (format integer, dimension integer, encoder text)",
-                f"CREATE TABLE points (key integer PRIMARY KEY, segment integer NOT NULL, image vector({length}) NOT NULL, "
-                f"caption vector({length}), {_COLUMNS})",
-                f"CREATE TABLE slices (key integer, place integer, slice vector({length}) NOT NULL, {_COLUMNS}, "
+                "CREATE TABLE mirage_about (format integer, dimension integer, encoder text)",
+                "CREATE TABLE mirage_points (key integer PRIMARY KEY, segment integer NOT NULL, "
+                f"image vector({length}) NOT NULL, caption vector({length}), {_COLUMNS})",
+                f"CREATE TABLE mirage_slices (key integer, place integer, slice vector({length}) NOT NULL, {_COLUMNS}, "
                 "PRIMARY KEY (key, place))",
                 *postings.TABLES,
             ):
                 connection.execute(statement)
-            connection.execute("INSERT INTO about VALUES (%s, %s, %s)", (_FORMAT, length, encoder))
-        about = connection.execute("SELECT format, dimension, encoder FROM about").fetchone()
+            connection.execute("INSERT INTO mirage_about VALUES (%s, %s, %s)", (_FORMAT, length, encoder))
+
+    def _check(self, connection: psycopg.Connection[Any], encoder: str) -> None:
+        place, length = self._server.place, self._dimension
+        about = connection.execute("SELECT format, dimension, encoder FROM mirage_about").fetchone()
         if about is None or about[0] != _FORMAT:
             raise IndexOutdated(f"The index {place} is of another version. `mirage atlas rebuild` makes it anew.")
         if about[1] != length:
@@ -113,10 +119,10 @@ class PostgresIndex:
                 some = last[start : start + _BATCH]
                 _take_out(connection, [point.key for point in some])
                 segment = postings.write(connection, some)
-                _copy(connection, "points", ("int4", "int4", "vector", "vector"), (
+                _copy(connection, "mirage_points", ("int4", "int4", "vector", "vector"), (
                     (point.key, segment, point.image, point.caption, *_fields(point)) for point in some
                 ))  # fmt: skip
-                _copy(connection, "slices", ("int4", "int4", "vector"), (
+                _copy(connection, "mirage_slices", ("int4", "int4", "vector"), (
                     (point.key, place, one, *_fields(point))
                     for point in some if point.slices is not None for place, one in enumerate(point.slices)
                 ))  # fmt: skip
@@ -175,7 +181,7 @@ class PostgresIndex:
 
     def _has_graph(self, connection: psycopg.Connection[Any]) -> bool:
         if not self._graph:  # another server may have made it
-            found = connection.execute("SELECT to_regclass('points_image_graph') IS NOT NULL").fetchone()
+            found = connection.execute("SELECT to_regclass('mirage_points_image_graph') IS NOT NULL").fetchone()
             self._graph = bool(found and found[0])
         return self._graph
 
@@ -184,7 +190,7 @@ class PostgresIndex:
         wanted = [key for key in keys if 0 <= key <= postings.MOST_KEY]
         with self._server.reading() as connection:
             cursor = connection.cursor(binary=True)
-            cursor.execute("SELECT key, image FROM points WHERE key = ANY(%s)", (wanted,))
+            cursor.execute("SELECT key, image FROM mirage_points WHERE key = ANY(%s)", (wanted,))
             return {key: image.to_numpy().astype(np.float32) for key, image in cursor}
 
     def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
@@ -210,7 +216,7 @@ class PostgresIndex:
         last = -1
         while True:
             with self._server.reading() as connection:
-                statement = "SELECT key FROM points WHERE key > %s ORDER BY key LIMIT %s"
+                statement = "SELECT key FROM mirage_points WHERE key > %s ORDER BY key LIMIT %s"
                 found = [key for (key,) in connection.execute(statement, (last, _AT_ONCE))]
             yield from found
             if len(found) < _AT_ONCE:
@@ -227,16 +233,18 @@ class PostgresIndex:
         with self._server.writing() as connection:
             postings.merge(connection)
         with self._server.writing() as connection:
-            for table, column in (("points", "image"), ("points", "caption"), ("slices", "slice")):
+            for table, column in (("mirage_points", "image"), ("mirage_points", "caption"), ("mirage_slices", "slice")):
                 if self._dimension <= _MOST_COMPONENTS and _count(connection, table) >= _GRAPH_FROM:
                     connection.execute(
                         f"CREATE INDEX IF NOT EXISTS {table}_{column}_graph ON {table} "
                         f"USING hnsw (({column}::halfvec({self._dimension})) halfvec_ip_ops)"
                     )
-            connection.execute("ANALYZE points, slices")
+            connection.execute("ANALYZE mirage_points, mirage_slices")
         with self._server.reading() as connection:
             connection.execute("SET statement_timeout = 0")
-            connection.execute("VACUUM (ANALYZE) postings, holdings, stale, segments")  # not in a transaction
+            connection.execute(
+                "VACUUM (ANALYZE) mirage_postings, mirage_holdings, mirage_stale, mirage_segments"
+            )  # not in a transaction
             connection.execute("RESET statement_timeout")
 
     def warm(self) -> None:
@@ -253,9 +261,7 @@ class PostgresIndex:
         """How many points there are at an address; None where there is no index."""
         server = Server(address, _SECONDS)
         try:
-            with server.reading() as connection:
-                there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (f'"{server.schema}".points',)).fetchone()
-                return _count(connection) if there and there[0] else None
+            return server.count()
         finally:
             server.close()
 
@@ -314,7 +320,7 @@ class _Question:
         sent: list[Any] = []
         with self.connection.pipeline():
             for column in columns:
-                table = "slices" if column == "slice" else "points"
+                table = "mirage_slices" if column == "slice" else "mirage_points"
                 how = (column, "vector") if exact else (f"{column}::halfvec({self._length})", f"halfvec({self._length})")
                 clause, given = self._where(exact=exact)
                 statement = (
@@ -328,7 +334,7 @@ class _Question:
     def slices(self, most: int) -> Ranked:
         """The best slice of the stacks that have the best, each vector compared."""
         clause, given = self._where(exact=True)
-        statement = f"SELECT key, max(-(slice <#> %s)) FROM slices WHERE true{clause} GROUP BY key"  # noqa: S608
+        statement = f"SELECT key, max(-(slice <#> %s)) FROM mirage_slices WHERE true{clause} GROUP BY key"  # noqa: S608
         statement += " ORDER BY 2 DESC, 1 LIMIT %s"
         return self.connection.cursor(binary=True).execute(statement, (self._vector, *given, most)).fetchall()
 
@@ -347,15 +353,15 @@ def _best(slices: Ranked) -> Ranked:
     return list(best.items())
 
 
-def _count(connection: psycopg.Connection[Any], table: str = "points") -> int:
+def _count(connection: psycopg.Connection[Any], table: str = "mirage_points") -> int:
     found = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
     return int(found[0]) if found else 0
 
 
 def _take_out(connection: psycopg.Connection[Any], keys: list[int]) -> None:
-    connection.execute("INSERT INTO stale SELECT segment, key FROM points WHERE key = ANY(%s)", (keys,))
-    connection.execute("DELETE FROM points WHERE key = ANY(%s)", (keys,))
-    connection.execute("DELETE FROM slices WHERE key = ANY(%s)", (keys,))
+    connection.execute("INSERT INTO mirage_stale SELECT segment, key FROM mirage_points WHERE key = ANY(%s)", (keys,))
+    connection.execute("DELETE FROM mirage_points WHERE key = ANY(%s)", (keys,))
+    connection.execute("DELETE FROM mirage_slices WHERE key = ANY(%s)", (keys,))
 
 
 def _fields(point: Point) -> list[str]:

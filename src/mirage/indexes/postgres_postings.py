@@ -27,25 +27,25 @@ Keys = npt.NDArray[np.int32]
 CHANNELS: tuple[str, ...] = ("words", "case", "concepts")
 MOST_KEY = 2**31 - 1
 TABLES = (
-    "CREATE TABLE segments (id serial PRIMARY KEY, points integer NOT NULL)",
-    "CREATE TABLE stale (segment integer, key integer, PRIMARY KEY (segment, key))",
-    "CREATE TABLE postings (channel smallint, number bigint, segment integer, keys bytea NOT NULL, weights bytea NOT NULL, "
-    "PRIMARY KEY (channel, number, segment))",
-    "CREATE TABLE holdings (field smallint, value text, segment integer, keys bytea NOT NULL)",
-    "CREATE INDEX ON holdings (field, value)",
+    "CREATE TABLE mirage_segments (id serial PRIMARY KEY, points integer NOT NULL)",
+    "CREATE TABLE mirage_stale (segment integer, key integer, PRIMARY KEY (segment, key))",
+    "CREATE TABLE mirage_postings (channel smallint, number bigint, segment integer, keys bytea NOT NULL, "
+    "weights bytea NOT NULL, PRIMARY KEY (channel, number, segment))",
+    "CREATE TABLE mirage_holdings (field smallint, value text, segment integer, keys bytea NOT NULL)",
+    "CREATE INDEX ON mirage_holdings (field, value)",
     # Not compressed: reading is what must be quick.
-    "ALTER TABLE postings ALTER keys SET STORAGE EXTERNAL, ALTER weights SET STORAGE EXTERNAL",
-    "ALTER TABLE holdings ALTER keys SET STORAGE EXTERNAL",
+    "ALTER TABLE mirage_postings ALTER keys SET STORAGE EXTERNAL, ALTER weights SET STORAGE EXTERNAL",
+    "ALTER TABLE mirage_holdings ALTER keys SET STORAGE EXTERNAL",
 )
 _POSTINGS, _HOLDINGS, _STALE = range(3)
 _READ = f"""
-SELECT {_POSTINGS}, channel::int, number, '', segment, keys, weights FROM postings
+SELECT {_POSTINGS}, channel::int, number, '', segment, keys, weights FROM mirage_postings
 WHERE (channel, number) IN (SELECT * FROM unnest(%s::smallint[], %s::bigint[]))
 UNION ALL
-SELECT {_HOLDINGS}, field::int, 0, value, segment, keys, '' FROM holdings
+SELECT {_HOLDINGS}, field::int, 0, value, segment, keys, '' FROM mirage_holdings
 WHERE (field, value) IN (SELECT * FROM unnest(%s::smallint[], %s::text[]))
 UNION ALL
-SELECT {_STALE}, 0, 0, '', segment, string_agg(int4send(key), ''), '' FROM stale GROUP BY segment
+SELECT {_STALE}, 0, 0, '', segment, string_agg(int4send(key), ''), '' FROM mirage_stale GROUP BY segment
 """  # noqa: S608 - numbers of ours; one statement, so that all of it is of one moment
 _SAME = 4  # decimals up to which scores are alike
 _SMALL = 1_000  # points of a segment below which it is always merged with others
@@ -180,7 +180,7 @@ def write(connection: psycopg.Connection[Any], points: Sequence[Point]) -> int:
     points : sequence of Point
         No key twice.
     """
-    made = connection.execute("INSERT INTO segments (points) VALUES (%s) RETURNING id", (len(points),)).fetchone()
+    made = connection.execute("INSERT INTO mirage_segments (points) VALUES (%s) RETURNING id", (len(points),)).fetchone()
     assert made is not None
     segment = int(made[0])
     _copy_postings(
@@ -212,14 +212,14 @@ def _bytes(keys: Sequence[int] | Keys) -> bytes:
 
 
 def _copy_postings(connection: psycopg.Connection[Any], rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> None:
-    with connection.cursor().copy("COPY postings FROM STDIN (FORMAT BINARY)") as copy:
+    with connection.cursor().copy("COPY mirage_postings FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(["int2", "int8", "int4", "bytea", "bytea"])
         for row in rows:
             copy.write_row(row)
 
 
 def _copy_holdings(connection: psycopg.Connection[Any], rows: Iterable[tuple[int, str, int, bytes]]) -> None:
-    with connection.cursor().copy("COPY holdings FROM STDIN (FORMAT BINARY)") as copy:
+    with connection.cursor().copy("COPY mirage_holdings FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(["int2", "text", "int4", "bytea"])
         for row in rows:
             copy.write_row(row)
@@ -228,7 +228,7 @@ def _copy_holdings(connection: psycopg.Connection[Any], rows: Iterable[tuple[int
 def frequency(connection: psycopg.Connection[Any], channel: str, number: int) -> int:
     """How many figures have a number in a channel."""
     counted = connection.execute(
-        "SELECT coalesce(sum(octet_length(keys)) / 4, 0)::bigint, EXISTS (SELECT FROM stale) FROM postings "
+        "SELECT coalesce(sum(octet_length(keys)) / 4, 0)::bigint, EXISTS (SELECT FROM mirage_stale) FROM mirage_postings "
         "WHERE channel = %s AND number = %s",
         (CHANNELS.index(channel), number),
     ).fetchone()
@@ -248,29 +248,32 @@ def merge(connection: psycopg.Connection[Any]) -> None:
         In a transaction in which nobody else writes.
     """
     segments = connection.execute(
-        "SELECT id, points, count(key) FROM segments LEFT JOIN stale ON segment = id GROUP BY id ORDER BY points, id"
+        "SELECT id, points, count(key) FROM mirage_segments LEFT JOIN mirage_stale ON segment = id GROUP BY id "
+        "ORDER BY points, id"
     ).fetchall()
     chosen = _to_merge(segments)
     if not chosen:
         return
     gone = {row[0]: row[1] for row in segments}
-    aged = connection.execute("SELECT segment, key FROM stale WHERE segment = ANY(%s)", (chosen,)).fetchall()
+    aged = connection.execute("SELECT segment, key FROM mirage_stale WHERE segment = ANY(%s)", (chosen,)).fetchall()
     stale = {one: np.array([key for segment, key in aged if segment == one], np.int32) for one in {row[0] for row in aged}}
     kept = sum(gone[one] for one in chosen) - len(aged)
-    made = connection.execute("INSERT INTO segments (points) VALUES (%s) RETURNING id", (kept,)).fetchone()
+    made = connection.execute("INSERT INTO mirage_segments (points) VALUES (%s) RETURNING id", (kept,)).fetchone()
     assert made is not None
     new = int(made[0])
-    select = "SELECT channel, number, segment, keys, weights FROM postings WHERE segment = ANY(%s) ORDER BY channel, number"
-    for rows in _groups(connection, select, chosen):
+    select = "SELECT channel, number, segment, keys, weights FROM mirage_postings WHERE segment = ANY(%s)"
+    for rows in _groups(connection, f"{select} ORDER BY channel, number", chosen):
         joined = ((*of, new, *_joined(parts, stale)) for of, parts in rows.items())
         _copy_postings(connection, [row for row in joined if row[3]])
-    select = "SELECT field, value, segment, keys, ''::bytea FROM holdings WHERE segment = ANY(%s) ORDER BY field, value"
+    select = (
+        "SELECT field, value, segment, keys, ''::bytea FROM mirage_holdings WHERE segment = ANY(%s) ORDER BY field, value"
+    )
     for rows in _groups(connection, select, chosen):
         values = [(*of, new, _joined(parts, stale)[0]) for of, parts in rows.items()]
         _copy_holdings(connection, [row for row in values if row[3]])
-    connection.execute("UPDATE points SET segment = %s WHERE segment = ANY(%s)", (new, chosen))
+    connection.execute("UPDATE mirage_points SET segment = %s WHERE segment = ANY(%s)", (new, chosen))
     for table, column in (("postings", "segment"), ("holdings", "segment"), ("stale", "segment"), ("segments", "id")):
-        connection.execute(f"DELETE FROM {table} WHERE {column} = ANY(%s)", (chosen,))  # noqa: S608
+        connection.execute(f"DELETE FROM mirage_{table} WHERE {column} = ANY(%s)", (chosen,))  # noqa: S608
 
 
 def _to_merge(segments: Sequence[tuple[int, int, int]]) -> list[int]:

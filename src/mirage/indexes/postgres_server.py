@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import psycopg
 
 EXAMPLE = "postgresql://user@host/database/collection"
-_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,56}")  # with what stands before it a name of 63 letters, the most there are
 _CONNECT_SECONDS = 10
 _WAS_CLOSED = "The atlas was closed. Open it again to go on."
 _RESTRICTED = "42501"  # insufficient_privilege
@@ -84,7 +84,7 @@ class Server:
             try:
                 connection = cast("psycopg.Connection[Any]", lent.driver_connection)
                 if "vectors" not in lent.info:
-                    _know_vectors(connection)
+                    self._know_vectors(connection)
                     lent.info["vectors"] = True
                 yield connection
             except BaseException:
@@ -100,6 +100,16 @@ class Server:
             connection.execute("SET LOCAL statement_timeout = 0")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (zlib.crc32(self.schema.encode()),))
             yield connection
+
+    def _know_vectors(self, connection: psycopg.Connection[Any]) -> None:
+        from pgvector.psycopg import register_vector  # noqa: PLC0415 - an extra
+
+        connection.execute(  # the extension may lie in any schema
+            "SELECT set_config('search_path', quote_ident(%s) || ',' || extnamespace::regnamespace::text, false) "
+            "FROM pg_extension WHERE extname = 'vector'",
+            (self.schema,),
+        )
+        register_vector(connection)
 
     def prepare(self) -> None:
         """Have the extension and the schema, which has no tables yet.
@@ -132,13 +142,23 @@ class Server:
 
     def _add_extension(self, connection: sa.Connection) -> None:
         try:
-            connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector"))
+            connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public"))
         except sa.exc.DBAPIError as error:
             what = "may not be added by this user" if _state(error) == _RESTRICTED else "is not installed on that server"
             raise AtlasError(
                 f"The database of {self.place} has no pgvector, and it {what}. Its administrator installs pgvector 0.8 or "
                 "later on the server and runs in that database: CREATE EXTENSION vector;"
             ) from error
+
+    def count(self) -> int | None:
+        """How many points there are; None where there is no such index, or nothing that it could be in."""
+        with self._explained(), self._engine.connect() as connection:
+            there = connection.execute(
+                sa.text("SELECT to_regclass(:name)"), {"name": f"{_quoted(self.schema)}.mirage_points"}
+            ).scalar()
+            if there is None:
+                return None
+            return int(connection.execute(sa.text("SELECT count(*) FROM mirage_points")).scalar_one())
 
     def drop(self) -> None:
         """Remove the schema and all in it."""
@@ -212,12 +232,6 @@ def split(address: str) -> tuple[sa.URL, str]:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'  # of letters, digits, _ and -, as `split` has seen to
-
-
-def _know_vectors(connection: psycopg.Connection[Any]) -> None:
-    from pgvector.psycopg import register_vector  # noqa: PLC0415 - an extra
-
-    register_vector(connection)
 
 
 def _state(error: Exception) -> str:
