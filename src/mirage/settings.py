@@ -140,6 +140,13 @@ class Settings(BaseSettings):
     limit_generations: int = Field(
         default=50, ge=0, description="Synthetic images that one person may ask for within a day; 0 for any number."
     )
+    metrics: bool = Field(
+        default=False, description="Whether /metrics gives numbers for Prometheus, without a name, a query or an id in them."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="Lines of the log: text for people, or json: of a request method, route, status, ms and id.",
+    )
     folder_roots: Annotated[tuple[UserPath, ...], NoDecode] = Field(
         default=(), description="Folders under which the Library page may add folders of pictures."
     )

@@ -19,11 +19,19 @@ from starlette.routing import Route
 from mirage.web import connections
 from mirage.web.connections import PatientProtocol, until_stopped
 from mirage.web.server import listen
+from parts import until
 
 HALF, REST = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: a", b"b\r\n\r\n"
 
 
 READING = threading.Event()
+
+
+LARGE = b"x" * 40_000_000  # more than the system keeps for a connection
+
+
+async def large(_: Request) -> PlainTextResponse:
+    return PlainTextResponse(LARGE)
 
 
 async def read(request: Request) -> PlainTextResponse:
@@ -36,7 +44,13 @@ def running() -> Iterator[tuple[tuple[str, int], Callable[[], None]]]:
     """Where a site is that says *here*, and how to stop it; a stop that hangs fails."""
     listening = listen("127.0.0.1", 0)
     app = until_stopped(
-        Starlette(routes=[Route("/", lambda _: PlainTextResponse("here")), Route("/", read, methods=["POST"])])
+        Starlette(
+            routes=[
+                Route("/", lambda _: PlainTextResponse("here")),
+                Route("/", read, methods=["POST"]),
+                Route("/large", large),
+            ]
+        )
     )
     told = {"log_config": None, "timeout_keep_alive": 3600, "lifespan": "off", "timeout_graceful_shutdown": 0}
     config = uvicorn.Config(app, http=PatientProtocol, **told)
@@ -141,3 +155,52 @@ def test_half_a_body_does_not_hold_a_stop_and_is_no_defect(
         got = answer(half)
     assert (got[:12], got.endswith(b"stopped before this was done.")) == (b"HTTP/1.1 503", True)
     assert [each.getMessage() for each in caplog.records if each.exc_info] == []
+
+
+LARGE_ASKED = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_who_does_not_take_an_answer_is_let_go_and_who_takes_it_slowly_is_not(
+    served: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "LEAST_READ", 2_000_000_000)
+    looked, look = [], PatientProtocol._look
+
+    def looking(connection: PatientProtocol, *before: int) -> None:
+        look(connection, *before)
+        looked.append(before)
+
+    monkeypatch.setattr(PatientProtocol, "_look", looking)
+    with open_to(served, LARGE_ASKED) as idle:
+        got = 0
+        with suppress(ConnectionResetError):
+            got += len(idle.recv(10))
+            until(lambda: len(looked) == 2)
+            while got < len(LARGE) and (part := idle.recv(1 << 20)):
+                got += len(part)
+        assert got < len(LARGE)
+    monkeypatch.setattr(connections, "LEAST_READ", 1)
+    with open_to(served, LARGE_ASKED) as slow:
+        got = 0
+        while got < len(LARGE):
+            got += len(slow.recv(1 << 18))
+
+
+def test_of_many_bodies_that_do_not_come_the_oldest_of_the_busiest_gives_way(
+    served: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_SENDING", 2)
+    begun = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nhe"
+    with open_to(served, begun) as first:
+        until(lambda: len(PatientProtocol._sending) == 1)
+        others = []
+        for number in range(2):
+            others.append(open_to(served, begun))
+            until(lambda most=number: len(PatientProtocol._sending) == min(2, most + 2))
+        assert answer(first) == b""
+        for other in others:
+            other.sendall(b"re")
+            assert answer(other).endswith(b"here")
+            other.close()
+    until(lambda: not PatientProtocol._sending)

@@ -155,3 +155,23 @@ def test_pages_name_nothing_from_elsewhere_but_links_to_sources(client, a_figure
         assert not re.search(r"<[^>]+\s(?:style|on\w+)=", page), f"{path} has inline code, which the policy forbids"
         for link in re.findall(r'<a [^>]*href="https?:[^>]*>', page):
             assert "noreferrer" in link
+
+
+def test_what_another_page_asks_for_unseen_starts_nothing_and_a_link_to_a_search_works(client):
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for path in ("/search?q=brain", "/about", "/compare?a.q=brain&b.q=chest"):
+        assert client.get(path, headers=followed).status_code == 200, path
+    costly = ("/explain?q=brain", "/explain/stream?q=brain", "/api/explain?q=brain", "/compare/explain?a.q=brain&b.q=chest")
+    for path in (*costly, "/take/file?kind=search&target=q%3Dbrain"):
+        refused = client.get(path, headers=followed)
+        assert (refused.status_code, "Nothing was done" in refused.text) == (403, True), path
+        own = client.get(path, headers={**followed, "Sec-Fetch-Site": "same-origin"})
+        assert own.status_code != 403, path
+    for unseen in (
+        {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Purpose": "prefetch;prerender"},
+    ):
+        for site in ("cross-site", "same-site"):
+            assert client.get("/search?q=brain", headers={"Sec-Fetch-Site": site, **unseen}).status_code == 403, unseen

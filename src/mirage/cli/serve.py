@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,11 @@ PortOption = Annotated[int | None, typer.Option(help="Port; 0 takes a free one."
 RootOption = Annotated[
     str | None,
     typer.Option(help="Path at which the site begins, as /mirage, where its server has others, too.", show_default=""),
+]
+
+
+LogOption = Annotated[
+    Literal["text", "json"] | None, typer.Option(help="Lines of the log: for people, or JSON.", show_default="text")
 ]
 
 
@@ -63,6 +68,7 @@ def serve(
     port: PortOption = None,
     read_only: ReadOnlyOption = None,
     root_path: RootOption = None,
+    log_format: LogOption = None,
     shared: Annotated[
         bool, typer.Option("--shared", help="People sign in, each with a role and data of their own; see docs/classes.md.")
     ] = False,
@@ -71,7 +77,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve an atlas that is there already."""
-    chosen = {"shared": shared or None, "insecure": insecure or None}
+    chosen = {"shared": shared or None, "insecure": insecure or None, "log_format": log_format}
     settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only, root_path=root_path, **chosen)
     if not (settings.read_only or is_needed(settings.atlas)):
         Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins

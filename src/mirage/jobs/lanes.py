@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -120,6 +121,11 @@ class Lanes:
         with self._lock:
             going = [job for job in self._jobs.values() if not job.ended and kind in ("", job.kind)]
             return sum(owner is None or job.owner == owner for job in going)
+
+    def states(self) -> Counter[str]:
+        """How many jobs there are in each state, whoever began them."""
+        with self._lock:
+            return Counter(job.state for job in self._jobs.values())
 
     def _placed(self, job: Job) -> Job:
         if job.state != "queued":

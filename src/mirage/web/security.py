@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.people.visitor import visitor
 from mirage.web import problems
+from mirage.web.measures import Measures
 from mirage.web.rights import RefusedError
 from mirage.web.site import site_of
 
@@ -24,6 +25,13 @@ _SECRET = re.compile(r"-[0-9a-f]{32}\b|(?<=/invited/).+")
 access_log = logging.getLogger("mirage.web.access")
 TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
 _FOREIGN = "Another web page tried to use this site. Nothing was done. Open the site itself and do it there."
+_AWAY = (
+    "Another web page asked for this, and it takes work, or would not be seen. Nothing was done. Open the search page of "
+    "this site and ask there."
+)
+# What is made when it is asked for: a link elsewhere leads to a search, which leads there.
+_COSTLY = re.compile(r"/(?:api/)?(?:explain|compare/explain|take/file|my-data/file|collections/[^/]+/file)(?:/|$)")
+_PROBES = ("/healthz", "/readyz")  # who looks after a machine asks it by its address
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 HEADERS = {
@@ -70,10 +78,13 @@ class Guard:
     app : ASGI application
     hosts : iterable of str
         Names under which the site may be asked for, without port.
+    measures : Measures, optional
+        Counts every answer.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], measures: Measures | None = None) -> None:
         self._app = app
+        self._measures = measures
         self._hosts = frozenset(_host_name(host) for host in hosts) - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,12 +104,10 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
-                taken = (time.perf_counter() - begun) * 1000
-                path = _SECRET.sub("", scope["path"])
-                access_log.info("%s %s %d %.0f ms", scope["method"], path, message["status"], taken)
+                self._note(scope, message["status"], time.perf_counter() - begun)
             await send(message)
 
-        if refusal := self._refusal(Headers(scope=scope), scope["method"]):
+        if refusal := self._refusal(Headers(scope=scope), scope["method"], scope["path"]):
             await problems.answer(Request(scope), 403, refusal)(scope, receive, sending)
             return
         try:
@@ -111,20 +120,41 @@ class Guard:
                 raise
             await problems.answer(Request(scope), 500, detail)(scope, receive, sending)
 
-    def _refusal(self, headers: Headers, method: str) -> str:
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Log and count an answer: as a line with its address, and in fields with its route, which holds no id."""
+        method, path = scope["method"], _SECRET.sub("", scope["path"])
+        route = str(getattr(scope.get("route"), "path", ""))
+        told = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        told["id"] = scope.get("mirage.id", "")
+        access_log.info("%s %s %d %.0f ms", method, path, status, seconds * 1000, extra={"request": told})
+        if self._measures is not None:
+            self._measures.answered(method, route, status, seconds)
+
+    def _refusal(self, headers: Headers, method: str, path: str) -> str:
         host = headers.get("host", "")
-        if _host_name(host) not in self._hosts:
+        if _host_name(host) not in self._hosts and path not in _PROBES:
             return (
                 f"This site does not answer to the name {_host_name(host)[:80] or 'asked for'!r}. Open "
                 "it as http://localhost with its port, or add the name to the setting allowed_hosts."
             )
         if method in SAFE_METHODS:
-            return ""
+            return _AWAY if _starts_work(headers, path) else ""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         foreign = (origin is not None and not _same_origin(origin, host)) or (
             site is not None and site not in ("same-origin", "none")
         )
         return _FOREIGN if foreign else ""
+
+
+def _starts_work(headers: Headers, path: str) -> bool:
+    """Whether another site's page lets its visitor's browser ask for something that costs, or for something unseen.
+
+    Following a link to a page that somebody then looks at is no such thing. What is no browser says nothing of all that.
+    """
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return False
+    seen = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest", "document") == "document"
+    return not seen or "prefetch" in headers.get("sec-purpose", "") or bool(_COSTLY.match(path))
 
 
 def _same_origin(origin: str, host: str) -> bool:

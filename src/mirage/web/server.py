@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import secrets
 import signal
 import socket
@@ -37,7 +36,9 @@ from mirage.web import (
     explain,
     figures,
     generate,
+    health,
     jobs,
+    logs,
     look,
     map,
     openapi,
@@ -56,6 +57,7 @@ from mirage.web import (
     templating,
 )
 from mirage.web.connections import PatientProtocol, until_stopped
+from mirage.web.measures import Measures
 from mirage.web.proxies import Proxied
 from mirage.web.root import Rooted
 from mirage.web.security import Guard
@@ -109,6 +111,8 @@ def create_app(
         redoc_url=None,
     )
     app.state.site = RunningSite(atlas, settings, token or secrets.token_urlsafe(32), jobs_of)
+    if settings.metrics:
+        app.state.site.measures = Measures()
     for feature in (
         search,
         map,
@@ -163,6 +167,7 @@ def create_app(
     ):
         app.include_router(pages.router)
     app.include_router(account.public)
+    app.include_router(health.router)
     app.include_router(openapi.router)
     problems.install(app)
     openapi.describe(app)
@@ -177,7 +182,8 @@ def create_app(
         app.add_middleware(Visiting, site=app.state.site)
     app.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
     named = urlsplit(settings.site_url).netloc
-    app.add_middleware(Guard, hosts=(*settings.allowed_hosts, settings.host, named))
+    hosts = (*settings.allowed_hosts, settings.host, named)
+    app.add_middleware(Guard, hosts=hosts, measures=app.state.site.measures)
     app.add_middleware(Rooted, path=settings.root_path)
     app.add_middleware(Proxied, proxies=settings.trusted_proxies)
     return app
@@ -213,9 +219,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
     ):
         here = settings.model_copy(update={"host": host, "port": taken})
         app = create_app(atlas, here, jobs_of=jobs)
-        if not logging.getLogger().handlers:
-            logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-            logging.getLogger("mirage").setLevel(logging.INFO)
+        logs.begin(settings.log_format)
         config = uvicorn.Config(
             until_stopped(app),
             log_config=None,

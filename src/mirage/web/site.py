@@ -30,6 +30,7 @@ from mirage.study import Study
 from mirage.study.reviews.reviews import Reviews
 from mirage.web.answers import Answers
 from mirage.web.cache import Cache
+from mirage.web.measures import Measures
 from mirage.web.root import root
 from mirage.web.telling import Tellings
 from mirage.web.views.figures import AtlasView, atlas_view
@@ -56,6 +57,8 @@ class RunningSite:
     cache : mirage.web.cache.Cache
     answers : mirage.web.answers.Answers
         What many ask for, kept until the atlas changes.
+    measures : mirage.web.measures.Measures or None
+        Numbers for whoever runs the site, where the setting ``metrics`` says so.
     tellings : mirage.web.telling.Tellings
         Explanations being written or waiting for their turn.
     """
@@ -68,6 +71,7 @@ class RunningSite:
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     taking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     cache: Cache = field(default_factory=Cache)
+    measures: Measures | None = None
     _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 

@@ -42,6 +42,8 @@ IDLE_SECONDS = 30.0
 """How long a body may rest."""
 WHOLE_SECONDS = 300.0
 """How long a body may take in all."""
+LEAST_SENT = 2_000
+"""Bytes a second that come of a body, after `IDLE_SECONDS`, or nobody waits for it."""
 STREAMED_SECONDS = 3600.0
 """How long one may that goes to disk as it comes."""
 BESIDE = ("explainer", "file", "stream")
@@ -112,7 +114,8 @@ class _Body:
         self._kind = kind
         self._upload_bytes = upload_bytes
         self._streamed = streamed
-        self._until = time.monotonic() + (STREAMED_SECONDS if streamed else WHOLE_SECONDS)
+        self._begun = time.monotonic()
+        self._until = self._begun + (STREAMED_SECONDS if streamed else WHOLE_SECONDS)
         self._bytes = 0
         self._whole = False
         self.reserved = 0
@@ -154,8 +157,9 @@ class _Body:
                 await self._part()
 
     async def _part(self) -> Message:
+        late = self._begun + IDLE_SECONDS + self._bytes / LEAST_SENT  # a byte now and then does not make it later by much
         try:
-            with anyio.fail_after(min(IDLE_SECONDS, self._until - time.monotonic())):
+            with anyio.fail_after(min(IDLE_SECONDS, min(self._until, late) - time.monotonic())):
                 message = await self._receive()
         except TimeoutError:
             words = "What was sent stopped half-way, or took too long. Try again, over a quicker connection if you can."

@@ -1,0 +1,58 @@
+"""For whoever runs a site: whether it lives, whether it can answer, and what it does, in numbers that name nobody."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+from mirage.errors import MirageError, NotFound
+from mirage.web.rights import wants
+from mirage.web.site import RunningSite, Site
+from mirage.wording import _
+
+router = APIRouter(include_in_schema=False, dependencies=[wants("enter")])
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """Tell that the process lives and answers."""
+    return PlainTextResponse("Alive.")
+
+
+@router.get("/readyz")
+def readyz(site: Site) -> Response:
+    """Tell whether the atlas is open, its records can be read and its index answers."""
+    if why := not_ready(site):
+        return PlainTextResponse(why, 503)
+    return PlainTextResponse(_("Ready: the atlas is open, its records can be read and its index answers."))
+
+
+def not_ready(site: RunningSite) -> str:
+    """Say why nothing can be answered now; empty where all can.
+
+    Parameters
+    ----------
+    site : RunningSite
+    """
+    what = _("The records of the atlas cannot be read")
+    try:
+        site.atlas.store.note("stamp")
+        what = _("The index of the atlas does not answer")
+        with site.atlas.snapshot() as now:
+            now.index.facets({})
+    except MirageError as error:
+        return f"{what}: {error}"
+    except Exception as error:  # of a database's or an index's own library
+        return f"{what} ({type(error).__name__})."
+    return ""
+
+
+@router.get("/metrics")
+def metrics(site: Site) -> Response:
+    """Give the numbers in the format of Prometheus, where the setting ``metrics`` says so."""
+    if site.measures is None:
+        raise NotFound(_("This site gives no numbers out. The setting metrics changes that."))
+    jobs = site.given_jobs.states() if site.given_jobs else {}
+    return Response(
+        site.measures.written(site.tellings.turns, site.cache, jobs), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
