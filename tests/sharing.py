@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
@@ -23,14 +24,20 @@ LOCAL = "http://localhost"
 class SharedSite:
     """Asks an application whose people sign in."""
 
-    def __init__(self, atlas: Atlas, jobs: Jobs, settings: Settings) -> None:
-        self.atlas = atlas
+    def __init__(self, atlas: Atlas, jobs: Jobs, settings: Settings, portal: BlockingPortal) -> None:
+        self.atlas, self.jobs, self.portal = atlas, jobs, portal
         self.app = create_app(atlas, settings, jobs_of=jobs)
         self.people: People = self.app.state.site.people
 
     def browser(self, base: str = LOCAL, address: str = "127.0.0.1") -> TestClient:
         """A browser of nobody, which does not follow redirections."""
-        return TestClient(self.app, base_url=base, follow_redirects=False, client=(address, 50_000))
+        made = TestClient(self.app, base_url=base, follow_redirects=False, client=(address, 50_000))
+        made.portal = self.portal  # one thread for all: each request would begin one of its own
+        return made
+
+    def otherwise(self, **settings: Any) -> SharedSite:
+        """The same atlas and people, with other settings."""
+        return SharedSite(self.atlas, self.jobs, Settings(shared=True, **settings), self.portal)
 
     def link(self, role: str = "learner", **how: Any) -> str:
         """Where an invitation is."""
@@ -58,9 +65,9 @@ def id_of(browser: httpx.Client) -> str:
 @contextmanager
 def shared_site(folder: Path, **settings: Any) -> Iterator[SharedSite]:
     """The shared site of an atlas."""
-    with Atlas.open(folder) as atlas:
+    with Atlas.open(folder) as atlas, start_blocking_portal() as portal:
         jobs = Jobs(atlas)
-        made = SharedSite(atlas, jobs, Settings(shared=True, **settings))
+        made = SharedSite(atlas, jobs, Settings(shared=True, **settings), portal)
         try:
             yield made
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,17 +54,14 @@ def refused_for_role(answer: Response) -> bool:
 def test_every_route_lets_in_exactly_whom_the_table_names(site: SharedSite) -> None:
     browsers = {NOBODY: site.browser(), **{role: site.signed_in(role) for role in ROLES}}
     wrong = []
-    with ExitStack() as running:  # or each request would begin a thread of its own
-        for browser in browsers.values():
-            running.enter_context(browser)
-        for method, path, rights in every():
-            there = re.sub(r"\{[^}]+\}", "none", path)
-            for role, browser in browsers.items():
-                # Without the token: who has the right gets no further than to be asked for it, so that nothing happens.
-                answer = browser.request(method, there)
-                lets_in = not refused_for_role(answer) or leads_on(path, role, answer)
-                if lets_in != all(may(role, right) for right in rights):
-                    wrong.append(f"{method} {path} as {role}: {answer.status_code} {answer.text[:90]}")
+    for method, path, rights in every():
+        there = re.sub(r"\{[^}]+\}", "none", path)
+        for role, browser in browsers.items():
+            # Without the token: who has the right gets no further than to be asked for it, so that nothing happens.
+            answer = browser.request(method, there)
+            lets_in = not refused_for_role(answer) or leads_on(path, role, answer)
+            if lets_in != all(may(role, right) for right in rights):
+                wrong.append(f"{method} {path} as {role}: {answer.status_code} {answer.text[:90]}")
     assert wrong == []
     assert [each.name for each in site.people.persons.list()] == ["Owner", "Educator", "Learner"]
 

@@ -10,16 +10,14 @@ import sqlalchemy as sa
 from mirage.errors import Busy
 from mirage.people.persons import Open
 from mirage.people.records import counts
-from mirage.wording import N_, Words, _
+from mirage.wording import N_, _
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
-_WORDS = Words(
-    {
-        "explanations": N_("You have asked for %(most)s explanations within a minute, which is as many as one person may."),
-        "generations": N_("You have asked for %(most)s synthetic images within a day, which is as many as one person may."),
-        "uploads": N_("You have sent %(most)s bytes within an hour, which is as much as one person may."),
-    }
-)
+_WORDS = {
+    "explanations": N_("One person may ask for %(most)s explanations within a minute."),
+    "generations": N_("One person may ask for %(most)s synthetic images within a day."),
+    "uploads": N_("One person may send %(most)s bytes within an hour."),
+}
 
 
 class LimitReached(Busy):
@@ -57,7 +55,7 @@ class PersonLimits:
             Id; whoever has the machine, who has none, has no limits.
         what : {"explanations", "generations", "uploads"}
         amount, most : float
-            How much, and how much there may be in all; 0 for any.
+            How much, less than 0 to give some back, and how much there may be in all; 0 for any.
         seconds : float
             Length of the window.
 
@@ -75,7 +73,8 @@ class PersonLimits:
             used = 0.0 if fresh or row is None else row.amount
             if used + amount > most or (not amount and used >= most):
                 since = now if row is None else row.since
-                raise LimitReached(_WORDS[what] % {"most": f"{most:,.0f}"}, since + seconds - now)
+                number = f"{most:,.0f}"
+                raise LimitReached(_(_WORDS[what], most=number), since + seconds - now)
             values = {"since": now if fresh or row is None else row.since, "amount": used + amount}
             if row is None:
                 connection.execute(sa.insert(counts), {"person": person, "what": what, **values})

@@ -15,6 +15,8 @@ from starlette.responses import RedirectResponse, Response
 from mirage.corpora.personal import in_words
 from mirage.errors import BadInput, MirageError
 from mirage.figure import EDITABLE, MODALITIES, PLANES, Figure
+from mirage.people.roles import may
+from mirage.people.visitor import visitor
 from mirage.storage.edit import is_own
 from mirage.web import forms
 from mirage.web.add import check_takes_files
@@ -93,7 +95,7 @@ def form_of(site: RunningSite, found: FigureView, tried: Mapping[str, str] | Non
         What was written into it, where it could not be used.
     """
     figure = site.atlas.figure(found.id)
-    if not site.takes_files or not is_own(site.atlas, figure):
+    if not may(visitor().role, "edit") or not site.takes_files or not is_own(site.atlas, figure):
         return None
     view = edit_view(site, figure)
     return {

@@ -240,7 +240,8 @@ async def started(
         options = replace(options, seed=secrets.randbelow(MOST_SEED - MOST_IMAGES))
     if len(queries) > 1:  # from one seed they begin alike only where nothing is chosen
         options = replace(options, drafts=1)
-    await site.spend("generations", len(queries) * options.count)
+    drawn = len(queries) * options.count
+    await site.spend("generations", drawn)
     jobs: list[JobView] = []
     try:
         for query in queries:
@@ -249,6 +250,7 @@ async def started(
     except MirageError:
         for job in jobs:
             await run_sync(site.jobs.cancel, job.id)
+        await site.spend("generations", -drawn)
         raise
     return options.seed, jobs
 

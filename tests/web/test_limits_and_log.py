@@ -1,0 +1,159 @@
+"""What one person may ask for, what owners see, and what is written down of what educators and owners did."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import picture
+
+from mirage.jobs.job import Job
+from parts import copy_atlas, until
+from sharing import SharedSite, id_of, shared_site, token_of
+
+SEARCH = "/api/explain?q=phantom&stream=0"
+
+
+@pytest.fixture(scope="module")
+def site(_small_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSite]:
+    folder = copy_atlas(_small_once / "small", tmp_path_factory.mktemp("limits") / "atlas")
+    limits = {"limit_explanations": 2, "limit_upload_bytes": 20_000, "limit_generations": 3, "limit_jobs": 1}
+    with shared_site(folder, folder_roots=(folder.parent,), **limits) as made:
+        yield made
+
+
+def told(answer: httpx.Response) -> str:
+    assert answer.status_code == 429, answer.text
+    assert answer.json()["title"] == "Too many at once"
+    assert int(answer.headers["retry-after"]) >= 1
+    return str(answer.json()["detail"])
+
+
+def test_who_explains_too_much_is_told_when_it_goes_on_and_nobody_else_is(site: SharedSite) -> None:
+    ada, ben = site.signed_in("learner", "Ada"), site.signed_in("learner", "Ben")
+    assert [ada.get(SEARCH).status_code for _ in range(2)] == [200, 200]
+    answer = ada.get(SEARCH)
+    assert "2 explanations within a minute" in told(answer)
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert ben.get(SEARCH).status_code == 200
+    assert ada.get("/api/search?q=phantom").status_code == 200
+
+
+def test_who_sends_too_much_is_refused_before_it_is_read(site: SharedSite) -> None:
+    ada = site.signed_in("learner", "Ada")
+    data = picture(size=(200, 150))
+    assert len(data) > 20_000
+    assert ada.post("/api/embed", files={"file": ("a.png", data)}).status_code == 200
+    answer = ada.post("/api/embed", files={"file": ("a.png", data)})
+    assert "20,000 bytes within an hour" in told(answer)
+    assert int(answer.headers["retry-after"]) > 60
+
+
+def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made(site: SharedSite) -> None:
+    ada, ben, edda = (site.signed_in(role, role) for role in ("learner", "learner", "educator"))
+    headers = {"X-Mirage-Token": token_of(ada)}
+    asked = {"terms": [{"text": "phantom"}], "count": 2, "steps": 1, "drafts": 1}
+    assert ada.post("/api/generate", json=asked, headers=headers).status_code == 400  # not medical, and not counted
+    asked["terms"] = [{"text": "axial brain MRI"}]
+    job = ada.post("/api/generate", json=asked, headers=headers)
+    assert job.status_code == 202, job.text
+    until(lambda: ada.get(f"/api/jobs/{job.json()['id']}").json()["ended"])
+    assert "3 synthetic images within a day" in told(ada.post("/api/generate", json=asked, headers=headers))
+    mine = ada.get("/api/synthetic").json()
+    assert mine["total"] == 2
+    assert ben.get("/api/synthetic").json()["total"] == 0
+    assert edda.get("/api/synthetic").json()["total"] == 2
+    one = mine["images"][0]["id"]
+    shown = ben.get(f"/api/synthetic/{one}")  # who has the link sees it
+    assert shown.status_code == 200
+    assert id_of(ada) not in shown.text
+    assert ben.get(f"/api/jobs/{job.json()['id']}").status_code == 404
+    there = f"/api/synthetic/{one}/delete"
+    assert ben.post(there, headers={"X-Mirage-Token": token_of(ben)}).status_code == 403
+    assert ada.post(there, headers=headers).status_code == 200
+    assert ada.delete("/api/me", headers=headers).status_code == 200
+    assert edda.get("/api/synthetic").json()["total"] == 0
+
+
+def test_so_many_jobs_of_one_person_wait_and_an_owner_sees_whose_they_are(
+    site: SharedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edda, emil, olga = (
+        site.signed_in("educator", "Edda"),
+        site.signed_in("educator", "Emil"),
+        site.signed_in("owner", "Olga"),
+    )
+    held = threading.Event()
+
+    def look_through(_atlas, _corpus, _options, _keep, update, _stopped) -> None:
+        held.wait()
+        update(state="done", message="Looked.")
+
+    monkeypatch.setattr("mirage.jobs.change.look_through", look_through)
+    look = {"corpus": "folder", "path": str(site.atlas.path.parent)}
+    try:
+        headers = {"X-Mirage-Token": token_of(edda)}
+        assert edda.post("/api/previews", json=look, headers=headers).status_code == 202
+        assert "1 job of yours" in told(edda.post("/api/previews", json=look, headers=headers))
+        assert emil.post("/api/previews", json=look, headers={"X-Mirage-Token": token_of(emil)}).status_code == 202
+        seen = {each["name"]: each["jobs"] for each in olga.get("/api/people").json()["people"]}
+        assert (seen["Edda"], seen["Emil"], seen["Olga"]) == (1, 1, 0)
+    finally:
+        held.set()
+    until(lambda: not site.jobs.under_way(""))
+
+
+def test_what_educators_and_owners_do_is_written_down_and_what_is_their_own_is_not(site: SharedSite) -> None:
+    edda, olga, ada = site.signed_in("educator", "Edda"), site.signed_in("owner", "Olga"), site.signed_in("learner", "Ada")
+    figure = site.atlas.search("phantom").hits[0].figure.id
+    by = {name: {"X-Mirage-Token": token_of(browser)} for name, browser in [("edda", edda), ("olga", olga), ("ada", ada)]}
+    hide = {"figure": figure, "hidden": True}
+    assert edda.post("/api/reviews/misleading", json=hide, headers=by["edda"]).status_code == 200
+    assert edda.post("/api/collections", json={"title": "Private"}, headers=by["edda"]).status_code == 201
+    assert ada.post("/api/reviews/misleading", json=hide, headers=by["ada"]).status_code == 403
+    assert olga.patch(f"/api/people/{id_of(ada)}", json={"role": "educator"}, headers=by["olga"]).status_code == 200
+    assert olga.post("/api/invitations", json={"role": "learner", "uses": 40}, headers=by["olga"]).status_code == 201
+    entries = olga.get("/api/audit").json()["entries"]
+    lines = [f"{each['name']} ({each['role']}): {each['what']}: {each['target']}" for each in entries]
+    assert lines[:2] == [
+        "Olga (owner): Make an invitation: invited: 40 × learner",
+        "Olga (owner): Give somebody another role or name: role: Ada is educator",
+    ]
+    assert any(line.startswith("Edda (educator): Hide a figure from learners") and ": hidden" in line for line in lines)
+    assert "Private" not in str(lines)
+    page = olga.get("/people").text
+    assert "role: Ada is educator" in page
+    assert edda.get("/api/audit").status_code == 403
+
+
+def test_the_page_of_owners_invites_and_removes(site: SharedSite) -> None:
+    olga, ada = site.signed_in("owner", "Olga"), site.signed_in("learner", "Adelheid")
+    form: dict[str, Any] = {"token": token_of(olga)}
+    until_day = {"do": "invite", "role": "learner", "uses": "40", "until": "2027-03-01"}
+    shown = olga.post("/people", data=form | until_day).text
+    assert "shown this once" in shown
+    wrongs = [
+        ("uses", "none"),
+        ("uses", "0"),
+        ("until", "soon"),
+        ("until", "2020-01-01"),
+        ("role", "king"),
+        ("role", "owner"),
+    ]
+    for name, value in wrongs:
+        assert olga.post("/people", data=form | until_day | {name: value}).status_code == 400, (name, value)
+    person = {"person": id_of(ada)}
+    assert "Nobody was removed" in olga.post("/people", data=form | person | {"do": "remove"}).text
+    assert olga.post("/people", data=form | person | {"do": "remove", "sure": "1"}).status_code == 303
+    assert ada.get("/api/me").status_code == 401
+    headers, nobody = {"X-Mirage-Token": form["token"]}, "/api/people/nobody"
+    answers = olga.patch(nobody, json={"role": "learner"}, headers=headers), olga.delete(nobody, headers=headers)
+    assert {each.status_code for each in (*answers, olga.post(f"{nobody}/end", headers=headers))} == {404}
+
+
+def test_a_job_of_before_is_nobody_s() -> None:
+    assert Job.of({"id": "a", "kind": "add", "title": "Add"}).owner == ""

@@ -1,0 +1,134 @@
+"""Signing in by OpenID Connect: whom a provider names comes in, and whom it does not, or somebody else's word, does not."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from issuer import CLIENT, SECRET, Issuer, issuing
+from parts import copy_atlas
+from sharing import SharedSite, shared_site
+
+pytest.importorskip("authlib", reason="Authlib, of the extra oidc, is not installed")
+OF_SITE = "http://localhost"
+
+
+@pytest.fixture(scope="module")
+def _issuer() -> Iterator[Issuer]:
+    with issuing() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def issuer(_issuer: Issuer) -> Issuer:
+    _issuer.wrong, _issuer.stranger_signs = {}, False
+    _issuer.claims = {"sub": "ada-17", "name": "Ada"}
+    return _issuer
+
+
+@pytest.fixture(scope="module")
+def site(_issuer: Issuer, _small_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSite]:
+    folder = copy_atlas(_small_once / "small", tmp_path_factory.mktemp("provider") / "atlas")
+    by_provider = {"oidc_issuer": _issuer.url, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
+    with shared_site(folder, oidc_role_claim="mirage_role", **by_provider) as made:
+        yield made
+
+
+def begun(browser: TestClient, there: str = "/browse") -> str:
+    """The address of the provider that a browser is led to."""
+    answer = browser.get("/sign-in/provider", params={"next": there})
+    assert answer.status_code == 303
+    return answer.headers["location"]
+
+
+def signed_in(site: SharedSite, issuer: Issuer) -> tuple[TestClient, httpx.Response]:
+    browser = site.browser()
+    return browser, browser.get(issuer.agree(begun(browser)).removeprefix(OF_SITE))
+
+
+def refused(answer: httpx.Response) -> str:
+    assert answer.status_code == 403, answer.text
+    assert "mirage-" not in answer.headers.get("set-cookie", "").replace("mirage-begun", "")
+    return re.search(r'<p class="prose">(.*?)</p>', answer.text, re.DOTALL)[1]
+
+
+def test_whom_the_provider_names_comes_in_and_is_the_same_the_next_time(site: SharedSite, issuer: Issuer) -> None:
+    assert "Sign in with your institution" in site.browser().get("/sign-in?next=/browse").text
+    browser, answer = signed_in(site, issuer)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/browse")
+    me = browser.get("/api/me").json()
+    assert (me["name"], me["role"], me["sessions"]) == ("Ada", "learner", 1)
+    issuer.claims |= {"mirage_role": ["staff", "educator", "learner"]}
+    again, _ = signed_in(site, issuer)
+    assert again.get("/api/me").json() | {"token": ""} == me | {"role": "educator", "sessions": 2, "token": ""}
+    assert browser.get("/reviews").status_code == 200  # the role holds for all sessions
+    issuer.claims.pop("mirage_role")
+    signed_in(site, issuer)
+    assert browser.get("/reviews").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aud": "another-site"},
+        {"iss": "https://evil.example"},
+        {"exp": int(time.mktime((2020, 1, 1, 0, 0, 0, 0, 0, 0)))},
+        {"iat": 4_000_000_000},
+        {"nonce": "of-another-sign-in"},
+        {"nonce": None},
+        {"sub": None},
+    ],
+    ids=lambda wrong: next(iter(wrong)) + str(next(iter(wrong.values())))[:7],
+)
+def test_a_token_that_is_not_for_this_sign_in_is_not_believed(site: SharedSite, issuer: Issuer, wrong: dict) -> None:
+    issuer.wrong = wrong
+    browser, answer = signed_in(site, issuer)
+    assert "cannot be believed" in refused(answer)
+    assert browser.get("/api/me").status_code == 401
+
+
+def test_a_token_that_somebody_else_signed_is_not_believed(site: SharedSite, issuer: Issuer) -> None:
+    issuer.stranger_signs = True
+    _, answer = signed_in(site, issuer)
+    assert "cannot be believed" in refused(answer)
+
+
+def test_an_answer_counts_in_the_browser_that_began_and_once(site: SharedSite, issuer: Issuer) -> None:
+    victim, attacker = site.browser(), site.browser()
+    back = issuer.agree(begun(attacker)).removeprefix(OF_SITE)
+    assert "not begun in this browser" in refused(victim.get(back))  # who never began
+    begun(victim)
+    assert "not begun in this browser" in refused(victim.get(back))  # who began another one
+    assert attacker.get(back).status_code == 303
+    assert "not begun in this browser" in refused(attacker.get(back))
+    forged = site.browser()
+    forged.cookies.set("mirage-begun", "eyJzdGF0ZSI6ICJ4In0.abc.def")
+    assert "not begun in this browser" in refused(forged.get("/sign-in/provider/back?state=x&code=y"))
+
+
+def test_what_the_provider_refuses_is_told_and_leads_nowhere(site: SharedSite, issuer: Issuer) -> None:
+    browser = site.browser()
+    state = re.search(r"[?&]state=([^&]+)", begun(browser, "//evil.example"))[1]
+    asked = urlencode({"state": state, "error": "access_denied<b>\r\nSet-Cookie: x=1"})
+    answer = browser.get(f"/sign-in/provider/back?{asked}")
+    assert "access_denied&lt;b&gt;" in refused(answer)
+    assert "Set-Cookie: x" not in str(answer.headers)
+    answer = browser.get(f"/sign-in/provider/back?{urlencode({'state': state, 'code': 'made-up'})}")
+    assert "invalid_grant" in refused(answer)
+    browser = site.browser()
+    back = issuer.agree(begun(browser, "//evil.example")).removeprefix(OF_SITE)
+    assert browser.get(back).headers["location"] == "/"
+
+
+def test_a_provider_that_is_gone_is_told(site: SharedSite) -> None:
+    there = site.otherwise(oidc_issuer="http://127.0.0.1:9", oidc_client_id="x")
+    answer = there.browser().get("/sign-in/provider")
+    assert answer.status_code == 503
+    assert "The provider http://127.0.0.1:9 does not answer" in answer.text
