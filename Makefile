@@ -19,7 +19,7 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 ANKI := $(VENV)/anki
 ANKI_LIBRARY := anki==26.9.3
 
-.PHONY: up test test-nightly test-cluster test-prefix test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
+.PHONY: up kills test test-nightly test-cluster test-prefix test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
@@ -90,6 +90,10 @@ pins: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile .pins.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet \
 	  --no-emit-package mirage-atlas --no-emit-package mirage-research --output-file requirements/ci.txt; \
 	  status=$$?; rm .pins.in; exit $$status
+
+# What changes an atlas, killed at random moments: KILLS="--count 1000 --seed 2". Nothing may be lost, doubled or left over.
+kills: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.kills $(KILLS)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)

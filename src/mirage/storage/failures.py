@@ -94,6 +94,9 @@ class Failures:
         if "full" in reason:
             what = "the last step was not stored, everything before it is"
             return Unavailable(f"The disk is full; {what}. Make room and run it again.")
+        if "disk I/O" in reason:  # which SQLite says, too, where the file beside the records has no room to grow
+            what = f"The atlas's {self.what} cannot be read or written"
+            return Unavailable(f"{what}: the disk is full, or broken ({reason}). Make room and run it again.")
         if "readonly" in reason:
             return AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.")
         return AtlasError(f"The atlas's {self.what} could not be used: {reason}.")
