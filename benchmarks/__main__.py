@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.adding import adding
+from benchmarks.congruence import congruence
 from benchmarks.department import postgres
 from benchmarks.dicom import dicom
 from benchmarks.diffusing import diffusers
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "scale": scale,
     "postgres": postgres,
     "encoding": encoding,
+    "congruence": congruence,
     "text": text,
     "adding-open-clip": adding_with_open_clip,
 }

@@ -29,7 +29,7 @@ def setting(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield Setting(folder, None, quick=True)
 
 
-@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "stacking", "memory", "travelling"])
+@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "stacking", "memory", "travelling", "congruence"])
 def test_a_benchmark_runs_and_reports_positive_figures(name: str, setting: Setting) -> None:
     outcome = BENCHMARKS[name](setting)
     assert not outcome.skipped

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from index_kinds import LocalServer
 from mirage import indexes
 from mirage.atlas import Atlas
+from mirage.cli import app
 from mirage.corpora import load
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, BadInput, Unavailable
 from mirage.indexes import qdrant_server
 from mirage.indexes.qdrant import QdrantIndex
-from mirage.storage import manifest, reindex
+from mirage.storage import manifest, reindex, whereabouts
 from mirage.storage.ingest import add
 from mirage.storage.reindex import rebuild
 from squares import Squares, installed
@@ -161,6 +164,23 @@ def test_earlier_versions_are_told_that_the_atlas_is_newer(small: Path, server: 
     assert f"format = {manifest.APART}\n" in (small / manifest.NAME).read_text("utf-8")
     rebuild(small, index="embedded")
     assert f"format = {manifest.FORMAT}\n" in (small / manifest.NAME).read_text("utf-8")
+
+
+def test_an_atlas_too_large_for_one_process_is_told_where_its_index_can_go(
+    small: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch, pictures: Callable[..., Path]
+) -> None:
+    assert whereabouts.advice("index", 6) == ""
+    monkeypatch.setattr(whereabouts, "MOST", 7)
+    said = "8 figures are more than an index in one process was measured with.*mirage atlas rebuild --index ADDRESS"
+
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, "--atlas", str(small)])
+        return " ".join(f"{done.stdout} {done.stderr}".split())
+
+    assert re.search(said, told("add", "folder", str(pictures(2, "more"))))
+    assert re.search(said, told("doctor"))
+    rebuild(small, index=ADDRESS)
+    assert "more than an index in one process" not in told("doctor")
 
 
 def test_what_is_no_place_for_an_index_is_refused_before_anything_is_done(small: Path) -> None:

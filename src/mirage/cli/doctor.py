@@ -29,6 +29,7 @@ from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.manifest import Holder
+from mirage.storage.whereabouts import advice
 
 _DISTRIBUTION = "mirage-atlas"
 _SIGNS = {"answers": "✓ ", "waits": "… "}  # of sources with which nothing is wrong
@@ -227,7 +228,8 @@ def _atlas_state(folder: Path) -> str:
             info = opened.info()
             withdrawn = f", of which {info.withdrawn:,} withdrawn by their sources" if info.withdrawn else ""
             reading = "; it can only be read here" if info.read_only else ""
-            return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}{reading}"
+            large = f". {told}" if (told := advice(opened.index_name, info.figures)) else ""
+            return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}{reading}{large}"
     except AtlasHeld as held:
         return str(held)
 

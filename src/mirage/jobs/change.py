@@ -27,6 +27,7 @@ from mirage.storage.private import told_info
 from mirage.storage.reindex import ENCODING, INDEXING, Stopped, opened, rebuild_open
 from mirage.storage.remove import collect as collect_unused
 from mirage.storage.spread.base import Recipe, Workers
+from mirage.storage.whereabouts import advice
 from mirage.storage.withdrawals import Heeded
 
 _DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
@@ -150,12 +151,14 @@ def add_corpus(
             f"{report.corpus.name}`)."
         )
     more += _heeded(report.heeded)
+    if large := advice(atlas.index_name, len(atlas.index)):
+        more += f" {large}"
     pruned, words = (0, "") if sent and not prune else _pruned(atlas, report, prune, another, update)
     told = f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}{words}"
-    advice = f" {source.advice}" if isinstance(source, Advises) and source.advice else ""
+    advised = f" {source.advice}" if isinstance(source, Advises) and source.advice else ""
     update(
         state="cancelled" if report.stopped else "done",
-        message=told + advice,
+        message=told + advised,
         told=told,
         refused=tuple(listed[:_MOST_REFUSED]),
         noted=report.noted[:_MOST_REFUSED],

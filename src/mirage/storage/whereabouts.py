@@ -19,6 +19,7 @@ from mirage.indexes.base import Index
 from mirage.storage import manifest
 from mirage.storage.store import Store
 
+MOST = 1_000_000  # figures that an index in the folder was measured with (`python -m benchmarks --only scale`)
 _LEFT = "index left behind"  # note: address of the index that a rebuild replaced, until it is removed
 
 
@@ -102,6 +103,24 @@ def locked(folder: Path, name: str, server: str) -> Callable[[], object]:
     except Timeout:
         raise AtlasHeld("Another process has this atlas open.") from None
     return lock.release
+
+
+def advice(name: str, figures: int) -> str:
+    """What to do where an atlas is larger than its index in the folder should be; empty where it is not.
+
+    Parameters
+    ----------
+    name : str
+        Of its index.
+    figures : int
+        How many it has.
+    """
+    if indexes.is_address(name) or figures <= MOST:
+        return ""
+    return (
+        f"{figures:,} figures are more than an index in one process was measured with ({MOST:,}): it wants 1.6 GB of memory "
+        "for each million. `mirage atlas rebuild --index ADDRESS` moves it to a server, as docs/qdrant.md tells."
+    )
 
 
 def leave(store: Store, name: str) -> None:
