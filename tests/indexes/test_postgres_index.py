@@ -322,7 +322,7 @@ def test_what_is_no_address_is_refused_and_no_password_repeated(wrong: str, said
 
 def test_without_its_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_server, "find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match=r"pip install 'mirage-atlas\[postgres\]'"):
+    with pytest.raises(Unavailable, match=r"pip install '.\[postgres\]'"):
         PostgresIndex("postgresql://me@host/db/figures", D)
 
 

@@ -64,7 +64,7 @@ class Server:
 
     def __init__(self, address: str, seconds: float) -> None:
         if not (find_spec("psycopg") and find_spec("pgvector")):
-            raise Unavailable("An index in PostgreSQL needs packages: pip install 'mirage-atlas[postgres]'.")
+            raise Unavailable("The index needs the packages psycopg and pgvector. Install them: pip install '.[postgres]'")
         url, self.collection = split(address)
         self.place, self.schema, self._closed = address, f"index_{self.collection}", False
         given = " ".join(f"-c {one}" for one in (*_SEARCHING, f"statement_timeout={int(seconds * 1000)}"))
