@@ -60,7 +60,7 @@ def invite(
     with connect(atlas) as client:
         answer = client.ask("POST", "/api/invitations", json=asked)
     if not printed(json, answer):
-        plain(answer["link"])
+        typer.echo(answer["link"])  # in one line, however wide the terminal is
 
 
 @app.command()
@@ -69,7 +69,7 @@ def link(who: Who, atlas: AtlasOption = None, json: JsonOption = False) -> None:
     with connect(atlas) as client:
         answer = client.ask("POST", f"{_address(client, who)}/link")
     if not printed(json, answer):
-        plain(answer["link"])
+        typer.echo(answer["link"])  # in one line, however wide the terminal is
 
 
 @app.command()
