@@ -21,6 +21,7 @@ from mirage.indexes.qdrant import QdrantIndex
 from mirage.storage import manifest, reindex, whereabouts
 from mirage.storage.ingest import add
 from mirage.storage.reindex import rebuild
+from postgres import PostgresServer
 from squares import Squares, installed
 
 pytestmark = pytest.mark.filterwarnings("ignore:(Payload indexes|Local mode)")
@@ -60,6 +61,22 @@ def test_the_index_moves_to_an_address_and_back_and_the_same_is_found(small: Pat
     assert rebuild(small, index="embedded") == (6, 0)
     assert (index_of(small), server.collections) == ("index", {})
     assert found(small) == before
+
+
+def test_the_index_moves_to_a_database_of_postgresql_too(small: Path, postgres_server: PostgresServer) -> None:
+    before, database = found(small), postgres_server.create()
+    url, mark, rest = postgres_server.url(database).partition("?")
+    try:
+        assert rebuild(small, index=f"{url}/atlas{mark}{rest}") == (6, 0)
+        assert not (small / "index").exists()
+        assert found(small) == before
+        rebuild(small)
+        assert re.fullmatch(rf"{re.escape(url)}/atlas-[0-9a-f]{{12}}.*", index_of(small))
+        assert indexes.held(f"{url}/atlas{mark}{rest}") is None
+        rebuild(small, index="embedded")
+        assert found(small) == before
+    finally:
+        postgres_server.drop(database)
 
 
 def test_what_is_added_and_removed_is_so_at_the_address(
