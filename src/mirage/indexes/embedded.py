@@ -86,8 +86,12 @@ def _config(dimension: int, layout: Layout) -> edge.EdgeConfig:
 def _field_indexes() -> Iterator[edge.UpdateOperation]:
     for field in FILTER_FIELDS:
         yield edge.UpdateOperation.create_field_index(field, edge.PayloadSchemaType.Keyword)
-    for name in TEXT_CHANNELS:
-        yield edge.UpdateOperation.create_field_index(name, edge.IntegerIndexParams(lookup=True, range=False))
+    for (
+        name
+    ) in TEXT_CHANNELS:  # that are counted: no vectors are looked for among them, which would want graphs of their own
+        yield edge.UpdateOperation.create_field_index(
+            name, edge.IntegerIndexParams(lookup=True, range=False, enable_hnsw=False)
+        )
 
 
 def _filter(filters: Mapping[str, Sequence[str]], extra: Sequence[Any] = ()) -> edge.Filter | None:

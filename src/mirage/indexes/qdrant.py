@@ -258,7 +258,9 @@ class QdrantIndex:
     def _index_fields(self, name: str, fields: Iterable[str]) -> None:
         from qdrant_client import models  # noqa: PLC0415
 
-        numbers = models.IntegerIndexParams(type=models.IntegerIndexType.INTEGER, lookup=True, range=False)
+        numbers = models.IntegerIndexParams(
+            type=models.IntegerIndexType.INTEGER, lookup=True, range=False, enable_hnsw=False
+        )
         for field in fields:
             kind = numbers if field in TEXT_CHANNELS else models.PayloadSchemaType.KEYWORD
             self._asked("create_payload_index", name, field, field_schema=kind, wait=True)
