@@ -198,6 +198,10 @@ class Atlas(AtlasFolder):
         now = self._snapshots.now  # last: what pages keep is made anew with another one
         self._snapshots.replace(self._snapshot(now.checker if now.encoder is self.encoder else Checker(self.encoder)))
 
+    def unhide(self) -> None:
+        """Look anew at what is hidden, which another process has changed."""
+        self.study.reviews.hidden.forget()
+
     def idle(self, index: Index) -> bool:
         """Wait until no question is answered from an index any more; False when one still is after ten minutes."""
         return self._snapshots.idle(index, _PATIENCE)

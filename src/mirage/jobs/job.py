@@ -13,6 +13,7 @@ from mirage.corpora.base import Noted, Refused
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
+CHANGE = "change"  # the lane of jobs that change the atlas
 GENERATE, REBUILD, ADD, IMPORT, REMOVE = "generate", "rebuild", "add", "import", "remove"
 EDIT, LOOK, ASK = "edit", "look", "ask"
 """The kinds of jobs."""
@@ -128,7 +129,7 @@ class Job:
     @property
     def lane(self) -> str:
         """Jobs of one lane wait for one another; those that change the atlas share one."""
-        return self.kind if self.kind in (GENERATE, LOOK, ASK) else "change"
+        return self.kind if self.kind in (GENERATE, LOOK, ASK) else CHANGE
 
     @property
     def public(self) -> Job:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import secrets
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from mirage.errors import MirageError, NotFound
-from mirage.jobs.job import ENDED, Cancelled, Job, Work
+from mirage.jobs.job import CHANGE, ENDED, Cancelled, Job, Work
+from mirage.jobs.others import Others
 from mirage.people.roles import may
 from mirage.people.visitor import tell, visitor
 from mirage.storage.store import Store
@@ -51,6 +54,8 @@ class Lanes:
         self._lanes: dict[str, tuple[queue.Queue[str | None], threading.Thread]] = {}
         self._kept_at = 0.0
         self._closing = False
+        self._lost: tuple[Mapping[str, str], str] = {}, ""
+        self._others: Others | None = None
 
     def _admit(self, job: Job) -> None:
         """Raise what refuses a new job; nobody can come between this and its being queued."""
@@ -71,19 +76,58 @@ class Lanes:
         otherwise : str
             The same of other kinds.
         """
+        self._lost = lost, otherwise
+        if self._store.sharing is not None:
+            return  # `Others` knows whether that process is gone
         left = [Job.of(record) for record in reversed(self._store.jobs())]
         self._jobs |= {job.id: job for job in left}
         for job in (each for each in left if not each.ended):
-            if job.stopping:
-                self._update(job.id, state="cancelled", message=_STOPPED, told=_STOPPED)
-            elif job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
-                self._update(job.id, state="failed", message=_DIED_AGAIN)
-            elif work := self._again(job):
-                again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
-                self._queue(again, work)
+            self.take(job)
+
+    # -- what `Others` asks of them --------------------------------------------------------------------------------------
+
+    def has(self, job_id: str) -> bool:
+        """Whether a job waits or runs here."""
+        return job_id in self._works
+
+    def show(self, job: Job | None, job_id: str) -> None:
+        """Show a job of another process as it is now; None where it is no more."""
+        with self._lock:
+            if job is not None:
+                self._jobs[job_id] = job
             else:
-                why = lost.get(job.kind, otherwise)
-                self._update(job.id, state="failed", message=why, told=why)
+                self._jobs.pop(job_id, None)
+
+    def take(self, job: Job) -> None:
+        """Begin again, or end, a job of a process that is gone."""
+        lost, otherwise = self._lost
+        self.show(job, job.id)
+        if job.stopping:
+            self._update(job.id, state="cancelled", message=_STOPPED, told=_STOPPED)
+        elif job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
+            self._update(job.id, state="failed", message=_DIED_AGAIN)
+        elif work := self._again(job):
+            again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
+            self._queue(again, work)
+        else:
+            why = lost.get(job.kind, otherwise)
+            self._update(job.id, state="failed", message=why, told=why)
+
+    def drop(self, job_id: str) -> None:
+        """Stop a job that another process has taken from this one."""
+        if found := self._works.pop(job_id, None):
+            found[1].set()
+
+    def stop(self, job_id: str) -> None:
+        """Ask a job to stop that waits or runs here."""
+        job, under_way = self._jobs[job_id], self._works.get(job_id)
+        if job.state == "queued":
+            self._update(job_id, state="cancelled", message="Cancelled before it began.")
+            self._works.pop(job_id, None)
+        if under_way:
+            under_way[1].set()
+            if job.state == "running":
+                self._update(job_id, stopping=True)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -140,14 +184,10 @@ class Lanes:
         """Ask a job to stop; what it has stored stays. An ended job is left as it is."""
         found = self.get(job_id)
         job_id = job_id if job_id in self._jobs else job_id.rpartition("-")[0]
-        under_way = self._works.get(job_id)
-        if found.state == "queued":
-            self._update(job_id, state="cancelled", message="Cancelled before it began.")
-            self._works.pop(job_id, None)
-        if under_way:
-            under_way[1].set()
-            if found.state == "running":
-                self._update(job_id, stopping=True)
+        if self._others is not None and self._others.has(job_id):
+            self._others.cancel(job_id)
+            return replace(found, stopping=True)
+        self.stop(job_id)
         return self.get(found.id)
 
     def close(self, timeout: float = 120.0) -> None:
@@ -182,13 +222,18 @@ class Lanes:
             if (found := self._works.get(job_id)) is None or self._jobs[job_id].state != "queued":
                 continue
             work, stop = found
-            # Kept before it begins, so that a process which does not survive it is counted.
-            self._update(job_id, state="running", message="Starting.", attempts=self._jobs[job_id].attempts + 1)
             try:
-                work(partial(self._update, job_id), stop.is_set)
+                with self._alone(self._jobs[job_id].lane, stop.is_set):
+                    if self._jobs[job_id].state != "queued" or self._works.get(job_id) is not found:
+                        continue
+                    # Kept before it begins, so that a process which does not survive it is counted.
+                    self._update(job_id, state="running", message="Starting.", attempts=self._jobs[job_id].attempts + 1)
+                    work(partial(self._update, job_id), stop.is_set)
             except Cancelled as cancelled:
                 self._update(job_id, state="cancelled", message=str(cancelled) or "Cancelled.")
             except MirageError as error:
+                if stop.is_set() and self._jobs[job_id].state == "queued":
+                    continue  # it was stopped while it waited for another process
                 self._update(job_id, state="failed", message=str(error), told="", exit_code=error.exit_code)
             except BaseException as error:  # whatever it is, the next job must have its turn
                 # Without what the error says: that may name somebody's file.
@@ -200,7 +245,13 @@ class Lanes:
                 self._works.pop(job_id, None)
             self._prune()
 
+    def _alone(self, lane: str, stop: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Wait for other processes that change the atlas, where this is to be changed."""
+        return self._store.alone(stop, math.inf) if lane == CHANGE else nullcontext()
+
     def _update(self, job_id: str, **changes: Any) -> None:
+        if self._others is not None and self._others.has(job_id):
+            return  # another process has taken it
         if changes.get("state") in ENDED:
             job = self._jobs[job_id]
             if self._closing and changes["state"] == "cancelled" and job.asked is not None and not job.stopping:
@@ -219,7 +270,10 @@ class Lanes:
             return
         self._kept_at = time.time()
         try:
-            self._store.put_job(job.id, job.created, job.record())
+            if self._others is None:
+                self._store.put_job(job.id, job.created, job.record())
+            else:
+                self._others.keep(job)
         except MirageError:  # a full disk: the job is still shown, until this process ends
             logger.warning("job %s could not be kept", job.id, exc_info=True)
 

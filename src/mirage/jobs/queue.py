@@ -30,6 +30,7 @@ from mirage.jobs.fetching import ask_source
 from mirage.jobs.generate import GenerateWork
 from mirage.jobs.job import ADD, ASK, EDIT, GENERATE, IMPORT, LOOK, REBUILD, REMOVE, Job, Work
 from mirage.jobs.lanes import Lanes
+from mirage.jobs.others import Others
 from mirage.people.visitor import visitor
 from mirage.query import Query, shown
 from mirage.storage import archive
@@ -81,10 +82,13 @@ class Jobs(Lanes):
         self._previews: dict[str, Preview | SourcePreview] = {}
         self._staging: Staging | None = None
         resume = resume and atlas.copy is None  # what another process does is that one's
-        if resume and (atlas.path / INCOMING).exists():  # left by a process that was killed
+        if resume and atlas.store.sharing is None and (atlas.path / INCOMING).exists():  # left by a process that was killed
             _ = self.staging
         if resume:
             self._take_up(_LOST, _LOST[ADD])
+        if atlas.store.sharing is not None:
+            self._others = Others(atlas.store, self, atlas.follow, atlas.unhide, takes_up=resume)
+            self._others.begin()
         self._prune()
 
     def _again(self, job: Job) -> Work | None:
@@ -225,7 +229,9 @@ class Jobs(Lanes):
         """What people sent to be added; made when it is first needed."""
         with self._lock:
             if self._staging is None:
-                self._staging = Staging(self._atlas.path / INCOMING)
+                self._staging = Staging(
+                    self._atlas.path / INCOMING / (sharing.me if (sharing := self._store.sharing) else "")
+                )
         return self._staging
 
     def start_look_at(self, batch: Batch) -> Job:

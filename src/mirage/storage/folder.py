@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +18,7 @@ from mirage import encoders, indexes
 from mirage.corpora.base import Steps
 from mirage.encoders import StandIn
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, AtlasHeld, MirageError, NotFound, check_room
+from mirage.errors import AtlasError, AtlasHeld, Busy, MirageError, NotFound, check_room
 from mirage.figure import Case, Figure
 from mirage.indexes import bm25
 from mirage.indexes.base import FILTER_FIELDS, Index, Point
@@ -26,8 +28,10 @@ from mirage.storage import manifest, read_only, whereabouts
 from mirage.storage.databases import Databases
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
+from mirage.storage.sharing import CHANGED
 from mirage.storage.store import Store
 
+_GRACE = 5.0  # seconds
 STAMP = "stamp"  # note: number of the last change
 UNFINISHED = "unfinished"  # note: the stamp from which the index may lag behind the records
 
@@ -192,11 +196,12 @@ class AtlasFolder:
                 whereabouts.remove_left(store, name)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(place)
-            if store.mentions_outdated():
-                store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
-                store.read_mentions(lambda done, total: steps("reading all words anew", done, total))
-            if copy is None or own:  # an index that others share is theirs to fill, who may write
-                opened.reconcile(lambda done, total: steps("filling the index", done, total))
+            with suppress(Busy), store.alone(patience=0):  # who changes it now sees to it
+                if store.mentions_outdated():
+                    store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
+                    store.read_mentions(lambda done, total: steps("reading all words anew", done, total))
+                if copy is None or own:  # an index that others share is theirs to fill, who may write
+                    opened.reconcile(lambda done, total: steps("filling the index", done, total))
             undo.pop_all()
         return opened
 
@@ -253,6 +258,32 @@ class AtlasFolder:
         """Write down which corpora there are, and tell that the contents have changed."""
         self.written.write(self.path)
         self.renewed()
+        self.tell_others()
+
+    def tell_others(self) -> None:
+        """Tell the other processes at work on this atlas that it has changed."""
+        if self.store.sharing is not None:
+            self.store.sharing.tell(CHANGED)
+
+    def follow(self) -> None:
+        """Go by what another process has changed: the contents, or the index and the encoder that ``atlas.toml`` names."""
+        known = manifest.read(self.path)
+        if known is not None and (known.index, known.encoder.digest) != (self.index_name, self.encoder_info.digest):
+            encoder = self.encoder
+            if known.encoder.digest != self.encoder_info.digest:
+                encoder = _encoder(self.path, None, known, Settings.load())
+            index = indexes.open(whereabouts.place_of(self.path, known.index), known.encoder.dimension, known.encoder.digest)
+            former, self.index, self.index_name = self.index, index, known.index
+            self.encoder, self.encoder_info = encoder, known.encoder
+            threading.Thread(target=self._let_go, args=(former,), name="former index", daemon=True).start()
+        self.renewed()
+
+    def _let_go(self, former: Index) -> None:
+        """Close an index when nobody answers from it any more."""
+        self._former.append(former)
+        if self.idle(former):
+            former.close()
+            self._former.remove(former)
 
     @property
     def written(self) -> manifest.AtlasManifest:
@@ -280,10 +311,13 @@ class AtlasFolder:
             if not records:
                 return
             check_room(self.path)
+            if self.store.sharing is not None:
+                self.store.sharing.check()
             left.update(self.store.files([record.figure.id for record in records]))
             keys = self.store.put(records, self.encoder_info.digest, stamp)
             self.index_again(keys)
             self.renewed()
+            self.tell_others()
             added += len(records)
 
         with self.changing() as stamp:
@@ -299,18 +333,19 @@ class AtlasFolder:
         Stopped by an exception or killed, a note makes the next opening, or the next change, bring the rest level.
         """
         self.check_writable()
-        self.reconcile()
-        stamp = int(self.store.note(STAMP) or 0) + 1
-        for note in (STAMP, UNFINISHED):
-            self.store.set_note(note, str(stamp))
-        try:
-            yield stamp
-        except BaseException:
-            with suppress(MirageError):
-                self.changed()
-            raise
-        self.changed()
-        self.store.set_note(UNFINISHED, None)
+        with self.store.alone():
+            self.reconcile()
+            stamp = int(self.store.note(STAMP) or 0) + 1
+            for note in (STAMP, UNFINISHED):
+                self.store.set_note(note, str(stamp))
+            try:
+                yield stamp
+            except BaseException:
+                with suppress(MirageError):
+                    self.changed()
+                raise
+            self.changed()
+            self.store.set_note(UNFINISHED, None)
 
     def succeed(self, former: Mapping[str, str], corpus: str) -> None:
         """Let figures stand in the place of some of their corpus that it has no more, and be found by the ids of those.
@@ -393,10 +428,11 @@ class AtlasFolder:
         self.index, self.index_name = index, index_name
         self.encoder, self.encoder_info = encoder, info
         self.renewed()
-        self._former.append(former)
-        if self.idle(former):
-            former.close()
-            self._former.remove(former)
+        if self.store.sharing is not None:
+            self.tell_others()
+            time.sleep(_GRACE)  # until then they answer from the former one
+        self._let_go(former)
+        if former not in self._former:
             self.remove_replaced(former_name)
             with suppress(MirageError):  # they are only in the way
                 self.store.vectors.forget(info.digest)

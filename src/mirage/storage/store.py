@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,7 @@ from mirage.storage.rows import (
     stack_values,
     vector_values,
 )
+from mirage.storage.sharing import PATIENCE, Sharing
 from mirage.storage.vectors import Vectors
 from mirage.storage.withdrawals import Withdrawals
 
@@ -81,6 +83,8 @@ class Store:
     database : Database
     place : str
         Where it lies, by which the names of somebody's own files are known on this computer.
+    sharing : mirage.storage.sharing.Sharing, optional
+        This process among those that have it open; None where it is the only one.
 
     Attributes
     ----------
@@ -97,8 +101,8 @@ class Store:
 
     """
 
-    def __init__(self, database: Database, place: str) -> None:
-        self._database, self._place = database, place
+    def __init__(self, database: Database, place: str, sharing: Sharing | None = None) -> None:
+        self._database, self._place, self.sharing = database, place, sharing
         self.mentions = Mentions(self._database)
         self.removals = Removals(self._database)
         self.edits = Edits(self._database)
@@ -139,11 +143,18 @@ class Store:
         mirage.errors.AtlasError, mirage.errors.Unavailable
             As `at` does.
         """
-        return cls(databases.open(RECORDS_NAME, upgraded=upgraded), databases.place)
+        database = databases.open(RECORDS_NAME, upgraded=upgraded)
+        return cls(database, databases.place, Sharing(databases.url(RECORDS_NAME)) if databases.server else None)
 
     def close(self) -> None:
         """Let go of all connections."""
+        if self.sharing is not None:
+            self.sharing.close()
         self._database.close()
+
+    def alone(self, stop: Callable[[], bool] = lambda: False, patience: float = PATIENCE) -> AbstractContextManager[None]:
+        """Change the atlas while no other process does, as `mirage.storage.sharing.Sharing.alone` has it."""
+        return nullcontext() if self.sharing is None else self.sharing.alone(stop, patience)
 
     # -- figures and cases ------------------------------------------------------------------------------------------
 
@@ -482,7 +493,7 @@ class Store:
         """What is known of every corpus, oldest first."""
         return [CorpusRecord(**row._mapping) for row in self._database.rows(sa.select(corpora).order_by(corpora.c.added))]
 
-    def put_job(self, job_id: str, created: float, record: Mapping[str, Any]) -> None:
+    def put_job(self, job_id: str, created: float, record: Mapping[str, Any], had_by: Collection[str] = ()) -> bool:
         """Insert or replace a job.
 
         Parameters
@@ -492,9 +503,27 @@ class Store:
             Seconds since 1970.
         record : mapping
             What JSON can hold.
+        had_by : collection of str
+            Replace it only where one of these has it, as ``server`` in its record says; whoever has it when left out.
+
+        Returns
+        -------
+        bool
+            Whether it was kept.
         """
         with self._database.writing() as connection:
+            if had_by:
+                asked = sa.select(jobs.c.record).where(jobs.c.id == job_id).with_for_update()
+                there = connection.execute(asked).scalar()
+                if there is not None and json.loads(there).get("server", "") not in had_by:
+                    return False
             put(connection, jobs, {"id": job_id, "created": created, "record": json.dumps(record)})
+        return True
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        """A job's record; None where there is none."""
+        found = self._database.rows(sa.select(jobs.c.record).where(jobs.c.id == job_id))
+        return json.loads(found[0].record) if found else None
 
     def jobs(self) -> list[dict[str, Any]]:
         """Every job's record, newest first."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from mirage.storage.database import Database, put
+from mirage.storage.sharing import HIDDEN, announce
 from mirage.study.records import hidden
 
 
@@ -56,4 +57,5 @@ class Hidden:
                 put(connection, hidden, {"figure": figure, "since": time.time()})
             else:
                 connection.execute(sa.delete(hidden).where(hidden.c.figure == figure))
+            announce(connection, HIDDEN)
             self._known = None
