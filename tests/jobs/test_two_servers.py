@@ -177,3 +177,30 @@ def test_what_two_keep_at_once_is_all_kept(two: list[Served]) -> None:
         for each in [pool.submit(keep, atlas, who) for (atlas, _), who in zip(two, "ab", strict=True)]:
             each.result()
     assert len(two[1][0].study.collections.get(made.id).items) == 30
+
+
+ADDING = """
+import sys
+from mirage import corpora
+from mirage.atlas import Atlas
+from mirage.storage.ingest import add
+with Atlas.open(sys.argv[1]) as atlas:
+    add(atlas, corpora.load("folder", path=sys.argv[2]), progress=lambda told: print(told.done, flush=True))
+"""
+
+
+def test_who_is_killed_while_it_adds_loses_nothing_and_lets_the_other_go_on(two: list[Served], shared: Path) -> None:
+    more = picture_folder(shared.parent / "more", 120, first=60)
+    adding = subprocess.Popen([sys.executable, "-c", ADDING, str(shared), str(more)], stdout=subprocess.PIPE, text=True)
+    assert adding.stdout is not None
+    told = next(int(line) for line in adding.stdout if int(line) > 0)
+    adding.kill()
+    adding.communicate()
+    (one, its_jobs), (other, _) = two
+    assert one.info().figures >= 6 + told
+    job = its_jobs.start_add(corpus="folder", path=more)
+    done = ended(its_jobs, job.id)
+    assert (done.state, done.added + done.kept) == ("done", 120)
+    until(lambda: other.info().figures == len(other.index) == 126)
+    assert len(set(other.index.keys())) == 126
+    assert sorted(other.index.keys()) == other.store.keys()
