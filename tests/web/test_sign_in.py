@@ -219,6 +219,17 @@ def test_cookies_are_for_this_site_alone(site: SharedSite) -> None:
     assert "Domain" not in plain + secure
 
 
+def test_no_proxy_on_the_way_keeps_a_picture_for_others(site: SharedSite) -> None:
+    ada = site.signed_in("learner", "Ada")
+    figure = site.atlas.search("phantom").hits[0].figure.id
+    there = re.search(r'src="(/api/(?:pictures|thumbnails)/[^"]+)"', ada.get(f"/figure/{figure}").text)[1]
+    picture = ada.get(there.replace("&amp;", "&"))
+    assert picture.status_code == 200
+    assert picture.headers["cache-control"].startswith("private")
+    style = re.search(r'href="(/static/[^"]+\.css)"', ada.get("/").text)[1]
+    assert site.browser().get(style).headers["cache-control"].startswith("public")
+
+
 def test_nobody_signs_in_over_http_from_elsewhere_unless_somebody_insists(site: SharedSite) -> None:
     there, base = site.otherwise(allowed_hosts=("class.example",)), "http://class.example"
     answer = there.browser(base).post(there.link(), data={"name": "Ada"})

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from anyio.to_thread import run_sync
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -73,7 +73,14 @@ class Visiting:
         async def sending(message: Message) -> None:
             nonlocal status, there
             if message["type"] == "http.response.start":
-                status, there = message["status"], Headers(raw=message["headers"]).get("location", "")
+                headers = MutableHeaders(scope=message)
+                status, there = message["status"], headers.get("location", "")
+                if not scope["path"].startswith("/static/") and (kept := headers.get("cache-control", "")).startswith(
+                    "public"
+                ):
+                    headers["Cache-Control"] = kept.replace(
+                        "public", "private", 1
+                    )  # or a proxy gives it to who has no right
             await send(message)
 
         with asking(who), listening() as told:

@@ -1,0 +1,62 @@
+"""The people of a site, and what each keeps, in PostgreSQL: two servers on one database let in as many as a link is for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mirage.errors import BadInput
+from mirage.people.invitations import InvitationError
+from mirage.people.limits import LimitReached
+from mirage.people.people import People
+from mirage.people.visitor import ALONE
+from mirage.storage.databases import OF_PERSON, Databases
+from mirage.study.records import SCHEMA
+
+
+def test_two_servers_let_in_as_many_as_a_link_is_for_and_keep_one_count(postgres_url: str, tmp_path: Path) -> None:
+    databases = Databases(tmp_path, postgres_url)
+    with closing(People(databases)) as one, closing(People(databases)) as two:
+        owner = one.invitations.accept(one.invitations.first(), "Olga")
+        assert two.invitations.first() == ""
+        token = two.invitations.make("learner", uses=3)[1]
+
+        def come(number: int) -> str:
+            try:
+                return (one, two)[number % 2].invitations.accept(token, f"No. {number}")
+            except InvitationError:
+                return ""
+
+        with ThreadPoolExecutor(6) as pool:
+            came = [own for own in pool.map(come, range(6)) if own]
+        assert len(came) == len(set(came)) == 3
+        secret = one.sessions.begin(came[0])
+        two.persons.change(came[0], role="educator")
+        found = one.sessions.find(secret, 30)
+        assert found is not None
+        assert (found.id, found.role) == (came[0], "educator")
+        with pytest.raises(BadInput, match="last owner"):
+            two.persons.change(owner, role="learner")
+        for people in (one, two):
+            people.limits.use(came[0], "explanations", 1, 2, 60)
+        with pytest.raises(LimitReached):
+            one.limits.use(came[0], "explanations", 1, 2, 60)
+        one.audit.note(ALONE, "Try")
+        assert [each.what for each in two.audit.list()] == ["Try"]
+        one.tidy(30, 365, always=True)
+        assert two.persons.remove(came[0]).name
+        assert one.sessions.find(secret, 30) is None
+
+
+def test_what_one_person_keeps_there_is_a_schema_that_goes_with_them(postgres_url: str, tmp_path: Path) -> None:
+    databases, ada, ben = Databases(tmp_path, postgres_url), f"{OF_PERSON}{'a' * 16}", f"{OF_PERSON}{'b' * 16}"
+    for name in (ada, ben):
+        databases.open(name, SCHEMA, upgraded=True).close()
+    assert databases.size(ada) > 0
+    databases.remove(ada)
+    assert (databases.there(ada), databases.there(ben), databases.size(ada)) == (False, True, 0)
+    with pytest.raises(ValueError, match="not one person's"):
+        databases.remove("records")
