@@ -117,6 +117,7 @@ def test_a_move_that_is_stopped_leaves_nothing_on_the_server(folder: Path, postg
     assert titles(folder) == [["For Monday"], ["Theirs"]]
 
 
+@pytest.mark.nightly
 def test_records_do_not_move_over_others_nor_while_somebody_has_the_atlas(
     folder: Path, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -186,7 +187,7 @@ def test_a_backup_of_either_engine_is_brought_back_on_the_other(folder: Path, po
     assert not list((tmp_path / "server").rglob("*.sqlite*"))
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.nightly)])
 def test_a_backup_while_a_server_answers_and_figures_are_added_is_of_one_moment(
     engine: str, folder: Path, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

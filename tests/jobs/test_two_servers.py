@@ -16,7 +16,7 @@ import pytest
 
 from mirage.atlas import Atlas
 from mirage.backup import move_records
-from mirage.errors import Busy, Unavailable
+from mirage.errors import AtlasHeld, Busy, Unavailable
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
 from mirage.storage.reindex import rebuild
@@ -97,6 +97,12 @@ def test_who_loses_the_connection_that_says_so_changes_nothing_more(two: list[Se
     assert one.info().figures == 6
 
 
+def test_an_atlas_that_servers_are_at_work_on_is_not_moved_from_under_them(two: list[Served], shared: Path) -> None:
+    with pytest.raises(AtlasHeld, match="Stop that and run this again"):
+        move_records(shared, "")
+    assert two[0][0].info().figures == 6
+
+
 def test_a_job_of_one_is_cancelled_by_the_other(two: list[Served]) -> None:
     (_, its_jobs), (_, others_jobs) = two
     began = threading.Event()
@@ -166,6 +172,7 @@ def test_a_job_that_another_has_taken_is_not_written_over(two: list[Served]) -> 
     assert (told["server"], told["message"]) == ("another", "Done there.")
 
 
+@pytest.mark.nightly
 def test_what_two_keep_at_once_is_all_kept(two: list[Served]) -> None:
     made = two[0][0].study.collections.make("Both")
 
@@ -189,6 +196,7 @@ with Atlas.open(sys.argv[1]) as atlas:
 """
 
 
+@pytest.mark.nightly
 def test_who_is_killed_while_it_adds_loses_nothing_and_lets_the_other_go_on(two: list[Served], shared: Path) -> None:
     more = picture_folder(shared.parent / "more", 120, first=60)
     adding = subprocess.Popen([sys.executable, "-c", ADDING, str(shared), str(more)], stdout=subprocess.PIPE, text=True)

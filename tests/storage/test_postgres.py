@@ -121,6 +121,7 @@ def together(program: str, *arguments: str, times: int = 2) -> set[str]:
     return told
 
 
+@pytest.mark.nightly
 def test_two_processes_that_begin_at_once_make_the_records_once(postgres_url: str) -> None:
     assert len(together(OPEN_TWICE, postgres_url)) == 1
 

@@ -34,6 +34,7 @@ from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, SliceVectors
+from mirage.storage.sharing import Sharing
 from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store
 
@@ -193,6 +194,12 @@ def holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.callback(whereabouts.locked(folder, known.index, known.records))
+            if known.records:
+                sharing = Sharing(Databases(folder, known.records).url(RECORDS_NAME))
+                stack.callback(sharing.close)
+                if sharing.others():
+                    raise AtlasHeld("Servers are at work on it.")
+                stack.enter_context(sharing.alone(patience=0))
             held = None
             if not indexes.is_address(known.index):
                 held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)

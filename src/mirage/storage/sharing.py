@@ -190,6 +190,12 @@ class Sharing:
         self._listener.start()
         ready.wait(PATIENCE)
 
+    def others(self) -> int:
+        """How many other servers are at work on the atlas now."""
+        with self._told(), self._pool.engine.connect() as connection:
+            there = connection.exec_driver_sql(_ALIVE, (_THERE,)).scalars().all()
+        return sum(str(number) != self.me for number in there)
+
     def close(self) -> None:
         """Be there no more."""
         self._ended.set()
