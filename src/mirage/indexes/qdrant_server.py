@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 KEY = "MIRAGE_QDRANT_KEY"
-EXTRA = "The index needs the package qdrant-client. Install it: pip install '.[qdrant]'"
+EXTRA = "The index needs the package qdrant-client. Install it: pip install qdrant-client"
 _PORT = 6333
 _SECONDS = 60  # for one request; a batch of points that is written to several replicas takes some
 _PAUSES = (0.2, 1.0, 3.0)  # seconds before a request that failed is made again
