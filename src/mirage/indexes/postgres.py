@@ -342,7 +342,7 @@ class _Question:
         if self.passing is None:
             return "", []
         if exact and (not self.by_fields or len(self.passing) <= _FEW):
-            return " AND key = ANY(%s)", [self.passing.tolist()]
+            return " AND key = ANY(%s::integer[])", ["{" + ",".join(map(str, self.passing.tolist())) + "}"]
         return "".join(f" AND {name} = ANY(%s)" for name in self._filters), [list(one) for one in self._filters.values()]
 
 

@@ -100,19 +100,17 @@ class Postings:
         if int(every.max()) > 16 * len(every) + _SPREAD:
             keys, places = np.unique(every, return_inverse=True)
             scores = np.bincount(places, parts)
+            if passing is not None:
+                scores = np.where(np.isin(keys, passing, assume_unique=True), scores, 0)
         else:
-            sums = np.bincount(every, parts)
-            has = np.zeros(len(sums), np.bool_)
-            has[every] = True
-            keys = np.flatnonzero(has)
-            scores = sums[keys]
-        if passing is not None:
-            kept = np.isin(keys, passing, assume_unique=True)
-            keys, scores = keys[kept], scores[kept]
+            scores = np.bincount(every, parts)
+            keys = np.arange(len(scores)) if passing is None else passing[passing < len(scores)]
+            scores = scores if passing is None else scores[keys]
+        # What is rounded, and put in order, is little beside what is scored.
+        least = np.partition(scores, -limit)[-limit] - 10.0**-_SAME if len(scores) > limit else 0.0
+        best = np.flatnonzero(scores >= least) if least > 0 else np.flatnonzero(scores)
+        keys, scores = keys[best], scores[best]
         alike = np.round(scores, _SAME)
-        if len(alike) > limit:
-            best = alike >= np.partition(alike, -limit)[-limit]
-            keys, scores, alike = keys[best], scores[best], alike[best]
         order = np.lexsort((keys, -alike))[:limit]
         return list(zip(keys[order].tolist(), scores[order].tolist(), strict=True))
 
