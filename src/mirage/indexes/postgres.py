@@ -155,29 +155,39 @@ class PostgresIndex:
         exact = question.passing is not None and (len(question.passing) <= _FEW or not question.by_fields)
         exact = exact or not self._has_graph(question.connection)
 
+        most = ask.limit + ranking.TIED
+        begun = [*((name, most) for name in names), ("slice", most if exact else _SLICES * most)]
+        first = dict(zip(begun, question.many(begun, exact=exact), strict=True))  # in one round trip; mostly it is enough
+
         def find(names: Sequence[str], most: int) -> list[Ranked]:
-            lists = question.many(names, most, exact=exact)
-            found = dict(zip(names, lists, strict=True))
-            short = [name for name in names if not exact and len(found[name]) < question.at_most(most)]
-            return list((found | dict(zip(short, question.many(short, most, exact=True), strict=True))).values())
+            wanted = [(name, most) for name in names]
+            lists = [first[one] for one in wanted] if wanted[0] in first else question.many(wanted, exact=exact)
+            found = dict(zip(wanted, lists, strict=True))
+            short = [one for one in wanted if not exact and len(found[one]) < question.at_most(most)]
+            if short:
+                found |= dict(zip(short, question.many(short, exact=True), strict=True))
+            return list(found.values())
 
         answer = ranking.listed(names, ask.limit, find)
-        of_slices = self._slices(question, ask.limit, answer["image"], exact=exact)
+        of_slices = first[begun[-1]]
+        if not exact:
+            of_slices = self._slices(question, ask.limit, answer["image"], of_slices)
         answer["image"] = ranking.with_slices(answer["image"], of_slices)
         return {name: ranking.in_order(found, ask.limit) for name, found in answer.items()}
 
-    def _slices(self, question: _Question, limit: int, figures: Ranked, *, exact: bool) -> Ranked:
-        """The best slice of each stack, as many as can be among those wanted."""
+    def _slices(self, question: _Question, limit: int, figures: Ranked, found: Ranked) -> Ranked:
+        """The best slice of each stack, as many as can be among those wanted, from what the graph found at first."""
         most = _SLICES * (limit + ranking.TIED)
-        while not exact:
-            (found,) = question.many(("slice",), most, exact=False)
+        while True:
             best = _best(found)
             listed = ranking.in_order(ranking.with_slices(figures, best), limit)
             if len(found) < most or (len(listed) == limit and found[-1][1] <= listed[-1][1]):
                 return best
             most *= _SLICES
             exact = most > _MOST_SLICES
-        return question.slices(limit + ranking.TIED)
+            (found,) = question.many([("slice", limit + ranking.TIED if exact else most)], exact=exact)
+            if exact:
+                return found
 
     def _has_graph(self, connection: psycopg.Connection[Any]) -> bool:
         if not self._graph:  # another server may have made it
@@ -306,37 +316,40 @@ class _Question:
         """How many of so many there can be."""
         return most if self.passing is None else min(most, len(self.passing))
 
-    def many(self, columns: Sequence[str], most: int, *, exact: bool) -> list[Ranked]:
-        """The nearest by each of some columns, in one round trip; by slices a key may come more than once.
+    def many(self, wanted: Sequence[tuple[str, int]], *, exact: bool) -> list[Ranked]:
+        """The nearest by each of some columns, in one round trip, the best first.
 
         Parameters
         ----------
-        columns : sequence of str
-            "image", "caption" or "slice".
-        most : int
+        wanted : sequence of (str, int)
+            "image", "caption" or "slice", and how many. From the graph, a key may come with several of its slices.
         exact : bool
             Compare with every exact vector; else candidates come from the graph.
         """
         sent: list[Any] = []
         with self.connection.pipeline():
-            for column in columns:
-                table = "mirage_slices" if column == "slice" else "mirage_points"
-                how = (column, "vector") if exact else (f"{column}::halfvec({self._length})", f"halfvec({self._length})")
-                clause, given = self._where(exact=exact)
-                statement = (
-                    f"SELECT key, -({column} <#> %s) FROM {table} WHERE {column} IS NOT NULL{clause} "  # noqa: S608
-                    f"ORDER BY {how[0]} <#> %s::vector::{how[1]}{', key' if exact else ''} LIMIT %s"
-                )
-                values = (self._vector, *given, self._vector, most)
-                sent.append(self.connection.cursor(binary=True).execute(statement, values))
+            for column, most in wanted:
+                cursor = self.connection.cursor(binary=True)
+                sent.append(cursor.execute(*(self._exactly if exact else self._by_graph)(column, most)))
         return [sorted(cursor.fetchall(), key=lambda hit: -hit[1]) for cursor in sent]
 
-    def slices(self, most: int) -> Ranked:
-        """The best slice of the stacks that have the best, each vector compared."""
-        clause, given = self._where(exact=True)
-        statement = f"SELECT key, max(-(slice <#> %s)) FROM mirage_slices WHERE true{clause} GROUP BY key"  # noqa: S608
-        statement += " ORDER BY 2 DESC, 1 LIMIT %s"
-        return self.connection.cursor(binary=True).execute(statement, (self._vector, *given, most)).fetchall()
+    def _exactly(self, column: str, most: int) -> tuple[str, list[Any]]:
+        table, clause, given = _table(column), *self._where(exact=True)
+        score = f"-({column} <#> %s)"
+        what, end = (f"max({score})", "GROUP BY key") if column == "slice" else (score, "")
+        statement = f"SELECT key, {what} FROM {table} WHERE {column} IS NOT NULL{clause} {end}"  # noqa: S608
+        return f"{statement} ORDER BY 2 DESC, 1 LIMIT %s", [self._vector, *given, most]
+
+    def _by_graph(self, column: str, most: int) -> tuple[str, list[Any]]:
+        table, clause, given = _table(column), *self._where(exact=False)
+        half = f"halfvec({self._length})"
+        statement = f"SELECT key, -({column} <#> %s) FROM {table} WHERE {column} IS NOT NULL{clause}"  # noqa: S608
+        return f"{statement} ORDER BY {column}::{half} <#> %s::vector::{half} LIMIT %s", [
+            self._vector,
+            *given,
+            self._vector,
+            most,
+        ]
 
     def _where(self, *, exact: bool) -> tuple[str, list[Any]]:
         if self.passing is None:
@@ -344,6 +357,10 @@ class _Question:
         if exact and (not self.by_fields or len(self.passing) <= _FEW):
             return " AND key = ANY(%s::integer[])", ["{" + ",".join(map(str, self.passing.tolist())) + "}"]
         return "".join(f" AND {name} = ANY(%s)" for name in self._filters), [list(one) for one in self._filters.values()]
+
+
+def _table(column: str) -> str:
+    return "mirage_slices" if column == "slice" else "mirage_points"
 
 
 def _best(slices: Ranked) -> Ranked:
