@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.adding import adding
 from benchmarks.congruence import congruence
+from benchmarks.crowd import crowd, explaining_at_once, repeated, slow_clients
 from benchmarks.department import postgres
 from benchmarks.dicom import dicom
 from benchmarks.diffusing import diffusers
@@ -38,7 +39,11 @@ from benchmarks.viewing import viewing
 BENCHMARKS: dict[str, Benchmark] = {
     "search": search,
     "http": http,
+    "repeated": repeated,
     "explain": explain,
+    "explaining-at-once": explaining_at_once,
+    "crowd": crowd,
+    "slow-clients": slow_clients,
     "diffusers": diffusers,
     "adding": adding,
     "stacking": stacking,
@@ -72,7 +77,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="keep atlases here, and use those that are there")
     parser.add_argument("--figures", type=_numbers, default=(), help="sizes for scale, as 2000,80000,1000000")
     parser.add_argument("--dimension", type=int, help="length of the vectors for scale")
-    parser.add_argument("--count", type=int, default=0, help="damaged files for mutations (100,000)")
+    parser.add_argument(
+        "--count", type=int, default=0, help="damaged files for mutations (100,000); seconds for crowd (300)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="for mutations: another seed makes others")
     parser.add_argument(
         "--kind", action="append", default=[], choices=list(SEEDS), help="a format for mutations; may be given again (all)"

@@ -63,6 +63,11 @@ class Served:
         """Resident memory in MB; see `benchmarks.measure.memory_of`."""
         return memory_of(self._process.pid)
 
+    def cpu(self) -> float:
+        """Seconds of processor time that the server's process has taken."""
+        after_name = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory_of_all(self) -> float:
         """Resident memory in MB of the server and of the processes that it began."""
         total, todo = 0.0, [self._process.pid]

@@ -29,13 +29,25 @@ def setting(some_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield Setting(folder, None, quick=True)
 
 
-@pytest.mark.parametrize("name", ["search", "http", "explain", "adding", "stacking", "memory", "travelling", "congruence"])
+QUICK = ("search", "http", "explain", "adding", "stacking", "memory", "travelling", "congruence", "repeated")
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_a_benchmark_runs_and_reports_positive_figures(name: str, setting: Setting) -> None:
     outcome = BENCHMARKS[name](setting)
     assert not outcome.skipped
     assert any(row.bar is not None for row in outcome.rows)
     assert all(row.value > 0 for row in outcome.rows if row.what != "what HTTP and JSON add, of p50")
     json.dumps(dataclasses.asdict(outcome))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["explaining-at-once", "crowd", "slow-clients"])
+def test_a_crowd_is_answered(name: str, setting: Setting) -> None:
+    outcome = BENCHMARKS[name](setting)
+    values = {row.what.partition(",")[0]: row.value for row in outcome.rows}
+    assert values.get("answers that were none", 0) == 0
+    assert values.get("answered of 5 explanations asked for at once", 5) == 5
 
 
 @pytest.mark.browser

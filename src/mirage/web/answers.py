@@ -11,11 +11,13 @@ import pickle
 import weakref
 import zlib
 from collections.abc import Callable, Hashable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
 from fastapi import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mirage.atlas import Atlas
 from mirage.compare.comparison import Comparison
@@ -28,6 +30,7 @@ from mirage.web.root import root
 Made = TypeVar("Made")
 Asked = Query | Dual
 _TOKEN = "\ue000token\ue000"  # noqa: S105 - what stands in its place
+_READ: ContextVar[list[Hashable] | None] = ContextVar("read", default=None)
 _LEVEL = 3  # of zlib: pages are made a tenth as large in half a millisecond
 
 
@@ -35,6 +38,26 @@ _LEVEL = 3  # of zlib: pages are made a tenth as large in half a millisecond
 class _Json:
     packed: bytes
     tag: str
+
+
+class ReadOnce:
+    """Lets requests that change nothing ask once what the atlas is, at their begin: all that they show is of then or later.
+
+    Parameters
+    ----------
+    app : ASGI application
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        before = _READ.set([] if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _READ.reset(before)
 
 
 class Answers:
@@ -63,8 +86,14 @@ class Answers:
 
     @property
     def of(self) -> Hashable:
-        """What changes whenever an answer may: the atlas, and what of it learners are not shown."""
-        return self.state, self._atlas.hidden_keys(), self._atlas.untold
+        """What changes whenever an answer may: the atlas, and what of it learners are not shown; read once for a request."""
+        here = _READ.get()
+        if not here:
+            now = self.state, self._atlas.hidden_keys(), self._atlas.untold
+            if here is None:
+                return now
+            here.append(now)
+        return here[0]
 
     def search(self, query: Query) -> Answer:
         """Answer a query, once for all who ask it."""
@@ -115,6 +144,16 @@ class Answers:
             headers["Content-Encoding"] = "gzip"
             return Response(kept.packed, headers=headers, media_type="application/json")
         return Response(zlib.decompress(kept.packed, zlib.MAX_WBITS | 16), headers=headers, media_type="application/json")
+
+    def has_piece(self, key: Hashable) -> bool:
+        """Whether a piece of a page is there, so that nothing has to be found for it.
+
+        Parameters
+        ----------
+        key : hashable
+            As for `piece`.
+        """
+        return self._cache.known((root(), key), self.of) is not None
 
     def piece(self, key: Hashable, token: str, make: Callable[[], str]) -> str:
         """Draw a piece of a page, once for all who see the same.

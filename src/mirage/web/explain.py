@@ -21,7 +21,7 @@ from mirage.compare.comparison import Comparison
 from mirage.compare.dual import Dual
 from mirage.errors import MirageError
 from mirage.explain import explanation
-from mirage.explain.explainers.base import Remark, Writing
+from mirage.explain.explainers.base import Explainer, Remark, Writing
 from mirage.explain.explanation import Ended, Event, Explanation
 from mirage.query import Query
 from mirage.search.answer import Answer
@@ -266,6 +266,21 @@ def _streams(request: Request) -> bool:
     return (request.query_params.get("stream") or ("0" if as_json else "1")) != "0"
 
 
+def _key(asked: Query | Dual, side: Whose, speaker: Explainer | str) -> Hashable:
+    """What an explanation is kept under; None for one that is not kept."""
+    # What is said in another's place, because that one could not be loaded, is said for now.
+    kept = not asked.has_picture and not isinstance(speaker, str)
+    return ("explained", type(asked), asked.print(), side, id(speaker)) if kept else None
+
+
+def _kept_pieces(request: Request, asked: Query | Dual, side: Whose) -> bytes | None:
+    """The pieces of an explanation as they are kept, for which nothing has to be found."""
+    site = site_of(request)
+    key = _key(asked, side, site.explainer(request.query_params.get("explainer", "").strip()))
+    packed: bytes | None = site.cache.known(("pieces", root(), key), site.answers.of) if key is not None else None
+    return packed
+
+
 async def prepared(
     request: Request, asked: Query | Dual, side: Whose = "", *, explainer: str = ""
 ) -> tuple[Answer | Comparison, Wanted, Drawing]:
@@ -295,9 +310,7 @@ async def prepared(
     await site.spend("explanations")
     speaker = await run_sync(site.explainer, request.query_params.get("explainer", explainer).strip())
     of, found = await run_sync(_found, site, asked)
-    # What is said in another's place, because that one could not be loaded, is said for now.
-    kept = not asked.has_picture and not isinstance(speaker, str)
-    key = ("explained", type(asked), asked.print(), side, id(speaker)) if kept else None
+    key = _key(asked, side, speaker)
     if isinstance(found, Answer):
         drawing = Drawing(Explanation(explanation.words_of(found)), places_of(found))
         return found, Wanted(partial(site.atlas.explaining, found, explainer=speaker), key, of), drawing
@@ -362,10 +375,10 @@ async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Re
     posted = request.method == "POST"
     pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if posted else fields_of(request)
     asked = forms.read(kind, pairs, in_address=not posted)
+    if (kept := await run_sync(_kept_pieces, request, asked, side)) is not None:
+        return _streamed(_at_once(zlib.decompress(kept).decode()))
     _, wanted, drawing = await prepared(request, asked, side)
     cache, key = site_of(request).cache, ("pieces", root(), wanted.key)
-    if wanted.key is not None and (kept := cache.known(key, wanted.of)) is not None:
-        return _streamed(_at_once(zlib.decompress(kept).decode()))
     return event_stream(_kept(drawn(request, wanted, drawing.draw), cache, key, wanted))
 
 

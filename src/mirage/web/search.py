@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -81,7 +83,27 @@ async def embed(request: Request) -> Response:
 @router.api_route("/search", methods=["GET", "POST"])
 async def results_page(request: Request) -> Response:
     """Show what a query finds."""
-    return await explain.on_page(request, await query_asked(request), start_page, results)
+    asked = await query_asked(request)
+    if isinstance(asked, Query) and (drawn := await run_sync(_kept, request, asked)):
+        return drawn
+    return await explain.on_page(request, asked, start_page, results)
+
+
+def _kept(request: Request, query: Query) -> Response | None:
+    """Show what is kept of a page of results, without finding anything anew; None where nothing is."""
+    site = site_of(request)
+    key = _key(site, query)
+    if query.has_picture or not site.answers.has_piece(key):
+        return None
+    return _shown(query, site.answers.piece(key, site.token, lambda: _results(site, site.search(query), None, "")))
+
+
+def _key(site: RunningSite, query: Query) -> Hashable:
+    return "results", query.print(), site.sees, site.generator()[1]  # why nobody draws, which may change by itself
+
+
+def _shown(query: Query, body: str) -> Response:
+    return page("results.html", form=forms.SearchForm.of(query), hits='id="hit-1"' in body, body=body)
 
 
 async def query_asked(request: Request) -> Query | Response:
@@ -112,14 +134,12 @@ def results(request: Request, answer: Answer, explained: DrawnExplanation | None
         The explanation, where it is there already.
     """
     site, query = site_of(request), answer.query
-    why = site.generator()[1]  # which changes while the atlas does not
 
     def body() -> str:
         return _results(site, answer, explained, getattr(request.state, "synthetic", ""))
 
     kept = explained is None and not query.has_picture
-    drawn = site.answers.piece(("results", query.print(), site.sees, why), site.token, body) if kept else body()
-    return page("results.html", form=forms.SearchForm.of(query), hits=answer.hits, body=drawn)
+    return _shown(query, site.answers.piece(_key(site, query), site.token, body) if kept else body())
 
 
 def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | None, synthetic_warning: str) -> str:

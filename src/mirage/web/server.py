@@ -56,6 +56,7 @@ from mirage.web import (
     taking,
     templating,
 )
+from mirage.web.answers import ReadOnce
 from mirage.web.connections import PatientProtocol, until_stopped
 from mirage.web.measures import Measures
 from mirage.web.proxies import Proxied
@@ -171,6 +172,7 @@ def create_app(
     app.include_router(openapi.router)
     problems.install(app)
     openapi.describe(app)
+    app.add_middleware(ReadOnce)
     app.add_middleware(templating.Speaking, language=language or NullTranslations())
     # The last one added is the first to see a request.
     app.add_middleware(
