@@ -136,6 +136,23 @@ def test_cut_short_the_old_index_stays_and_the_new_one_is_filled_on(
         assert atlas.search("zebra").hits[0].figure.caption == "A zebra"
 
 
+def test_begun_with_another_encoder_it_is_made_from_scratch(
+    small: Path, server: LocalServer, squares: EncoderInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(self: QdrantIndex) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(QdrantIndex, "optimise", cut)
+        with pytest.raises(Killed):
+            rebuild(small, index=ADDRESS)
+    assert (index_of(small), server.collections) == ("index", {"atlas": 6})
+    assert rebuild(small, "squares", index=ADDRESS) == (6, 6)
+    assert (index_of(small), server.collections) == (ADDRESS, {"atlas": 6})
+    with Atlas.open(small) as atlas:
+        assert atlas.encoder_info == squares
+
+
 def test_a_collection_that_another_atlas_made_is_not_filled(small: Path, server: LocalServer) -> None:
     indexes.open("qdrant://host/atlas", 4).close()
     with pytest.raises(AtlasError, match=r"an index at .* already, of 0 figures, which this atlas did not make"):

@@ -309,10 +309,10 @@ class _Work:
         """
         known, stamp = self._store.note(_FILLING), self._store.note(STAMP) or "0"
         begun, encoder, since = json.loads(known) if known else ("", "", "")
-        if begun and (begun, encoder) != (address, self._digest):
-            if begun != manifest.finished(self._folder).index:  # as it is where it was whole before it could be noted
-                with suppress(MirageError):  # nobody wants it any more
-                    indexes.remove(begun)
+        if begun != address:  # one at another address is left alone: a copy of the atlas may have it
+            begun = ""
+        elif encoder != self._digest:
+            indexes.remove(begun)
             begun = ""
         if not begun:
             if (held := indexes.held(address)) is not None:
