@@ -197,7 +197,8 @@ class Postgres:
         name = f"{self.base}_{self._number}"
         self._run(f"CREATE DATABASE {name} TEMPLATE {self.base}")
         text = (folder / manifest.NAME).read_text("utf-8")
-        (folder / manifest.NAME).write_text(text.replace(self.url(self.base), self.url(name)), "utf-8")
+        assert self.base in text, "the records are not there"
+        (folder / manifest.NAME).write_text(text.replace(self.base, name), "utf-8")
         try:
             yield
         finally:
@@ -315,7 +316,7 @@ def main(words: list[str] | None = None) -> int:
                 # So that most kills hit the work, and some the end of it.
                 usual[name] = max(0.3, usual[name] * (0.93 if one["ended"] else 1.02))
                 found.append(one)
-                bad = {key: one[key] for key in ("lost", "doubled", "left", "temporary") if one[key]}
+                bad = {key: [len(one[key]), *one[key][:3]] for key in ("lost", "doubled", "left", "temporary") if one[key]}
                 how = "ended " if one["ended"] else stopped
                 print(f"{number + 1:5} {name:9} {one['after_s']:6.2f} s {how} {bad or ''}", flush=True)
         finally:
