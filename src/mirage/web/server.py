@@ -72,6 +72,7 @@ DESCRIPTION = (
 )
 _PATIENCE = 5  # seconds that a stop waits for requests under way, and that another program on the port may take to answer
 _TIDY_SECONDS = 3600.0
+_RESTING = 20  # seconds; who reads for a while and asks again then should not meet a connection that is just being closed
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
@@ -229,6 +230,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_PATIENCE,
+            timeout_keep_alive=_RESTING,
             http=PatientProtocol,
             lifespan="off",
         )
