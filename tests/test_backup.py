@@ -334,6 +334,19 @@ def test_a_file_that_would_be_written_elsewhere_is_refused(backup_once: Path, tm
             restore(made, tmp_path / "back")
 
 
+@pytest.mark.parametrize("line", ['records = "postgresql://evil@evil.example/a"', 'pictures = "s3://evil/a"'])
+def test_a_backup_that_would_lead_to_other_servers_is_refused(line: str, backup_once: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(backup_once) as file:
+        told = f"{line}\n".encode() + file.read("atlas.toml")
+        files = json.loads(file.read("backup.json"))["files"]
+    files["atlas.toml"] = len(told), hashlib.sha256(told).hexdigest()
+    change = about(files=files)
+    made = damaged(backup_once, tmp_path / "b", lambda name, data: told if name == "atlas.toml" else change(name, data))
+    with pytest.raises(AtlasError, match=r"its atlas\.toml is not what a backup has.*Nothing was changed"):
+        restore(made, tmp_path / "back")
+    assert [each.name for each in tmp_path.iterdir()] == ["b"]
+
+
 def test_what_is_cut_short_or_no_backup_is_refused(backup_once: Path, tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(backup_once.read_bytes()[:-2000])
     (tmp_path / "text").write_text("hello", "utf-8")

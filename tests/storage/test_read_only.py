@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ import httpx
 import pytest
 
 from mirage.atlas import Atlas
-from mirage.errors import AtlasHeld, ReadOnly
+from mirage.errors import AtlasHeld, ReadOnly, Unavailable
 from mirage.jobs import Jobs
 from mirage.storage import read_only
 from mirage.storage.reindex import rebuild
@@ -99,6 +101,36 @@ def test_copies_of_processes_that_were_killed_are_removed(
     with Atlas.open(some_copy, to_read=True):
         assert not left.exists()
     assert copies() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has other rights")
+def test_nobody_else_on_the_machine_reads_a_copy(some_copy: Path, tmp_path: Path) -> None:
+    place = tmp_path / "cache" / "mirage" / "read-only"
+    place.mkdir(parents=True)
+    place.chmod(0o755)  # as an earlier version made it
+    with Atlas.open(some_copy, to_read=True):
+        assert [oct(each.stat().st_mode & 0o077) for each in (place, *copies())] == ["0o0", "0o0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has other rights")
+@pytest.mark.parametrize("made", ["link", "folder"])
+def test_no_copy_is_made_where_another_has_made_the_folder(
+    made: str, some_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_text("no folder", "utf-8")
+    (tmp_path / "theirs").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    there = tmp_path / f"mirage-read-only-{os.getuid()}"
+    if made == "link":
+        there.symlink_to(tmp_path / "theirs")
+    else:
+        there.mkdir()
+        own = os.getuid()
+        there.rename(tmp_path / f"mirage-read-only-{own + 1}")
+        monkeypatch.setattr(os, "getuid", lambda: own + 1)
+    with pytest.raises(Unavailable, match=r"not this user's alone.*XDG_CACHE_HOME"):
+        Atlas.open(some_copy, to_read=True)
+    assert list((tmp_path / "theirs").iterdir()) == []
 
 
 def test_holes_of_the_engines_files_stay_holes(some_copy: Path) -> None:

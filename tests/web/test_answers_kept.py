@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,6 +111,16 @@ def test_what_is_hidden_or_removed_is_in_no_answer_from_then_on(own: Served) -> 
     own.atlas.remove(second)
     assert second not in found()
     assert asked(own, f"/figure/{second}").status_code == 410
+
+
+@pytest.mark.parametrize("path", ["/", "/compare"])
+def test_what_is_hidden_is_no_example_from_then_on(own: Served, path: str) -> None:
+    def shown() -> list[str]:
+        return re.findall(r'/api/thumbnails/([^"?]+)', asked(own, path).text)
+
+    first = shown()[0]
+    own.atlas.study.reviews.hidden.set(own.atlas.reference(first), hide=True)
+    assert first not in shown()
 
 
 def test_of_a_dropped_picture_nothing_is_kept(own: Served) -> None:

@@ -17,6 +17,7 @@ from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, About
 from mirage.backup.moving import move_records
 from mirage.errors import ROOM, AtlasError, BadInput, MirageError, NotFound, Unavailable, check_room
 from mirage.images.store import cannot_write
+from mirage.storage import manifest
 from mirage.storage.databases import RECORDS_NAME, Databases, checked_server
 from mirage.storage.engines import opened
 from mirage.storage.folder import AtlasFolder
@@ -86,6 +87,7 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         parts.mkdir(mode=0o700, parents=True)
         about = _unpack(path, parts, progress)
         _check_counts(path, parts, about)
+        _check_whereabouts(path, parts)
         if folder.exists():
             folder.rmdir()
         parts.replace(folder)
@@ -139,6 +141,16 @@ def _extracted(file: zipfile.ZipFile, name: str, to: Path, size: int) -> str:
             digest.update(piece)
             target.write(piece)
     return digest.hexdigest() if left == 0 else ""
+
+
+def _check_whereabouts(path: Path, parts: Path) -> None:
+    """See to it that all of the atlas is in the backup: one that somebody made up must not lead to servers of theirs."""
+    try:
+        known = manifest.read(parts)
+    except AtlasError:
+        known = None
+    if known is None or known.is_apart:
+        raise AtlasError(f"{path} is damaged: its {manifest.NAME} is not what a backup has. {_AGAIN}")
 
 
 def _check_counts(path: Path, parts: Path, about: About) -> None:

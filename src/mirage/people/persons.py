@@ -127,6 +127,7 @@ class Persons:
                 values: dict[str, str | float] = {"seen": now}
                 if role is not None and role != row.role:
                     self._check_last(connection, row.id, role)
+                    self._end_links(connection, row.id, role)
                     values["role"] = role
                 connection.execute(sa.update(people).where(people.c.id == row.id).values(**values))
                 row = connection.execute(mine).one()
@@ -150,6 +151,7 @@ class Persons:
         with self._open().writing(alone=True) as connection:
             if role is not None:
                 self._check_last(connection, person_id, role)
+                self._end_links(connection, person_id, role)
             if values:
                 connection.execute(sa.update(people).where(people.c.id == person_id).values(**values))
         return self.get(person_id)
@@ -166,6 +168,7 @@ class Persons:
         known = self.get(person_id)
         with self._open().writing(alone=True) as connection:
             self._check_last(connection, person_id, "")
+            self._end_links(connection, person_id, "")
             for table in (sessions, invitations):
                 connection.execute(sa.delete(table).where(table.c.person == person_id))
             connection.execute(sa.delete(people).where(people.c.id == person_id))
@@ -175,6 +178,15 @@ class Persons:
         owners = list(connection.execute(sa.select(people.c.id).where(people.c.role == OWNER)).scalars())
         if role != OWNER and owners == [person_id]:
             raise BadInput(_("That is the last owner, who stays one. Make somebody else an owner first."))
+
+    def _end_links(self, connection: sa.Connection, person_id: str, role: str) -> None:
+        """Let nobody in any more by links that who owns no more may have kept, nor make owners by those of a former name."""
+        was = connection.execute(sa.select(people).where(people.c.id == person_id)).first()
+        if was is None or was.role != OWNER or role == OWNER:
+            return
+        theirs = (invitations.c.made_by == was.name) | (invitations.c.role == OWNER)
+        ended = sa.update(invitations).where(theirs & (invitations.c.ended == 0)).values(ended=time.time())
+        connection.execute(ended)
 
 
 def name_of(given: str) -> str:

@@ -10,7 +10,7 @@ import time
 import sqlalchemy as sa
 
 from mirage.people.persons import SEEN_EVERY, Open
-from mirage.people.records import digest, people, sessions
+from mirage.people.records import digest, invitations, people, sessions
 from mirage.people.visitor import Visitor
 
 _MOST = 20  # of one person; who signs in once more ends the one that was used longest ago
@@ -75,8 +75,9 @@ class Sessions:
             connection.execute(sa.delete(sessions).where(sessions.c.id == session_id))
 
     def end_all(self, person_id: str) -> int:
-        """Sign somebody out everywhere; gives of how many sessions."""
+        """Sign somebody out everywhere, and end links to sign in as they; gives of how many sessions."""
         with self._open().writing() as connection:
+            connection.execute(sa.delete(invitations).where(invitations.c.person == person_id))
             return connection.execute(sa.delete(sessions).where(sessions.c.person == person_id)).rowcount
 
 

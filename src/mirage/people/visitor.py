@@ -37,13 +37,24 @@ ALONE = Visitor()
 """Whoever has the machine: asks from it, of a site that is not shared, or by a command."""
 STRANGER = Visitor(role=NOBODY)
 """Who has not signed in."""
-_ASKING: ContextVar[Visitor] = ContextVar("visitor", default=ALONE)
+_ASKING: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
+_shared: list[None] = []  # one for each site of this process that people sign in to
 _TOLD: ContextVar[list[str] | None] = ContextVar("told", default=None)
 
 
 def visitor() -> Visitor:
-    """Give who asks; whoever has the machine where no site is shared."""
-    return _ASKING.get()
+    """Give who asks. Where nobody said: whoever has the machine, but nobody of a process that serves a shared site."""
+    return _ASKING.get() or (STRANGER if _shared else ALONE)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Serve a shared site: what is done inside, in whatever thread, is no owner's unless somebody said who asks."""
+    _shared.append(None)
+    try:
+        yield
+    finally:
+        _shared.pop()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -130,7 +130,17 @@ class Databases:
             self.file(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if upgraded:
             self.upgrade(name, schema)
+        if not self.server and name not in (RECORDS_NAME, STUDY):
+            self._close_to_others(self.file(name))
         return Database(self.url(name), schema)
+
+    @staticmethod
+    def _close_to_others(file: Path) -> None:
+        """Let nobody else on the machine read who there is, what they keep, and what signs for this server."""
+        file.touch(mode=0o600)  # its logs take after it
+        for each in file.parent.glob(f"{file.name}*"):
+            with suppress(OSError):  # another user's, who shares the folder, or gone meanwhile
+                each.chmod(0o600)
 
     def size(self, name: str) -> int:
         """How many bytes a database takes; 0 where there is none.

@@ -67,7 +67,8 @@ class AtlasManifest:
     records: str = ""
 
     @property
-    def _is_apart(self) -> bool:
+    def is_apart(self) -> bool:
+        """Whether some of the atlas lies elsewhere than in its folder."""
         return bool(self.pictures or self.records or indexes.is_address(self.index))
 
     def write(self, folder: Path) -> None:
@@ -82,7 +83,7 @@ class AtlasManifest:
         encoder = {name: value for name, value in asdict(self.encoder).items() if value != ""}
         lines = [
             f"# A MIRAGE atlas. Records are in {self.records or 'records.sqlite'}; the index can be made anew from them.",
-            f"format = {APART if self._is_apart else min(self.format, FORMAT)}",
+            f"format = {APART if self.is_apart else min(self.format, FORMAT)}",
             *([f"records = {_toml(self.records)}"] if self.records else []),
             *([f"index = {_toml(self.index)}"] if self.index != INDEX else []),
             *([f"pictures = {_toml(self.pictures)}"] if self.pictures else []),

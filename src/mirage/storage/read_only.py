@@ -8,11 +8,13 @@ killed when the next one opens something.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -73,7 +75,7 @@ class PrivateCopy:
             check_room(
                 place, (_used(folder / index) if index else 0) + sum(_used(folder / name) for name in _DATABASES) + ROOM
             )
-            self.path.mkdir()
+            self.path.mkdir(mode=0o700)
             shutil.copyfile(folder / manifest.NAME, self.path / manifest.NAME)
             with suppress(FileNotFoundError):
                 shutil.copyfile(folder / manifest.CALIBRATION_FILE, self.path / manifest.CALIBRATION_FILE)
@@ -128,13 +130,30 @@ def _place() -> Path:
     """Where copies lie: in this user's cache, else among the temporary files."""
     place = user_cache_path("mirage", appauthor=False) / "read-only"
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        _make_own(place)
         with tempfile.TemporaryFile(dir=place):
             return place
     except OSError:
         place = Path(tempfile.gettempdir()) / f"mirage-read-only-{os.getuid() if hasattr(os, 'getuid') else ''}"
-        place.mkdir(mode=0o700, exist_ok=True)
-        return place
+    try:
+        _make_own(place)
+    except OSError as error:
+        raise Unavailable(
+            f"{place} is not this user's alone, so no copy of an atlas is made in it ({error.strerror}). Set XDG_CACHE_HOME "
+            "to a folder of your own."
+        ) from error
+    return place
+
+
+def _make_own(place: Path) -> None:
+    """Make a folder that nobody else looks into: who may read the atlas may be fewer than who is on this machine."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid"):
+        told = place.lstat()
+        if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid():
+            raise PermissionError(errno.EPERM, "another has made it")
+        place.chmod(0o700)  # an earlier version left it open
 
 
 def _lock_of(copy: Path) -> BaseFileLock:

@@ -266,7 +266,8 @@ class Staging:
                 self._drop(oldest)
             check_room(self._folder.parent)
             batch = Batch(secrets.token_urlsafe(18), self._folder / secrets.token_hex(8), most)
-            (batch.folder / "files").mkdir(parents=True)
+            batch.folder.mkdir(mode=0o700, parents=True)  # names of files and words in pictures may tell of patients
+            (batch.folder / "files").mkdir()
             self._batches[batch.id] = batch
             self._watch()
         return batch

@@ -304,7 +304,7 @@ def _form_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         "compare.html",
         error.status if error else 200,
         compare=compare_form(pairs),
-        examples=site.kept("compare", (site.holds().figures, site.state), lambda: _examples(site)),
+        examples=site.kept("compare", site.answers.of, lambda: _examples(site)),
         problem=str(error) if error else "",
         view=None,
     )

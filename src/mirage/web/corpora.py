@@ -16,6 +16,8 @@ from mirage.corpora import CorpusCard
 from mirage.corpora.personal import in_name, listed
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.jobs.job import GENERATE
+from mirage.people.roles import may
+from mirage.people.visitor import visitor
 from mirage.settings import SHIPPED
 from mirage.storage.staging import MOST_FILES
 from mirage.web.jobs import jobs_view
@@ -80,7 +82,8 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
     held : list of CorpusView
         What the atlas holds.
     """
-    folders = _folders_under(site.settings.folder_roots)
+    # Names of folders on this machine are for who may read them.
+    folders = _folders_under(site.settings.folder_roots) if may(visitor().role, "add") else []
     complete = {corpus.name for corpus in held if corpus.complete}
     return [
         AddableView.of(

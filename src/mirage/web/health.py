@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from mirage.errors import MirageError, NotFound
+from mirage.people.roles import NOBODY
+from mirage.people.visitor import visitor
 from mirage.web.rights import wants
 from mirage.web.site import RunningSite, Site
 from mirage.wording import _
@@ -23,6 +27,9 @@ async def healthz() -> Response:
 def readyz(site: Site) -> Response:
     """Tell whether the atlas is open, its records can be read and its index answers."""
     if why := not_ready(site):
+        if visitor().role == NOBODY:  # whoever looks in from outside is not told where things lie
+            logging.getLogger(__name__).warning("not ready: %s", why)
+            why = _("Not ready. The log of the site says why.")
         return PlainTextResponse(why, 503)
     return PlainTextResponse(_("Ready: the atlas is open, its records can be read and its index answers."))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import aclosing
 from pathlib import Path
 
 from anyio.to_thread import run_sync
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
+from mirage.errors import Busy
 from mirage.jobs import Job
 from mirage.jobs.job import GENERATE
 from mirage.web import forms
@@ -21,13 +23,16 @@ from mirage.web.openapi import PROBLEM, files, sent, streamed
 from mirage.web.rights import RefusedError, wants
 from mirage.web.security import NEEDS_TOKEN, check_token
 from mirage.web.site import RunningSite, Site, site_of
-from mirage.web.telling import HEARTBEAT
+from mirage.web.telling import HEARTBEAT, asker
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiModel
 from mirage.web.views.generate import JobView, ProgressView, job_view
+from mirage.wording import _
 
 _LOOK_EVERY = 0.1
+MOST_FOLLOWED = 24
+"""Jobs that one asker follows at once: each is looked at ten times a second. A browser keeps six connections to a site."""
 
 router = APIRouter(include_in_schema=False, dependencies=[wants("own jobs")])
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("own jobs")])
@@ -127,10 +132,29 @@ def cancel(site: Site, job_id: str) -> Response:
         "each image that is made, and `ended` (a `JobView`), the last one. Closing the connection stops nothing."
     ),
 )
-def events(site: Site, job_id: str) -> Response:
+def events(request: Request, site: Site, job_id: str) -> Response:
     """Follow a job as server-sent events."""
     site.jobs.get(job_id)
-    return event_stream(followed(site, job_id))
+    who = asker(request)
+    if site.following[who] >= MOST_FOLLOWED:
+        raise Busy(
+            _("%(most)s jobs are followed by you at once, and no more are. Close some pages of them.", most=MOST_FOLLOWED)
+        )
+    return event_stream(_counted(site, who, followed(site, job_id)))
+
+
+async def _counted(
+    site: RunningSite, who: Hashable, events: AsyncGenerator[Sent | None, None]
+) -> AsyncGenerator[Sent | None, None]:
+    site.following[who] += 1
+    try:
+        async with aclosing(events):
+            async for event in events:
+                yield event
+    finally:
+        site.following[who] -= 1
+        if not site.following[who]:
+            del site.following[who]
 
 
 @twins.get(

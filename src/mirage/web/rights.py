@@ -9,7 +9,9 @@ from fastapi import Depends
 from mirage.errors import MirageError
 from mirage.people.roles import CAPABILITIES, NOBODY, ROLE_WORDS, Right, may
 from mirage.people.visitor import visitor
-from mirage.wording import _
+from mirage.wording import N_, _
+
+SIGN_IN = N_("Sign in first: open the link of your invitation, or ask whoever runs this site for one.")
 
 
 class RefusedError(MirageError):
@@ -46,9 +48,7 @@ class Wants:
         if may(who.role, self.right):
             return
         if who.role == NOBODY:
-            raise NotSignedInError(
-                _("Sign in first: open the link of your invitation, or ask whoever runs this site for one.")
-            )
+            raise NotSignedInError(_(SIGN_IN))
         who_may = ", ".join(ROLE_WORDS[role] for role in CAPABILITIES[self.right].roles)
         raise RefusedError(
             _("As %(role)s you may not do that here. Who may: %(who)s.", role=ROLE_WORDS[who.role], who=who_may)

@@ -224,7 +224,7 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         "home.html",
         error.status if error else 200,
         atlas=atlas,
-        examples=site.kept("examples", (atlas.figures, site.state), lambda: _examples(site)),
+        examples=site.kept("examples", site.answers.of, lambda: _examples(site)),
         educators=site.educators(),
         # What somebody did not choose to add says what it is, and of how many people.
         shipped=site.kept("shipped", atlas.corpora, lambda: _shipped(atlas.corpora)),

@@ -115,7 +115,7 @@ class Guard:
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Exception:
-            detail = problems.defect(scope["method"], scope["path"])
+            detail = problems.defect(scope["method"], _SECRET.sub("", scope["path"]))
             if started:
                 raise
             await problems.answer(Request(scope), 500, detail)(scope, receive, sending)

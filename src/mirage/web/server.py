@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from gettext import NullTranslations
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from mirage.atlas import Atlas
 from mirage.errors import BadInput, MirageError
 from mirage.jobs import Jobs
 from mirage.people.proxies import networks
+from mirage.people.visitor import sharing
 from mirage.settings import Settings
 from mirage.web import (
     account,
@@ -243,7 +244,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
         if host not in _LOOPBACK:
             _say(f"It answers to these names only: {', '.join(here.allowed_hosts)} (setting allowed_hosts)")
         try:
-            with _tidied(app.state.site):
+            with _tidied(app.state.site), sharing() if settings.shared else nullcontext():
                 uvicorn.Server(config).run(sockets=[listening])
         except (KeyboardInterrupt, SystemExit):
             _say("Stopping.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from threading import RLock
@@ -22,6 +23,7 @@ from mirage.generate.generators import GeneratorInfo
 from mirage.jobs import Jobs
 from mirage.people.limits import DAY, MINUTE
 from mirage.people.people import People
+from mirage.people.roles import NOBODY
 from mirage.people.visitor import visitor
 from mirage.query import Query, shown
 from mirage.search.answer import Answer
@@ -31,6 +33,7 @@ from mirage.study.reviews.reviews import Reviews
 from mirage.web.answers import Answers
 from mirage.web.cache import Cache
 from mirage.web.measures import Measures
+from mirage.web.rights import SIGN_IN, NotSignedInError
 from mirage.web.root import root
 from mirage.web.telling import Tellings
 from mirage.web.views.figures import AtlasView, atlas_view
@@ -59,6 +62,8 @@ class RunningSite:
         What many ask for, kept until the atlas changes.
     measures : mirage.web.measures.Measures or None
         Numbers for whoever runs the site, where the setting ``metrics`` says so.
+    following : Counter
+        How many jobs each asker follows now.
     tellings : mirage.web.telling.Tellings
         Explanations being written or waiting for their turn.
     """
@@ -72,6 +77,7 @@ class RunningSite:
     taking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
     cache: Cache = field(default_factory=Cache)
     measures: Measures | None = None
+    following: Counter[Hashable] = field(default_factory=Counter)
     _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
@@ -95,7 +101,9 @@ class RunningSite:
 
     @property
     def study(self) -> Study:
-        """What the person who asks keeps: collections, quizzes, cards."""
+        """What the person who asks keeps: collections, quizzes, cards; who has not signed in keeps nothing."""
+        if visitor().role == NOBODY:
+            raise NotSignedInError(_(SIGN_IN))
         return self.atlas.studies.of(visitor().id)
 
     @property

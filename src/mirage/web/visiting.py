@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import logging
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mirage.errors import MirageError
+from mirage.errors import AtlasError, MirageError, Unavailable
 from mirage.people.limits import HOUR
 from mirage.people.proxies import is_trusted
 from mirage.people.roles import EDUCATOR, OWNER, Right
@@ -28,11 +29,13 @@ from mirage.web.rights import RefusedError, Wants
 from mirage.web.root import root
 from mirage.web.security import SAFE_METHODS, TOKEN_HEADER, same_secret
 from mirage.web.site import RunningSite
+from mirage.web.uploads import kind_of
 from mirage.wording import _
 
 _AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
 _MACHINE = replace(ALONE, name="a command on this machine")
 _MOST_NAMED = 200
+_log = logging.getLogger(__name__)
 
 
 class Visiting:
@@ -56,10 +59,13 @@ class Visiting:
         changes = scope["method"] not in SAFE_METHODS
         try:
             who = STRANGER if scope["path"].startswith("/static/") else await run_sync(self._who, request)
-            sends = changes and bool(who.id) and request.headers.get("content-type", "").startswith("multipart/")
+            sends = changes and bool(who.id) and kind_of(request.headers).startswith("multipart/")
             if sends:
                 await run_sync(self._sent, who, 0)
         except MirageError as error:
+            if isinstance(error, (AtlasError, Unavailable)):  # which may say where things lie, to who may be anybody
+                _log.warning("nobody can be told apart now: %s", error)
+                error = Unavailable(_("This site cannot find out now who asks. Try again in a minute; its log says why."))
             await problems.refused(request, error)(scope, receive, send)
             return
         taken, status, there = 0, 0, ""
