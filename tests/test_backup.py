@@ -367,6 +367,16 @@ def test_nothing_is_restored_over_what_is_there(backup_once: Path, tmp_path: Pat
     assert restore(backup_once, tmp_path / "back").figures == 6
 
 
+def test_nothing_is_left_where_the_database_is_not_empty(folder: Path, tmp_path: Path, postgres_url: str) -> None:
+    back_up(folder, tmp_path / "b")
+    assert restore(tmp_path / "b", tmp_path / "first", postgres_url).figures == 6
+    with psycopg.connect(postgres_url) as other:
+        other.execute("UPDATE records.figures SET caption = 'of another atlas'")
+    with pytest.raises(AtlasError, match=r"Name an empty database. Nothing was changed"):
+        restore(tmp_path / "b", tmp_path / "back", postgres_url)
+    assert sorted(each.name for each in tmp_path.iterdir() if each != folder) == ["b", "first"]
+
+
 def test_a_restore_that_is_stopped_leaves_nothing(backup_once: Path, tmp_path: Path) -> None:
     def stop(_progress: object) -> None:
         raise KeyboardInterrupt
@@ -389,6 +399,7 @@ def test_the_commands_say_what_was_written_and_brought_back(
     told = run(app, ["atlas", "info", "--atlas", str(tmp_path / "back")])
     assert "records postgresql://mirage@/" in " ".join(told.output.split()), told.output
     monkeypatch.setenv("MIRAGE_ATLAS", str(tmp_path / "back"))
+    assert f"index{tmp_path / 'back' / 'index'}" in "".join(told.output.split()), told.output
     assert "records in postgresql://mirage@/" in " ".join(run(app, ["doctor"]).output.replace("✓", "").split())
     told = run(app, ["atlas", "move", "--atlas", str(tmp_path / "back")])
     assert (told.exit_code, "Say what to move" in told.output) == (2, True), told.output

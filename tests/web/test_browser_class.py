@@ -64,6 +64,8 @@ def test_the_first_hour_of_a_class(chromium, shared: tuple[Served, str]) -> None
     olga.get_by_role("button", name="Make a link").click()
     link = olga.locator("code").inner_text()
     assert link.startswith(f"{served.url}/invited/")
+    olga.get_by_role("button", name="Copy the link").click()
+    expect(olga.get_by_role("button", name="Copied")).to_be_visible()
 
     ada, more = opened(chromium, served, **PHONE)
     come_in(ada, link, "Ada")
@@ -72,7 +74,7 @@ def test_the_first_hour_of_a_class(chromium, shared: tuple[Served, str]) -> None
     ada.get_by_role("button", name="Make it").click()
     expect(ada.get_by_role("heading", name="Ada’s week")).to_be_visible()
     ada.goto("/people")
-    expect(ada.get_by_text("As learner you may not do that here")).to_be_visible()
+    expect(ada.get_by_text("Your role here is learner, which may not do that")).to_be_visible()
 
     ben, _ = opened(chromium, served, **PHONE, java_script_enabled=False)  # it takes no script to come in
     come_in(ben, link, "Ben")

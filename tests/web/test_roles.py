@@ -48,7 +48,7 @@ def test_every_route_says_what_it_wants_and_it_is_what_was_agreed() -> None:
 def refused_for_role(answer: Response) -> bool:
     if answer.status_code == 303:
         return answer.headers["location"].startswith("/sign-in")
-    return answer.status_code == 401 or "may not do that here. Who may:" in answer.text
+    return answer.status_code == 401 or "which may not do that. Who may:" in answer.text
 
 
 def test_every_route_lets_in_exactly_whom_the_table_names(site: SharedSite) -> None:

@@ -132,9 +132,16 @@ def test_a_role_that_is_lowered_holds_at_once(site: SharedSite) -> None:
     assert owner.post("/people", data=form).status_code == 303
     answer = educator.get("/reviews")
     assert answer.status_code == 403
-    assert "As learner you may not do that here. Who may: educator, owner." in answer.text
+    assert "Your role here is learner, which may not do that. Who may: educator, owner." in answer.text
     hide = educator.post("/api/reviews/misleading", json={"figure": "x", "hidden": True}, headers={"X-Mirage-Token": token})
     assert hide.status_code == 403
+
+
+def test_who_may_not_add_is_not_offered_it(site: SharedSite) -> None:
+    learner, educator = site.signed_in("learner"), site.signed_in("educator")
+    for page, offer in (("/", "and add more"), ("/corpora", 'href="#add"')):
+        assert offer in educator.get(page).text
+        assert offer not in learner.get(page).text
 
 
 def test_the_last_owner_stays(site: SharedSite) -> None:
@@ -187,9 +194,10 @@ def test_what_one_keeps_is_not_seen_by_another_and_goes_with_the_account(site: S
 def test_a_link_for_another_device_signs_the_same_person_in_once(site: SharedSite) -> None:
     ada = site.signed_in("learner", "Ada")
     shown = ada.post("/me", data={"token": token_of(ada), "do": "device"}).text
-    link = re.search(r"<code>http://localhost(/invited/[^<]+)</code>", shown)[1]
+    link = re.search(r"<code[^>]*>http://localhost(/invited/[^<]+)</code>", shown)[1]
     phone = site.browser()
     assert "signs you in on this device" in phone.get(link).text
+    assert re.search(r"holds until \d{4}-\d\d-\d\d, \d\d:\d\d\.", phone.get(link).text)
     assert phone.post(link).status_code == 303
     assert id_of(phone) == id_of(ada)
     assert site.browser().post(link).status_code == 403

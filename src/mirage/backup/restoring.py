@@ -88,6 +88,9 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         about = _unpack(path, parts, progress)
         _check_counts(path, parts, about)
         _check_whereabouts(path, parts)
+        if server:  # before the folder is there: a database that is not empty leaves none
+            for file in move_records(parts, server).kept:  # the backup has them
+                Path(file).unlink()
         if folder.exists():
             folder.rmdir()
         parts.replace(folder)
@@ -95,9 +98,6 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         raise Unavailable(cannot_write(folder, error)) from error
     finally:
         shutil.rmtree(parts, ignore_errors=True)
-    if server:
-        for file in move_records(folder, server).kept:  # the backup has them
-            Path(file).unlink()
     unopened, figures = "", about.counts[RECORDS_NAME]["figures"]
     try:
         meter = ProgressMeter(figures, progress, "filling the index")

@@ -1,4 +1,4 @@
-"""``mirage atlas``: what an atlas holds, and making its index anew."""
+"""``mirage atlas``: what an atlas holds, and where its parts lie; making its index anew."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from mirage.backup.moving import place_of
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, figures_bar, printed, say, size
 from mirage.errors import AtlasHeld, BadInput
+from mirage.storage import manifest, whereabouts
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import Progress
 from mirage.storage.pictures import move_pictures
 from mirage.storage.reindex import rebuild as rebuild_atlas
 
-app = typer.Typer(help="Show what an atlas holds, or rebuild its index.", no_args_is_help=True)
+app = typer.Typer(help="Show what an atlas holds, rebuild its index, or move its parts.", no_args_is_help=True)
 
 
 @app.command()
@@ -31,6 +32,8 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     rows = [
         ("folder", str(folder_of(atlas))),
         ("records", place_of(folder_of(atlas))),
+        ("index", whereabouts.told(folder_of(atlas))),
+        ("pictures", known.pictures if (known := manifest.read(folder_of(atlas))) else ""),
         ("figures", f"{record['figures']:,} in {counted(record['cases'], 'case')}, pictures {size(record['bytes'])}"),
         ("withdrawn", f"{counted(record['withdrawn'], 'figure')}, by their sources" if record["withdrawn"] else ""),
         ("encoder", f"{encoder['name']} {encoder['digest'][:12]}, {encoder['dimension']} dimensions"),
@@ -55,7 +58,8 @@ def rebuild(
     index: Annotated[
         str,
         typer.Option(
-            help="Where the index is to be: an address as qdrant://HOST:6333/NAME, or “embedded” for the atlas's folder.",
+            help="Where the index is to be: an address as postgresql://user@host/database/NAME or qdrant://host:6333/NAME, "
+            "or “embedded” for the atlas's folder.",
             show_default="where it is",
         ),
     ] = "",
@@ -80,7 +84,7 @@ def rebuild(
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
             say(client.follow(job)["message"])
         return
-    say(f"The index of {folder} was made anew: {counted(figures, 'figure')}, {encoded:,} of them encoded now.")
+    say(f"The index of {folder} was made anew: {counted(figures, 'figure')}, {encoded:,} of them encoded now. It is in {whereabouts.told(folder)}.")
 
 
 @app.command()

@@ -26,7 +26,7 @@ from mirage.corpora.live.pace import AskedToWait
 from mirage.errors import AtlasHeld, MirageError, NoNetwork, Unavailable
 from mirage.models import registry
 from mirage.settings import Settings
-from mirage.storage import manifest
+from mirage.storage import manifest, whereabouts
 from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.manifest import Holder
 from mirage.storage.whereabouts import advice
@@ -134,6 +134,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         ("models", _models_state),
         ("atlas", partial(_atlas_state, settings.atlas)),
         ("records", partial(_records_state, settings.atlas)),
+        ("index", lambda: f"in {there}" if (there := whereabouts.told(settings.atlas)) else "none yet"),
         ("disk", partial(_disk_state, settings.atlas)),
         (f"port {settings.port}", partial(_port_state, settings)),
     ]

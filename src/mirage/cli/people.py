@@ -48,7 +48,12 @@ def invite(
     role: RoleOption = LEARNER,
     uses: Annotated[int, typer.Option(help="How many the link lets in.", min=1)] = 1,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Through this day.", show_default="a week from now")
+        datetime | None, typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="Through this day, 400 days from now at most.",
+            show_default="a week from now",
+        ),
     ] = None,
     atlas: AtlasOption = None,
     json: JsonOption = False,

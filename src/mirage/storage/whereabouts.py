@@ -36,6 +36,12 @@ def place_of(folder: Path, name: str) -> str | Path:
     return name if indexes.is_address(name) else folder / name
 
 
+def told(folder: Path) -> str:
+    """Where the index of an atlas lies, to be told to a person; empty where there is no atlas."""
+    known = manifest.read(folder)
+    return str(place_of(folder, known.index)) if known else ""
+
+
 def opened(
     folder: Path, name: str, encoder: EncoderInfo, server: str = "", *, anew: bool = False
 ) -> tuple[Index, Callable[[], object]]:

@@ -254,7 +254,7 @@ def _page(site: RunningSite, error: MirageError | None = None, link: str = "", f
 
 @router.post("/people")
 def do_by_form(request: Request, site: Site, form: TokenForm) -> Response:
-    """Invite, change, sign out or remove people."""
+    """Change who may use the site."""
     given = {name: str(value) for name, value in form.items()}
     do, person = given.get("do", ""), given.get("person", "")
     try:

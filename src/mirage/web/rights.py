@@ -51,7 +51,7 @@ class Wants:
             raise NotSignedInError(_(SIGN_IN))
         who_may = ", ".join(ROLE_WORDS[role] for role in CAPABILITIES[self.right].roles)
         raise RefusedError(
-            _("As %(role)s you may not do that here. Who may: %(who)s.", role=ROLE_WORDS[who.role], who=who_may)
+            _("Your role here is %(role)s, which may not do that. Who may: %(who)s.", role=ROLE_WORDS[who.role], who=who_may)
         )
 
 

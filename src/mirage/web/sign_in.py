@@ -61,13 +61,19 @@ def _invited_page(site: RunningSite, token: str, error: MirageError | None = Non
         "invited.html",
         error.status if error else 200,
         invitation=found,
-        until=time.strftime("%Y-%m-%d", time.localtime(found.until)),
+        until=_until(found.until),
         address=at(f"/invited/{token}"),
         who=visitor(),
         name=name,
         problem=str(error) if error else "",
         session_days=site.settings.session_days,
     )
+
+
+def _until(when: float) -> str:
+    """The last day of a link; its minute, too, where that is not the end of the day."""
+    last = time.localtime(when)
+    return time.strftime("%Y-%m-%d" if (last.tm_hour, last.tm_min) == (23, 59) else "%Y-%m-%d, %H:%M", last)
 
 
 @router.post("/invited/{token}")

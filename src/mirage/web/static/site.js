@@ -71,8 +71,10 @@ document.addEventListener("click", async (event) => {
   } catch {
     // Without the right to copy, show the text so that it can be copied by hand.
     const around = text.closest("details");
-    around.hidden = false;
-    around.open = true;
+    if (around) {
+      around.hidden = false;
+      around.open = true;
+    }
     getSelection().selectAllChildren(text);
     return;
   }
