@@ -31,6 +31,7 @@ from mirage.query import Query
 from mirage.settings import Settings
 from mirage.storage import migrations, records
 from mirage.storage.ingest import add
+from mirage.storage.read_only import EACH_TIME
 from mirage.storage.store import Store
 from mirage.web import create_app
 from squares import Squares
@@ -118,6 +119,10 @@ def test_an_atlas_of_an_earlier_version_answers(old: Path) -> None:
 
 def test_bringing_an_atlas_up_to_date_is_told_and_done_once(old: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
+    Atlas.open(old, encoder=Squares(), to_read=True, steps=lambda *step: told.append(step)).close()
+    assert [what.removesuffix(EACH_TIME) for what, *_ in told] == ["reading all words anew", "filling the index"]
+    assert all(what.endswith(EACH_TIME) for what, *_ in told)  # the folder stays as it was
+    told.clear()
     for _ in range(2):
         Atlas.open(old, encoder=Squares(), steps=lambda *step: told.append(step)).close()
     assert told == [("reading all words anew", 4, 4), ("filling the index", 4, 4)]

@@ -84,7 +84,8 @@ def rebuild(
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
             say(client.follow(job)["message"])
         return
-    say(f"The index of {folder} was made anew: {counted(figures, 'figure')}, {encoded:,} of them encoded now. It is in {whereabouts.told(folder)}.")
+    done = f"{counted(figures, 'figure')}, {encoded:,} of them encoded now"
+    say(f"The index of {folder} was made anew: {done}. It is in {whereabouts.told(folder)}.")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from mirage.language import words
 from mirage.storage.ingest import Progress as IngestProgress
+from mirage.storage.read_only import EACH_TIME
 
 
 class _Console(Console):
@@ -67,7 +68,8 @@ def said_once() -> Callable[[str, int, int | None], None]:
     def tell(what: str, done: int, total: int | None) -> None:
         if what not in told:
             told.add(what)
-            say(f"Bringing the atlas up to date, once: {what} ({counted(total or done, 'figure')}).")
+            once = "" if what.endswith(EACH_TIME) else ", once"
+            say(f"Bringing the atlas up to date{once}: {what} ({counted(total or done, 'figure')}).")
 
     return tell
 

@@ -48,7 +48,8 @@ def invite(
     role: RoleOption = LEARNER,
     uses: Annotated[int, typer.Option(help="How many the link lets in.", min=1)] = 1,
     until: Annotated[
-        datetime | None, typer.Option(
+        datetime | None,
+        typer.Option(
             formats=["%Y-%m-%d"],
             metavar="YYYY-MM-DD",
             help="Through this day, 400 days from now at most.",

@@ -33,6 +33,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+EACH_TIME = ", in a private copy, at each start until somebody who may write to the folder opens it"
+"""What is said of bringing a copy up to date: the folder itself stays as it was."""
 _RECORDS = "records.sqlite"
 _DATABASES = (_RECORDS, "study.sqlite")
 _TRIES = 3
