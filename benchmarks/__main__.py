@@ -18,6 +18,7 @@ from benchmarks.department import postgres
 from benchmarks.dicom import dicom
 from benchmarks.diffusing import diffusers
 from benchmarks.explaining import explain
+from benchmarks.fuzzing import fuzzing
 from benchmarks.measure import ROOT, Benchmark, Outcome, Setting, load, machine
 from benchmarks.memory import memory, uploads
 from benchmarks.mutations import mutations
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "memory": memory,
     "uploads": uploads,
     "mutations": mutations,
+    "fuzzing": fuzzing,
     "travelling": travelling,
     "install": install,
     "starting": starting,
@@ -78,9 +80,12 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--figures", type=_numbers, default=(), help="sizes for scale, as 2000,80000,1000000")
     parser.add_argument("--dimension", type=int, help="length of the vectors for scale")
     parser.add_argument(
-        "--count", type=int, default=0, help="damaged files for mutations (100,000); seconds for crowd (300)"
+        "--count",
+        type=int,
+        default=0,
+        help="damaged files for mutations (100,000); seconds for crowd (300); cases of an operation for fuzzing (25)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="for mutations: another seed makes others")
+    parser.add_argument("--seed", type=int, default=0, help="for mutations and fuzzing: another seed makes others")
     parser.add_argument(
         "--kind", action="append", default=[], choices=list(SEEDS), help="a format for mutations; may be given again (all)"
     )

@@ -35,7 +35,8 @@ class Setting:
     dicom : tuple of Path
         Folders with DICOM files for `dicom`, beside those of installed packages.
     count, seed : int
-        How many damaged files for `mutations`, and from which seed; 0 for its own number.
+        How many damaged files for `mutations`, or cases of each operation for `fuzzing`, and from which seed; 0 for its
+        own number.
     kinds : tuple of str
         Formats of the damaged files; all when empty.
     """

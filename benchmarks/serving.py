@@ -28,19 +28,29 @@ class Served:
     ----------
     folder : Path
         The atlas.
+    *words : str
+        Further words of the command, as ``--shared``.
+    at : Path, optional
+        The folder in which the process runs; where this one does when left out.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *words: str, at: Path | None = None) -> None:
+        self._folder, self._words, self._at = folder, words, at
         self.url = ""
+
+    @property
+    def said(self) -> str:
+        """What it has printed so far."""
+        return "".join(self._lines)
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, "serve", "--atlas", str(self._folder), "--port", "0"],
+            [sys.executable, "-c", _COMMAND, "serve", "--atlas", str(self._folder), "--port", "0", *self._words],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, "MIRAGE_PORT": "0"},
+            cwd=self._at,
         )
         self._lines: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
@@ -93,6 +103,7 @@ class Served:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/api/atlas", timeout=5, trust_env=False).status_code == 200
+        # A shared one tells nobody who has not signed in.
+        return httpx.get(f"{url}/api/atlas", timeout=5, trust_env=False).status_code in (200, 401)
     except httpx.HTTPError:
         return False

@@ -50,6 +50,14 @@ def test_a_crowd_is_answered(name: str, setting: Setting) -> None:
     assert values.get("answered of 5 explanations asked for at once", 5) == 5
 
 
+@pytest.mark.nightly
+def test_no_request_that_is_made_from_the_description_breaks_the_api(setting: Setting) -> None:
+    outcome = BENCHMARKS["fuzzing"](setting)
+    if outcome.skipped:
+        pytest.skip(outcome.skipped)
+    assert all(row.met is not False for row in outcome.rows), outcome
+
+
 @pytest.mark.browser
 def test_the_page_benchmark_counts_what_chromium_transferred(setting: Setting) -> None:
     if not (shutil.which("chromium") or shutil.which("google-chrome")):

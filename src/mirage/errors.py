@@ -72,6 +72,12 @@ class AtlasError(MirageError):
     status = 503
 
 
+class BadAtlasFile(AtlasError):
+    """A file to import that is not there, is no atlas file, is damaged, or does not go with the atlas."""
+
+    status = 422
+
+
 class AtlasHeld(AtlasError):
     """Another process holds the atlas."""
 

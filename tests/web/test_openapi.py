@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from starlette.testclient import TestClient
 
 from mirage.settings import Settings
 from mirage.web import create_app
@@ -46,3 +49,12 @@ def test_paths_schemas_and_fields_are_those_that_are_committed():
     if RENEW in os.environ:
         LISTING.write_text(now, "utf-8")
     assert now.splitlines() == LISTING.read_text("utf-8").splitlines(), f"meant so? Then run this test with {RENEW}=1"
+
+
+def test_an_address_that_is_asked_wrongly_says_all_that_it_takes():
+    app = create_app(None, Settings())
+    client = TestClient(app, base_url="http://localhost")
+    for path, methods in app.openapi()["paths"].items():
+        answer = client.options(re.sub(r"\{[^}]*\}", "1", path))
+        assert answer.status_code == 405, path
+        assert answer.headers["Allow"].split(", ") == sorted(map(str.upper, methods)), path

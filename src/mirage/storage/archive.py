@@ -41,7 +41,7 @@ from pydantic import NonNegativeInt
 from pydantic_core import from_json
 
 from mirage.encoders.base import EncoderInfo
-from mirage.errors import ROOM, AtlasError, BadPicture, check_room
+from mirage.errors import ROOM, BadAtlasFile, BadPicture, check_room
 from mirage.figure import Case, SlicePlace, Stack
 from mirage.images import DEFAULT_LIMITS
 from mirage.images.stack_file import StackFile
@@ -185,19 +185,19 @@ class AtlasFile:
 
     def _manifest(self) -> ArchiveManifest:
         if MANIFEST not in self._sizes:
-            raise AtlasError(f"{self.path} is not an atlas file: it has no {MANIFEST}.")
+            raise BadAtlasFile(f"{self.path} is not an atlas file: it has no {MANIFEST}.")
         try:
             raw = self.read(MANIFEST, _MOST_LINE)
             given = from_json(raw)
             version = given.get("format") if isinstance(given, dict) else None
             if isinstance(version, int) and version > FORMAT:
-                raise AtlasError(f"{self.path} has format {version}; this MIRAGE reads up to {FORMAT}. Update MIRAGE.")
+                raise BadAtlasFile(f"{self.path} has format {version}; this MIRAGE reads up to {FORMAT}. Update MIRAGE.")
             read = read_record(ArchiveManifest, raw)
             if not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
                 raise ValueError("the encoder's dimension or number of tokens is not possible")
             return read
         except ValueError as error:
-            raise AtlasError(f"{self.path} is not an atlas file, or its manifest is damaged ({error}).") from error
+            raise BadAtlasFile(f"{self.path} is not an atlas file, or its manifest is damaged ({error}).") from error
 
     @property
     def blocks(self) -> int:
@@ -412,14 +412,14 @@ class AtlasFile:
         except _FLAWS as error:
             raise self._damaged(name) from error
 
-    def _damaged(self, name: str) -> AtlasError:
-        return AtlasError(
+    def _damaged(self, name: str) -> BadAtlasFile:
+        return BadAtlasFile(
             f"{self.path} is damaged: its part {name[:120]} is missing or is not what was exported. Get the file again."
         )
 
-    def refused(self, why: str) -> AtlasError:
+    def refused(self, why: str) -> BadAtlasFile:
         """The error that says why the file is not taken."""
-        return AtlasError(f"{self.path} is refused: {why}. Nothing was changed.")
+        return BadAtlasFile(f"{self.path} is refused: {why}. Nothing was changed.")
 
 
 def _has(stack: Stack, place: SlicePlace) -> bool:
@@ -436,11 +436,11 @@ def opened(path: Path) -> Iterator[AtlasFile]:
         When there is no such file, or it is no atlas file, cut short, of a newer format, or holds what no export writes.
     """
     if not path.is_file():
-        raise AtlasError(f"There is no file {path}.")
+        raise BadAtlasFile(f"There is no file {path}.")
     try:
         archive = zipfile.ZipFile(path)
     except _FLAWS as error:
-        raise AtlasError(
+        raise BadAtlasFile(
             f"{path} is not an atlas file, or was cut short on its way ({error}). Get it again, or export the atlas again."
         ) from error
     with archive:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mirage import encoders
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, BadInput, BadPicture, MirageError
+from mirage.errors import BadAtlasFile, BadInput, BadPicture, MirageError
 from mirage.figure import Case, Withdrawal
 from mirage.images import DecodedPicture, read_picture
 from mirage.settings import Settings
@@ -151,7 +151,7 @@ def _for_new(folder: Path, file: AtlasFile, encode: bool) -> Encoder | None:
 def _check_encoder(file: AtlasFile, mine: EncoderInfo, folder: Path) -> None:
     theirs = file.manifest.encoder
     if (mine.digest, mine.dimension) != (theirs.digest, theirs.dimension):
-        raise AtlasError(
+        raise BadAtlasFile(
             f"{file.path} was made with the encoder {theirs.name} ({theirs.digest[:12]}); the atlas {folder} has "
             f"{mine.name} ({mine.digest[:12]}), whose vectors cannot be compared with those. Import it with "
             "--encode to encode its pictures anew, or into a folder of its own with that encoder installed."
@@ -223,8 +223,8 @@ class _Importing:
         """Whether the file says of a figure that is there that its source has withdrawn it, and the atlas does not."""
         return figure.withdrawn is not None and figure.id in self._there and figure.id not in self._withdrawn
 
-    def _foreign(self, what: str, identity: str, corpus: str) -> AtlasError:
-        return AtlasError(
+    def _foreign(self, what: str, identity: str, corpus: str) -> BadAtlasFile:
+        return BadAtlasFile(
             f"{self._file.path} is refused: its {what} {identity[:80]!r} is in the atlas already, in the corpus {corpus}. "
             "Nothing was changed."
         )
@@ -307,14 +307,14 @@ class _Importing:
         try:
             return encode_kept(self._atlas.encoder, self._atlas.pictures, figure.stack, stack.voxels)
         except BadPicture as error:
-            raise AtlasError(f"{self._file.path} holds a stack that cannot be taken in: {error}") from error
+            raise BadAtlasFile(f"{self._file.path} holds a stack that cannot be taken in: {error}") from error
 
     def _picture(self, figure: ArchivedFigure) -> tuple[DecodedPicture, PictureRow]:
         name = figure.picture.name
         try:
             decoded = read_picture(self._file.picture(name), name=name)
         except BadPicture as error:
-            raise AtlasError(f"{self._file.path} holds a picture that cannot be read: {error}") from error
+            raise BadAtlasFile(f"{self._file.path} holds a picture that cannot be read: {error}") from error
         kept = self._atlas.pictures.put(decoded)
         # The hash of the original, not of its smaller copy: near-duplicates are the same as where the file was made.
         return decoded, PictureRow(kept.name, kept.width, kept.height, kept.size, figure.picture.look)

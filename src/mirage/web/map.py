@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from mirage.errors import NotFound, Unavailable
+from mirage.errors import NotFound
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
 from mirage.web.site import Site
@@ -34,10 +34,8 @@ def map_(site: Site) -> Response:
 def tile(site: Site, fingerprint: str, level: Level, column: Place, row: Place) -> Response:
     """The figures in one tile of the map, each with its cell."""
     made = site.atlas.browse.map(0.0)
-    if made is None:
-        raise Unavailable(_("The pictures are still being laid out. Ask again in a while."))
-    if level >= len(made.levels) or not made.fingerprint.startswith(fingerprint):
-        raise NotFound(_("The map has changed, or has no such level. /api/map says how it is now."))
+    if made is None or level >= len(made.levels) or not made.fingerprint.startswith(fingerprint):
+        raise NotFound(_("The map has changed, is still being laid out, or has no such level. /api/map says how it is now."))
     return sent(tile_view(site.atlas, made, level, column * TILE, row * TILE))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -134,7 +137,22 @@ async def _answered(request: Request, error: Exception) -> Response:
         detail = _("There is no such page. Start again from the search page.")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = _("This address does not take %(method)s.", method=request.method)
+        return answer(request, error.status_code, detail, {"Allow": ", ".join(_taken(request))})
     return answer(request, error.status_code, detail, dict(error.headers or {}))
+
+
+def _taken(request: Request) -> list[str]:
+    """What an address takes; who raised the error knows of one of its routes only."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return sorted({method for route in _routes(request.app.routes) if route.path == path for method in route.methods or ()})
+
+
+def _routes(routes: Iterable[Any]) -> Iterator[APIRoute]:
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        else:
+            yield from _routes(getattr(getattr(route, "original_router", None), "routes", ()))
 
 
 def install(app: FastAPI) -> None:
