@@ -32,7 +32,7 @@ from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.add import PreviewView, UploadView, preview_view, upload_view
-from mirage.web.views.figures import ApiModel
+from mirage.web.views.figures import ApiBody
 from mirage.web.views.generate import JobView, job_view
 from mirage.web.views.look import OfferView, offer_view
 from mirage.wording import _
@@ -48,7 +48,7 @@ twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("add")])
 router = APIRouter(include_in_schema=False, dependencies=[wants("add")])
 
 
-class LookBody(ApiModel):
+class LookBody(ApiBody):
     """Look through a corpus before it is added."""
 
     corpus: str
@@ -57,7 +57,7 @@ class LookBody(ApiModel):
     again: bool = Field(default=False, description="Of a living source: ask it even where its answers are kept.")
 
 
-class AddSentBody(ApiModel):
+class AddSentBody(ApiBody):
     """Add what was sent."""
 
     name: str = Field(description="Of the collection, for all to see.")

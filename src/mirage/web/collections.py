@@ -25,7 +25,7 @@ from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
-from mirage.web.views.figures import ApiModel, FigureView, SourceView, figure_in, source_view
+from mirage.web.views.figures import ApiBody, ApiModel, FigureView, SourceView, figure_in, source_view
 from mirage.wording import Words, _
 
 FILE_TYPE = "application/json"
@@ -87,7 +87,7 @@ class AddedView(ApiModel):
     collection: CollectionView
 
 
-class CollectionBody(ApiModel):
+class CollectionBody(ApiBody):
     """A new collection, or what of one is to change."""
 
     title: str | None = None
@@ -95,7 +95,7 @@ class CollectionBody(ApiModel):
     was: str | None = Field(None, description="What the text was; where it is another by now, 409 is the answer.")
 
 
-class ItemBody(ApiModel):
+class ItemBody(ApiBody):
     """Something to keep."""
 
     kind: Kind
@@ -104,7 +104,7 @@ class ItemBody(ApiModel):
     note: str = ""
 
 
-class ItemChange(ApiModel):
+class ItemChange(ApiBody):
     """What of something kept is to change: its words, or its place."""
 
     title: str | None = None

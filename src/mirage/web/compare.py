@@ -28,7 +28,7 @@ from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.views.explain import ExplanationView
-from mirage.web.views.figures import ApiModel
+from mirage.web.views.figures import ApiBody, ApiModel
 from mirage.web.views.generate import ChoicesBody, JobView
 from mirage.web.views.search import QueryBody, SearchView, answer_view, hit_view
 from mirage.web.views.stacks import ShownSlice, StackView, shown_slice, stack_in
@@ -54,7 +54,7 @@ twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search"
 router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 
-class CompareBody(ApiModel):
+class CompareBody(ApiBody):
     """Two queries as JSON, either of which may hold a dropped picture."""
 
     a: QueryBody

@@ -28,7 +28,7 @@ from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.corpora import AddableView, CorporaView, OptionView, held_view
-from mirage.web.views.figures import ApiModel, CorpusView, atlas_view, licence_view
+from mirage.web.views.figures import ApiBody, CorpusView, atlas_view, licence_view
 from mirage.web.views.generate import JobView, job_view
 from mirage.wording import _
 
@@ -43,7 +43,7 @@ router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
 
 
-class AddBody(ApiModel):
+class AddBody(ApiBody):
     """Start adding a corpus."""
 
     corpus: str

@@ -25,7 +25,7 @@ from mirage.web.rights import wants
 from mirage.web.site import RunningSite, site_of
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
-from mirage.web.views.figures import ApiModel, FigureView, figure_in
+from mirage.web.views.figures import ApiBody, ApiModel, FigureView, figure_in
 from mirage.web.views.generate import JobView, job_view
 from mirage.wording import _
 
@@ -51,7 +51,7 @@ class EditView(ApiModel):
     words: dict[str, WordsView]
 
 
-class EditBody(ApiModel):
+class EditBody(ApiBody):
     """Edit a figure's words."""
 
     figure: str

@@ -26,7 +26,7 @@ from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.telling import HEARTBEAT, asker
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
-from mirage.web.views.figures import ApiModel
+from mirage.web.views.figures import ApiBody, ApiModel
 from mirage.web.views.generate import JobView, ProgressView, job_view
 from mirage.wording import _
 
@@ -41,14 +41,14 @@ twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("own job
 # -- as the API shows them -----------------------------------------------------------------------------------------------
 
 
-class RebuildBody(ApiModel):
+class RebuildBody(ApiBody):
     """Start making the index anew."""
 
     encoder: str = Field(default="", description="Encode all pictures with this encoder; empty for the one there is.")
     model: str = Field(default="", description="Which model of that encoder, where it has several: a hub id or a folder.")
 
 
-class ImportBody(ApiModel):
+class ImportBody(ApiBody):
     """Start importing an atlas file."""
 
     file: str = Field(description="An atlas file on the machine of the server.")

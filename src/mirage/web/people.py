@@ -24,7 +24,7 @@ from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
-from mirage.web.views.figures import ApiModel
+from mirage.web.views.figures import ApiBody, ApiModel
 from mirage.web.visiting import base_of
 from mirage.wording import _
 
@@ -65,12 +65,12 @@ class InvitationView(ApiModel):
     made_by: str
 
 
-class InviteBody(ApiModel):
+class InviteBody(ApiBody):
     """Make an invitation."""
 
     role: str
     uses: int = Field(default=1, description=f"How many it lets in, up to {MOST_USES}; an owner's one.")
-    until: date | None = Field(default=None, description="Through this day; a week where it is left out.")
+    until: date | None = Field(default=None, strict=False, description="Through this day; a week where it is left out.")
 
 
 class InvitedView(ApiModel):
@@ -80,7 +80,7 @@ class InvitedView(ApiModel):
     link: str
 
 
-class PersonBody(ApiModel):
+class PersonBody(ApiBody):
     """Change somebody: what is left out stays."""
 
     role: str | None = None

@@ -27,7 +27,7 @@ from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
-from mirage.web.views.figures import ApiModel
+from mirage.web.views.figures import ApiBody
 from mirage.web.views.quiz import (
     QuestionView,
     QuizView,
@@ -46,7 +46,7 @@ router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 Number = Annotated[int, Path(ge=1, le=MOST_QUESTIONS, description="Which question, from 1.")]
 
 
-class QuizBody(ApiModel):
+class QuizBody(ApiBody):
     """Of what to make a quiz."""
 
     origin: OriginKind = "filter"
@@ -60,7 +60,7 @@ class QuizBody(ApiModel):
     seed: int | None = Field(None, description="The same gives the same questions, as long as the atlas stays as it is.")
 
 
-class GivenBody(ApiModel):
+class GivenBody(ApiBody):
     """An answer: words, a choice, or a place. None of them says that one does not know."""
 
     text: str = ""
@@ -71,7 +71,7 @@ class GivenBody(ApiModel):
     row: int = Field(0, description="And its row.")
 
 
-class UnfoldBody(ApiModel):
+class UnfoldBody(ApiBody):
     """How far a case was unfolded when the next passage was asked for."""
 
     step: int = Field(ge=0)

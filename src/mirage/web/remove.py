@@ -14,7 +14,7 @@ from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
-from mirage.web.views.figures import ApiModel, CorpusView, atlas_view, figure_in
+from mirage.web.views.figures import ApiBody, ApiModel, CorpusView, atlas_view, figure_in
 from mirage.web.views.generate import JobView, job_view
 
 _SHOWN = 12  # figures on the page that asks
@@ -36,7 +36,7 @@ class RemovalView(ApiModel):
     remarks: list[str] = Field(description="What stays of it, and what goes with it, in words.")
 
 
-class RemoveBody(ApiModel):
+class RemoveBody(ApiBody):
     """Remove figures, or a corpus."""
 
     figures: list[str] = Field(default_factory=list, description="Their ids.")

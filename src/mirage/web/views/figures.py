@@ -35,6 +35,12 @@ class ApiModel(BaseModel):
         return cls(**same, **derived)
 
 
+class ApiBody(ApiModel):
+    """A body: a value is of the kind that the description says, so that a yes is no 1 and a number no text."""
+
+    model_config = ConfigDict(strict=True)
+
+
 class Problem(ApiModel):
     """An error, as RFC 9457 has it."""
 

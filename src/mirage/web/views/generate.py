@@ -21,13 +21,13 @@ from mirage.jobs.job import ADD, ASK, GENERATE, Job
 from mirage.query import Query, Term
 from mirage.web import forms
 from mirage.web.root import at
-from mirage.web.views.figures import ApiModel, FigureView
+from mirage.web.views.figures import ApiBody, ApiModel, FigureView
 from mirage.wording import _
 
 EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
 
 
-class ChoicesBody(ApiModel):
+class ChoicesBody(ApiBody):
     """What may be chosen beside the words; what is left out is the generator's own choice."""
 
     negative: str = Field("", description="What the image shall not show: counts as one more term of weight -1.")
@@ -50,7 +50,7 @@ class ChoicesBody(ApiModel):
         return GenerationOptions(**self.model_dump(include=set(ChoicesBody.model_fields)))
 
 
-class WantedBody(ApiModel):
+class WantedBody(ApiBody):
     """A piece of text with a weight."""
 
     text: str

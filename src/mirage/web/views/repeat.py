@@ -9,12 +9,12 @@ from mirage.study import Study
 from mirage.study.learning import GivenAnswer, QuestionKind
 from mirage.study.progress import Confusion
 from mirage.web import forms
-from mirage.web.views.figures import ApiModel
+from mirage.web.views.figures import ApiBody, ApiModel
 
 MISTAKES = 20
 
 
-class PaceView(ApiModel):
+class PaceView(ApiBody):
     """How somebody wants to repeat."""
 
     retention: float = Field(description="The share of cards that should still be known when they are asked.")
@@ -60,7 +60,7 @@ class CardsView(ApiModel):
     offset: int
 
 
-class CardsBody(ApiModel):
+class CardsBody(ApiBody):
     """From what to make cards."""
 
     source: str = Field(description="figure, mistakes (of a quiz), search, collection, case or filter.")
@@ -84,7 +84,7 @@ class BegunView(ApiModel):
     questions: int
 
 
-class RateBody(ApiModel):
+class RateBody(ApiBody):
     """How hard the last answer was."""
 
     answer: str = Field(description="Its id.")

@@ -14,7 +14,7 @@ from mirage.study.reviews.protocol import Protocol
 from mirage.study.reviews.ratings import Place
 from mirage.study.reviews.reviews import Rated, Review, Reviews
 from mirage.web import forms
-from mirage.web.views.figures import ApiModel, SourceView, source_view
+from mirage.web.views.figures import ApiBody, ApiModel, SourceView, source_view
 
 
 class ReviewInfoView(ApiModel):
@@ -101,7 +101,7 @@ class ReviewView(ReviewInfoView):
     to_rate: list[ItemToRateView]
 
 
-class RatingBody(ApiModel):
+class RatingBody(ApiBody):
     """A rating; one that says nothing takes back what was there."""
 
     reviewer: str
@@ -110,14 +110,14 @@ class RatingBody(ApiModel):
     place: Place = Place(words="")
 
 
-class ReviewBody(ApiModel):
+class ReviewBody(ApiBody):
     """What to review."""
 
     query: str
     versus: str | None = Field(None, description="What to compare it with; what the protocol says when left out.")
 
 
-class HideBody(ApiModel):
+class HideBody(ApiBody):
     """A figure to hide from learners, or to show again."""
 
     figure: str = Field(description="As in the list of what is misleading.")

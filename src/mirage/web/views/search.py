@@ -12,7 +12,7 @@ from mirage.query import DEFAULT_K, PictureTerm, Query, Term
 from mirage.search.answer import Answer, CaseHits, ChannelMatch, Hit, SliceFound
 from mirage.search.confidence import Basis
 from mirage.web import forms
-from mirage.web.views.figures import ApiModel, FigureView, figure_view
+from mirage.web.views.figures import ApiBody, ApiModel, FigureView, figure_view
 from mirage.web.views.reading import ReadingView, reading_view
 from mirage.wording import _
 
@@ -58,7 +58,7 @@ class CaseHitsView(ApiModel):
     figures: list[RankedFigure]
 
 
-class TermView(ApiModel):
+class TermView(ApiBody):
     """One thing looked for: some text, a dropped picture's embedding, or a figure's id; with a weight."""
 
     text: str = ""
@@ -67,7 +67,7 @@ class TermView(ApiModel):
     weight: float = Field(default=1.0, description="Negative means: less of this.")
 
 
-class QueryBody(ApiModel):
+class QueryBody(ApiBody):
     """A query as JSON. Values of one filter are alternatives; filters add up."""
 
     terms: list[TermView]
