@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from mirage.figure import Figure
 from mirage.query import DEFAULT_K, PictureTerm, Query, Term
@@ -94,6 +94,8 @@ class QueryBody(ApiBody):
 
 class QueryView(QueryBody):
     """A query as it was understood."""
+
+    model_config = ConfigDict(strict=False)
 
     url: str = Field(description="Its page; empty with a dropped picture, for that never becomes an address.")
 
