@@ -59,6 +59,7 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
         "/api/repeat/cards": "/api/repeat/cards",
         "/api/repeat/progress": "/api/repeat/progress",
         "/api/my-data": "/api/my-data",
+        "/api/me": "/api/me",
         "/api/reviews": "/api/reviews",
         "/api/reviews/misleading": "/api/reviews/misleading",
         "/api/reviews/results": "/api/reviews/results",
@@ -67,7 +68,7 @@ def test_every_answer_is_what_openapi_says(site, client, openapi, a_figure, a_ca
     files = {path for path in described if path.endswith(FILES)}
     # Told of something that must first be there: each has tests of its own, beside the feature.
     assert {path for path in described - set(asked) - files if "{" not in path} == {
-        *("/api/remove", "/api/edit", "/api/take", "/api/map"),
+        *("/api/remove", "/api/edit", "/api/take", "/api/map", "/api/people", "/api/audit"),
     }
     for path, address in asked.items():
         answer = client.get(address)

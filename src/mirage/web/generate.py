@@ -118,7 +118,8 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
     if size := chosen.pop("size", ""):
         chosen = {"width": size, "height": size, **chosen}
     try:
-        return forms.read(Query, words, in_address=False), ChoicesBody.model_validate(chosen, strict=False).options()  # a form has texts only
+        # A form says numbers as texts.
+        return forms.read(Query, words, in_address=False), ChoicesBody.model_validate(chosen, strict=False).options()
     except ValidationError as error:
         wrong = error.errors()[0]
         name, kind = str(wrong["loc"][0]), "whole number" if wrong["type"].startswith("int") else "number"
