@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mirage.errors import AtlasHeld, Busy, Unavailable
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
 from mirage.storage.reindex import rebuild
+from mirage.storage.remove import collect
 from parts import picture_folder, until
 
 Served = tuple[Atlas, Jobs]
@@ -95,6 +97,37 @@ def test_who_loses_the_connection_that_says_so_changes_nothing_more(two: list[Se
     with pytest.raises(Unavailable, match="connection to the PostgreSQL server was lost"):
         lose_and_go_on()
     assert one.info().figures == 6
+
+
+def test_who_loses_that_connection_ends_no_change_and_removes_no_picture_of_who_changes_it_now(
+    two: list[Served], postgres_url: str
+) -> None:
+    (one, _), (other, _) = two
+
+    def lose(what: Callable[[], object]) -> None:
+        with one.changing(), psycopg.connect(postgres_url, autocommit=True) as connection:
+            locks = "SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' AND classid = 19779"
+            assert connection.execute(locks).fetchall() == [(True,)]
+            other.store.set_note("unfinished", "7")  # which the other has begun since
+            what()
+
+    name = one.picture_name(one.search("phantom").hits[0].figure.id)
+    for what in (
+        lambda: None,
+        lambda: one.remove_files([name]),
+        lambda: one.swap(one.encoder, one.index, one.index_name),
+    ):
+        with pytest.raises(Unavailable, match="connection to the PostgreSQL server was lost"):
+            lose(what)
+        assert other.store.note("unfinished") == "7"
+
+
+def test_files_that_no_figure_has_are_not_looked_for_while_another_adds_some(two: list[Served]) -> None:
+    (one, _), (other, _) = two
+    with one.changing(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(other.store, "alone", partial(other.store.sharing.alone, patience=0.0))
+        with pytest.raises(Busy, match="Another MIRAGE server changes this atlas"):
+            collect(other)
 
 
 def test_an_atlas_that_servers_are_at_work_on_is_not_moved_from_under_them(two: list[Served], shared: Path) -> None:

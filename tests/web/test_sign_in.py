@@ -108,6 +108,12 @@ def test_a_session_is_new_at_each_sign_in_whatever_cookie_came(site: SharedSite)
     assert browser.get("/api/me").json()["role"] == "educator"
 
 
+def test_the_cookie_lasts_as_long_as_any_session_that_is_used(site: SharedSite) -> None:
+    # A session ends so long after the last visit; a cookie that ended so long after the first would end it before.
+    answer = site.otherwise(session_days=1).browser().post(site.link(), data={"name": "Ada"})
+    assert int(re.search(r"Max-Age=(\d+)", cookies(answer)[0])[1]) == 400 * 86_400
+
+
 def test_a_stolen_session_ends_with_the_sign_out(site: SharedSite) -> None:
     for end in ("here", "everywhere", "owner"):
         browser, owner = site.signed_in("learner", "Ada"), site.signed_in("owner", "Olga")

@@ -312,8 +312,7 @@ class AtlasFolder:
             if not records:
                 return
             check_room(self.path)
-            if self.store.sharing is not None:
-                self.store.sharing.check()
+            self._check_alone()
             left.update(self.store.files([record.figure.id for record in records]))
             keys = self.store.put(records, self.encoder_info.digest, stamp)
             self.index_again(keys)
@@ -345,8 +344,14 @@ class AtlasFolder:
                 with suppress(MirageError):
                     self.changed()
                 raise
+            self._check_alone()  # else the note is of what another has begun since
             self.changed()
             self.store.set_note(UNFINISHED, None)
+
+    def _check_alone(self) -> None:
+        """See to it, before what cannot be taken back, that no other process can have begun to change the atlas."""
+        if self.store.sharing is not None:
+            self.store.sharing.check()
 
     def succeed(self, former: Mapping[str, str], corpus: str) -> None:
         """Let figures stand in the place of some of their corpus that it has no more, and be found by the ids of those.
@@ -366,6 +371,7 @@ class AtlasFolder:
     def remove_files(self, names: Collection[str]) -> None:
         """Remove the pictures and stacks among some that no figure has any more."""
         if names:
+            self._check_alone()  # who adds has pictures that no figure has yet
             self.pictures.remove_all(set(names) - self.store.used(names))
 
     def reconcile(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
@@ -422,6 +428,7 @@ class AtlasFolder:
         mirage.errors.Unavailable, mirage.errors.AtlasError
             When it cannot be written down; then nothing has changed.
         """
+        self._check_alone()
         former, former_name = self.index, self.index_name
         info = encoder.info()
         whereabouts.leave(self.store, former_name)

@@ -121,15 +121,16 @@ def collect(atlas: AtlasFolder) -> tuple[int, int]:
     tuple of int
         How many files those were, and their bytes.
     """
-    atlas.reconcile()  # which removes those of a change that was cut short
-    left = set(atlas.pictures.names())
-    left -= atlas.store.used(left)
-    lone = atlas.pictures.lone_thumbnails()
-    size = atlas.pictures.size(left) + sum(lone.values())
-    if left or lone:
-        with atlas.changing():  # so that an export under way knows
-            atlas.remove_files(left)
-            atlas.pictures.remove_files(lone)
+    with atlas.store.alone():  # what another server adds now has pictures that no figure has yet
+        atlas.reconcile()  # which removes those of a change that was cut short
+        left = set(atlas.pictures.names())
+        left -= atlas.store.used(left)
+        lone = atlas.pictures.lone_thumbnails()
+        size = atlas.pictures.size(left) + sum(lone.values())
+        if left or lone:
+            with atlas.changing():  # so that an export under way knows
+                atlas.remove_files(left)
+                atlas.pictures.remove_files(lone)
     return len(left) + len(lone), size
 
 

@@ -35,6 +35,7 @@ from mirage.wording import _
 _AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
 _MACHINE = replace(ALONE, name="a command on this machine")
 _MOST_NAMED = 200
+_COOKIE_SECONDS = 400 * 86_400  # as long as browsers keep one: the session itself ends so long after the last visit
 _log = logging.getLogger(__name__)
 
 
@@ -210,11 +211,11 @@ def signed_in(site: RunningSite, request: Request, person_id: str, answer: Respo
     """
     if before:
         site.people.sessions.end(before)
-    lifetime, secure = site.settings.session_days * 86_400, by_https(site, request)
+    secure = by_https(site, request)
     answer.set_cookie(
         cookie_name(site, request),
         site.people.sessions.begin(person_id),
-        max_age=lifetime,
+        max_age=_COOKIE_SECONDS,
         httponly=True,
         samesite="lax",
         secure=secure,
