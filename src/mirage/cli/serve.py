@@ -75,12 +75,21 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let people sign in over http from other machines, where others read along.")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=64, help="How many processes answer, of an atlas that several may open: docs/serving.md."),
+    ] = 1,
 ) -> None:
     """Serve an atlas that is there already."""
     chosen = {"shared": shared or None, "insecure": insecure or None, "log_format": log_format}
     settings = Settings.load(host=host, port=port, atlas=atlas, read_only=read_only, root_path=root_path, **chosen)
     if not (settings.read_only or is_needed(settings.atlas)):
         Atlas.open(settings.atlas, steps=said_once()).close()  # what brings it up to date is told before the site begins
+    if workers > 1:
+        from mirage.web.workers import serve as serve_by_several  # noqa: PLC0415 - as below
+
+        serve_by_several(settings, workers)
+        return
     _serve(settings)
 
 

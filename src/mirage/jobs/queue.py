@@ -71,6 +71,8 @@ class Jobs(Lanes):
     ----------
     most_each : int
         How many jobs of one person may wait or run; 0 for any number.
+    refusal : mirage.errors.MirageError or None
+        What is raised instead of beginning a job.
     """
 
     def __init__(self, atlas: Atlas, *, resume: bool = True) -> None:
@@ -78,6 +80,7 @@ class Jobs(Lanes):
         self._atlas = atlas
         self.outputs = Outputs(atlas.databases.folder / FOLDER)
         self.most_each = 0
+        self.refusal: MirageError | None = None
         self._generators: dict[str, Generator] = {}
         self._previews: dict[str, Preview | SourcePreview] = {}
         self._staging: Staging | None = None
@@ -438,6 +441,8 @@ class Jobs(Lanes):
     # -- queueing ----------------------------------------------------------------------------------------------------
 
     def _admit(self, job: Job) -> None:
+        if self.refusal is not None:
+            raise self.refusal
         if job.kind in (ADD, EDIT, IMPORT, REBUILD, REMOVE):
             self._atlas.check_writable()
         mine = sum(each.owner == job.owner and not each.ended for each in self._jobs.values())

@@ -9,9 +9,10 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from gettext import NullTranslations
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -74,6 +75,16 @@ DESCRIPTION = (
 _PATIENCE = 5  # seconds that a stop waits for requests under way, and that another program on the port may take to answer
 _TIDY_SECONDS = 3600.0
 _RESTING = 20  # seconds; who reads for a while and asks again then should not meet a connection that is just being closed
+UVICORN: dict[str, Any] = {
+    "log_config": None,
+    "access_log": False,  # ours leaves query strings out
+    "server_header": False,
+    "proxy_headers": False,
+    "timeout_graceful_shutdown": _PATIENCE,
+    "timeout_keep_alive": _RESTING,
+    "http": PatientProtocol,
+}
+"""How the server goes about connections."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
@@ -224,45 +235,48 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
         here = settings.model_copy(update={"host": host, "port": taken})
         app = create_app(atlas, here, jobs_of=jobs)
         logs.begin(settings.log_format)
-        config = uvicorn.Config(
-            until_stopped(app),
-            log_config=None,
-            access_log=False,  # ours leaves query strings out
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_PATIENCE,
-            timeout_keep_alive=_RESTING,
-            http=PatientProtocol,
-            lifespan="off",
-        )
+        config = uvicorn.Config(until_stopped(app), lifespan="off", **UVICORN)
         atlas.serving(url)
-        _say(f"MIRAGE is at {url}{here.root_path} (stop it with Ctrl-C)")
-        if atlas.copy is not None:
-            _say(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
-        if settings.shared:
-            _say_shared(app.state.site, url + here.root_path)
-        if host not in _LOOPBACK:
-            _say(f"It answers to these names only: {', '.join(here.allowed_hosts)} (setting allowed_hosts)")
+        greet(app.state.site, url)
         try:
-            with _tidied(app.state.site), sharing() if settings.shared else nullcontext():
+            with tidied(app.state.site):
                 uvicorn.Server(config).run(sockets=[listening])
         except (KeyboardInterrupt, SystemExit):
-            _say("Stopping.")
+            say("Stopping.")
+
+
+def greet(site: RunningSite, url: str) -> None:
+    """Say where the site is, and what whoever serves it has to know.
+
+    Parameters
+    ----------
+    site : RunningSite
+    url : str
+        Without the path at which it begins.
+    """
+    settings, atlas = site.settings, site.atlas
+    say(f"MIRAGE is at {url}{settings.root_path} (stop it with Ctrl-C)")
+    if atlas.copy is not None:
+        say(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
+    if settings.shared:
+        _say_shared(site, url + settings.root_path)
+    if settings.host not in _LOOPBACK:
+        say(f"It answers to these names only: {', '.join(settings.allowed_hosts)} (setting allowed_hosts)")
 
 
 def _say_shared(site: RunningSite, url: str) -> None:
     """Say what a shared site still needs: its first owner, or an address that it can be reached at safely."""
     networks(site.settings.trusted_proxies)  # which refuses what is no address
     if token := site.people.invitations.first():
-        _say("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
-        _say(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
+        say("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
+        say(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
     if site.settings.insecure:
-        _say("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
+        say("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
 
 
 @contextmanager
-def _tidied(site: RunningSite) -> Iterator[None]:
-    """Keep the times that things are kept for, also while nobody asks."""
+def tidied(site: RunningSite) -> Iterator[None]:
+    """Be a shared site where it is one, and keep the times that things are kept for, also while nobody asks."""
     stopped, settings = threading.Event(), site.settings
 
     def work() -> None:
@@ -278,7 +292,8 @@ def _tidied(site: RunningSite) -> Iterator[None]:
     worker = threading.Thread(target=work, name="retention", daemon=True)
     worker.start()
     try:
-        yield
+        with sharing():
+            yield
     finally:
         stopped.set()
         worker.join(_PATIENCE)
@@ -364,6 +379,7 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _say(words: str) -> None:
+def say(words: str) -> None:
+    """Print a line for whoever serves."""
     sys.stdout.write(words + "\n")
     sys.stdout.flush()

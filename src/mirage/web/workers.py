@@ -1,0 +1,136 @@
+"""The site of one atlas, answered by several processes that share its port.
+
+Each opens the atlas for itself, so it has to be one that several processes may open: read only, or with its records in
+PostgreSQL and its index on a server. A process that dies is begun again; all of them show and take the same tokens.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from mirage import indexes
+from mirage.atlas import Atlas
+from mirage.errors import BadInput, MirageError, Unavailable
+from mirage.jobs import Jobs
+from mirage.settings import Settings
+from mirage.web import logs, server
+from mirage.web.connections import until_stopped
+from mirage.wording import _
+
+logger = logging.getLogger(__name__)
+
+_ANSWERS_WITHIN = 60  # seconds, before a process is taken to hang; a busy one takes its time
+_ALONE = (
+    "This atlas can be open in one process at a time. Several may answer with --read-only, or where its records lie in "
+    "PostgreSQL and its index on a server (docs/postgresql.md). Leave --workers out."
+)
+
+
+def serve(settings: Settings, workers: int) -> None:
+    """Serve the site of an atlas by several processes until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    settings : mirage.settings.Settings
+        They name the atlas, the host and the port.
+    workers : int
+        How many processes.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When the atlas is one that only one process may have open, or the port cannot be taken.
+    mirage.errors.AtlasError
+        When the atlas cannot be opened.
+    """
+    listening = server.listen(settings.host, settings.port)
+    with listening:
+        taken: int = listening.getsockname()[1]
+        # Files that somebody sends, and what a source offers, are with the process that got them; another would not know.
+        changed = {"port": taken, "add_files": False, "live": False}
+        url = server.address(settings.host, taken)
+        with Atlas.open(settings.atlas, to_read=settings.read_only) as atlas:
+            shared = atlas.store.sharing is not None and indexes.is_address(atlas.index_name)
+            if atlas.copy is None and not shared:
+                raise BadInput(_ALONE)
+            tokens = secrets.token_urlsafe(32), atlas.holder.token
+            here = settings.model_copy(update=changed)
+            server.greet(server.create_app(atlas, here, token=tokens[0]).state.site, url)
+        apart = "" if here.read_only or atlas.copy else " Files and sources are added by mirage add, not from pages."
+        server.say(f"{workers} processes answer.{apart}")
+        config = uvicorn.Config(
+            partial(_app, here, url, tokens),
+            factory=True,
+            workers=workers,
+            timeout_worker_healthcheck=_ANSWERS_WITHIN,
+            lifespan="on",
+            **server.UVICORN,
+        )
+        Multiprocess(config, sockets=[listening]).run()
+        server.say("Stopping.")
+
+
+def _app(settings: Settings, url: str, tokens: tuple[str, str]) -> ASGIApp:
+    """The site in one of the processes; the atlas is open until it ends."""
+    logs.begin(settings.log_format)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    opened = ExitStack()
+    try:
+        atlas = opened.enter_context(Atlas.open(settings.atlas, to_read=settings.read_only))
+        jobs = opened.enter_context(closing(Jobs(atlas)))
+    except MirageError as error:
+        opened.close()
+        logger.error("%s", error)
+        sys.exit(STARTUP_FAILURE)  # it would fail again
+    if atlas.copy is not None:
+        jobs.refusal = Unavailable(
+            _(
+                "Several processes answer for this site and know nothing of each other's jobs, so none is begun. Whoever "
+                "runs it can serve it by one (without --workers)."
+            )
+        )
+    atlas.holder = replace(atlas.holder, token=tokens[1])
+    atlas.serving(url)
+    app = server.create_app(atlas, settings, jobs_of=jobs, token=tokens[0])
+    opened.enter_context(server.tidied(app.state.site))
+    return _Ending(until_stopped(app), opened.close)
+
+
+def _end_with_parent() -> None:
+    """End this process as a stop does, once the one that began it is gone, however that ended."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Ending:
+    """An application that does something when its server ends."""
+
+    def __init__(self, app: ASGIApp, end: Callable[[], None]) -> None:
+        self._app, self._end = app, end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or be told of the server's begin and end."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._end()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,66 @@
+"""One site, answered by several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mirage.errors import BadInput
+from mirage.settings import Settings
+from mirage.storage import read_only
+from mirage.web.workers import serve
+from parts import until
+
+
+def copies() -> list[dict[str, object]]:
+    """What the processes that serve say of themselves, each in its own copy."""
+    locks = [path / "atlas.lock" for path in read_only._place().iterdir() if path.is_dir()]
+    told = [json.loads(lock.read_text()) for lock in locks if lock.exists()]
+    return [each for each in told if each["url"]]
+
+
+def test_an_atlas_that_one_process_may_open_is_refused_in_words(some_copy: Path) -> None:
+    with pytest.raises(BadInput, match="with --read-only, or where its records lie in PostgreSQL"):
+        serve(Settings(atlas=some_copy, port=0), 2)
+
+
+def test_who_dies_is_begun_again_and_all_take_the_same_token(
+    some_copy: Path, started: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # A start of its own: processes that are forked from a test cannot begin others.
+    site = started("serve", "--read-only", "--workers", "2", "--port", "0", atlas=some_copy, PYTHONHASHSEED="0")
+    first = until(lambda: len(found := copies()) == 2 and found)
+    url = str(first[0]["url"])
+    pids = {int(each["pid"]) for each in first}
+    assert len(pids) == 2
+
+    def token() -> str:
+        """Of a page, over a connection of its own, so that any of them may answer."""
+        return re.search(r'data-token="([^"]+)"|name="token" value="([^"]+)"', httpx.get(f"{url}/repeat").text)[0]
+
+    assert len({token() for _ in range(12)}) == 1
+    given = {"X-Mirage-Token": str(first[0]["token"])}
+    made = [httpx.post(f"{url}/api/collections", json={"title": f"{n}"}, headers=given) for n in range(6)]
+    assert {each.status_code for each in made} == {201}
+    listed = {len(httpx.get(f"{url}/api/collections").json()["collections"]) for _ in range(6)}
+    assert listed == {6}
+    drawn = httpx.post(f"{url}/api/generate", json={"terms": [{"text": "brain MRI"}]}, headers=given)
+    assert drawn.status_code == 503
+    assert "know nothing of each other's jobs" in drawn.json()["detail"]
+
+    os.kill(min(pids), signal.SIGKILL)
+    again = until(lambda: {int(each["pid"]) for each in copies()} - pids and len(copies()) == 2 and copies())
+    assert max(pids) in {int(each["pid"]) for each in again}
+    assert httpx.get(f"{url}/api/search", params={"q": "brain MRI"}).json()["hits"]
+
+    site.send_signal(signal.SIGTERM)
+    assert site.wait() == 0
+    assert copies() == []
