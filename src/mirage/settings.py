@@ -339,8 +339,9 @@ class Settings(BaseSettings):
                 known = ", ".join(cls.model_fields)
                 raise BadInput(f"There is no setting {name!r} (in mirage.toml). There are: {known}.") from None
             field = str(first["loc"][0]) if first["loc"] else name
+            why = first["msg"].removeprefix("Value error, ")
             raise BadInput(
-                f"The setting {name!r} cannot be used: {first['msg']} (given: {str(first.get('input'))[:200]!r}). "
+                f"The setting {name!r} cannot be used: {why} (given: {str(first.get('input'))[:200]!r}). "
                 f"It comes from MIRAGE_{field.upper()}, from mirage.toml, or from the option of that name."
             ) from None
         except (ValueError, OSError) as error:

@@ -15,6 +15,8 @@ import httpx
 import pytest
 
 from mirage.cli import main
+from mirage.errors import BadInput
+from mirage.settings import Settings
 from mirage.storage import manifest
 from parts import COMMAND, PATIENCE, STARTER_FIGURES, copy_atlas, environment, in_terminal, mirage, start, until
 from roco_maker import ROWS, write_annotations, write_shard
@@ -158,6 +160,8 @@ def test_a_bad_setting_is_named(atlas: Path) -> None:
     done = mirage("doctor", atlas=atlas, MIRAGE_PORT="eighty")
     assert done.returncode == 2
     assert "The setting 'port' cannot be used" in done.stderr
+    with pytest.raises(BadInput, match=r"'root_path' cannot be used: a path is written like /mirage"):
+        Settings.load(root_path="mirage")
 
 
 def test_a_reader_that_goes_away_early_is_no_failure(atlas: Path) -> None:

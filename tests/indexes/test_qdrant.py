@@ -49,7 +49,7 @@ def test_what_is_no_address_is_refused_in_words(address: str, said: str) -> None
 def test_the_scheme_of_an_address_names_the_adapter() -> None:
     assert indexes.is_address("qdrants://host/atlas")
     assert not indexes.is_address("index-0123456789ab")
-    with pytest.raises(NotFound, match=r"begin with nowhere://\. There are: .*qdrant://"):
+    with pytest.raises(NotFound, match=r"begin with nowhere://\. There are: postgresql://…, qdrant://"):
         indexes.open("nowhere://host/atlas", 4)
     with pytest.raises(BadInput, match="no address of an index"):
         indexes.held("host/atlas")

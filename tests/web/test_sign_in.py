@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from mirage.errors import BadInput
 from mirage.people.proxies import is_trusted, networks
 from mirage.people.records import invitations, sessions
+from mirage.web.server import _say_shared
 from mirage.web.visiting import local
 from parts import copy_atlas
-from sharing import SharedSite, id_of, shared_site, token_of
+from sharing import LOCAL, SharedSite, id_of, shared_site, token_of
 
 PUBLIC = "https://atlas.example"
 
@@ -141,6 +142,18 @@ def test_a_role_that_is_lowered_holds_at_once(site: SharedSite) -> None:
     assert "Your role here is learner, which may not do that. Who may: educator, owner." in answer.text
     hide = educator.post("/api/reviews/misleading", json={"figure": "x", "hidden": True}, headers={"X-Mirage-Token": token})
     assert hide.status_code == 403
+
+
+def test_the_start_says_from_where_one_can_sign_in(site: SharedSite, capsys: pytest.CaptureFixture[str]) -> None:
+    for how, said_so in (
+        ({"host": "0.0.0.0"}, "works on this machine only"),
+        ({"host": "0.0.0.0", "insecure": True}, "read along"),
+        ({"host": "0.0.0.0", "site_url": PUBLIC}, ""),
+        ({}, ""),
+    ):
+        _say_shared(site.otherwise(**how).app.state.site, LOCAL)
+        told = capsys.readouterr().out
+        assert [each for each in ("works on this machine only", "read along") if each in told] == [said_so] * bool(said_so)
 
 
 def test_who_may_not_add_is_not_offered_it(site: SharedSite) -> None:

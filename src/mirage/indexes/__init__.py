@@ -34,6 +34,7 @@ __all__ = [
 
 DEFAULT = "embedded"  # what an atlas in a folder is kept in
 
+_SCHEMES = {"postgres": "postgresql"}  # how an address of an adapter begins, where that is not its name
 _port: Port[Index] = Port("mirage.indexes")
 available, load = _port.available, _port.load
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://\S+")
@@ -87,6 +88,7 @@ def _elsewhere(address: str) -> Elsewhere:
         raise BadInput(f"“{address}” is no address of an index: SCHEME://HOST/NAME is one.")
     names = [name for name in available() if found[1].startswith(name) and name != DEFAULT]
     if not names:
-        there = ", ".join(f"{name}://…" for name in available() if name != DEFAULT) or "none"
+        schemes = [_SCHEMES.get(name, name) for name in available() if name != DEFAULT]
+        there = ", ".join(f"{scheme}://…" for scheme in schemes) or "none"
         raise NotFound(f"No index has addresses that begin with {found[1]}://. There are: {there}.")
     return cast(Elsewhere, _port.adapter(max(names, key=len)))

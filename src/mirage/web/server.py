@@ -272,6 +272,8 @@ def _say_shared(site: RunningSite, url: str) -> None:
         say(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
     if site.settings.insecure:
         say("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
+    elif not (site.settings.host in _LOOPBACK or site.settings.site_url or site.settings.trusted_proxies):
+        say("Signing in works on this machine only. From others it needs HTTPS, and the setting site_url: docs/classes.md.")
 
 
 @contextmanager
