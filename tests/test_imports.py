@@ -89,6 +89,7 @@ PORTS = {"corpora": "corpora", "encoders": "encoders", "explainers": "explain/ex
     "indexes": "indexes",
 }
 NAMED_ELSEWHERE = {
+    "storage/databases.py",  # how an address of a PostgreSQL server may begin
     "cli/doctor.py",  # extras, one of which has an adapter's name
     "settings.py",  # the profiles
     "generate/generators/diffusers_pipeline.py",  # the library that a part of a pipeline is of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -43,6 +44,7 @@ class RemotePictures(PictureStore):
         self._cache = FileCache(cache / hashlib.sha256(address.encode()).hexdigest()[:16], most)
         super().__init__(self._cache.folder)
         self.address, self.owner, self._claimed = address, owner, False
+        self._claiming = threading.Lock()
 
     def path(self, name: str) -> Path:
         """Where a copy of a picture lies, which is fetched first; where it would lie, when the picture is not there.
@@ -193,19 +195,20 @@ class RemotePictures(PictureStore):
             When it is another's.
         mirage.errors.Unavailable
         """
-        if self._claimed:
-            return
-        try:
-            owner = self.bucket.read(_OWNER).decode("ascii", "replace")
-        except FileNotFoundError:
-            self.bucket.put(_OWNER, self.owner.encode())
-            owner = self.owner
-        if owner != self.owner:
-            raise AtlasError(
-                f"The pictures of another atlas are at {self.address}. Two atlases there would remove each other's: give "
-                "this one a prefix of its own."
-            )
-        self._claimed = True
+        with self._claiming:  # once, however many threads put the first pictures
+            if self._claimed:
+                return
+            try:
+                owner = self.bucket.read(_OWNER).decode("ascii", "replace")
+            except FileNotFoundError:
+                self.bucket.put(_OWNER, self.owner.encode())
+                owner = self.owner
+            if owner != self.owner:
+                raise AtlasError(
+                    f"The pictures of another atlas are at {self.address}. Two atlases there would remove each other's: "
+                    "give this one a prefix of its own."
+                )
+            self._claimed = True
 
 
 @dataclass(frozen=True, slots=True)
