@@ -26,6 +26,7 @@ from parts import mirage, until
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies of these tests lie apart from those of others that run meanwhile."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MIRAGE_KEPT", str(tmp_path / "kept"))
 
 
 WORDS = "brain MRI, axial"

@@ -35,6 +35,7 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
     some_copy: Path, started: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MIRAGE_KEPT", str(tmp_path / "kept"))  # copies of one atlas share what somebody keeps of it
     # A start of its own: processes that are forked from a test cannot begin others.
     site = started("serve", "--read-only", "--workers", "2", "--port", "0", atlas=some_copy, PYTHONHASHSEED="0")
     first = until(lambda: len(found := copies()) == 2 and found)
