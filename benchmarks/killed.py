@@ -23,6 +23,7 @@ from mirage.storage.remove import collect
 
 Ack = Callable[[str], None]
 PICTURES = 36  # of each collection
+PRUNED = len(range(0, PICTURES, 3))
 
 
 def _add(place: Path, ack: Ack) -> None:
@@ -70,7 +71,8 @@ def _prune(place: Path, ack: Ack) -> None:
         for seed in range(3):
             atlas.pictures.put(_noise(9_000 + seed))
         collect(atlas)
-        ack("gone")
+        for each in going:
+            ack(each)
 
 
 def _generate(place: Path, ack: Ack) -> None:

@@ -1,10 +1,10 @@
 """``python -m benchmarks.kills``: kill what changes an atlas at random moments; count what is lost, doubled, left over.
 
-An operation runs in a process of its own that tells what it has acknowledged: what it stored, and said so. At a moment drawn
-from the seed it is killed (SIGKILL). Then the atlas is opened, everything acknowledged is looked for, the operation is run
-again to its end, and what lies in the folder that nothing uses is counted. With ``--postgres URL`` the records are in
-PostgreSQL. With ``--full-disk`` nothing is killed: the atlas lies on a small disk that has little room, or none, and the
-operation has to end, or to say in a sentence that the disk is full.
+An operation runs in a process of its own that tells what it has acknowledged: what it stored, and said so. At a moment
+drawn from the seed it is killed (SIGKILL). Then the atlas is opened and everything acknowledged is looked for, the operation
+is run again to its end, all is looked for once more, and what lies in the folder that nothing uses is counted. With
+``--postgres URL`` the records are in PostgreSQL. With ``--full-disk`` nothing is killed: the atlas lies on a small disk that
+has little room, or none, and the operation has to end, or to say in a sentence that the disk is full.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.killed import OPERATIONS, PICTURES, Ack, folder_of, preload
+from benchmarks.killed import OPERATIONS, PICTURES, PRUNED, Ack, folder_of, preload
 from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import ROOM
@@ -48,8 +48,8 @@ _KNOWN = re.compile(
 # -- what is counted ----------------------------------------------------------------------------------------------------
 
 
-def _look(place: Path, name: str, before: list[str], acked: list[str]) -> dict[str, list[str]]:
-    """Open the atlas after a kill: what is lost, and what is there twice."""
+def _look(place: Path, name: str, before: list[str], acked: list[str], *, ended: bool = False) -> dict[str, list[str]]:
+    """Open the atlas after a kill, or after what was run again has ended: what is lost, and what is there twice."""
     lost, doubled = list[str](), list[str]()
     with Atlas.open(place / "atlas") as atlas:
         rows = atlas.store.rows(atlas.store.keys())
@@ -62,9 +62,11 @@ def _look(place: Path, name: str, before: list[str], acked: list[str]) -> dict[s
         ward = set(atlas.store.fingerprints("folder-ward"))
         if name == "remove":  # all of it, or nothing
             lost += [] if len(gone) in (0, PICTURES) and (len(ward) in (0, PICTURES)) else gone
-            lost += ["the removal"] if "gone" in acked and ward else []
-        elif name == "prune":
-            lost += [] if len(gone) in (0, len(range(0, PICTURES, 3))) else gone
+            lost += ["the removal"] if ward and (ended or "gone" in acked) else []
+        elif name == "prune":  # those that were named, all of them or none; run again, it names others
+            lost += [f"the removal of {each}" for each in acked if each in there]
+            lost += [] if ended or len(gone) in (0, PRUNED) else gone
+            lost += gone if len(gone) > 2 * PRUNED or (ended and len(gone) < PRUNED) else []
         else:
             lost += gone
         for row in rows.values():
@@ -73,19 +75,29 @@ def _look(place: Path, name: str, before: list[str], acked: list[str]) -> dict[s
                 if not path.is_file() or not _whole(path):
                     lost.append(file)
         lost += _unseen(place, name, acked, atlas, there)
+        if ended and name in _ADDS and (came := len(atlas.store.fingerprints(_ADDS[name]))) != PICTURES:
+            lost.append(f"{PICTURES - came} of {name}, though it was run again")
+        doubled += _twice(name, atlas)
     return {"lost": lost, "doubled": doubled}
+
+
+_ADDS = {"add": "folder-night", "import": "folder-day"}
 
 
 def _unseen(place: Path, name: str, acked: list[str], atlas: Atlas, there: collections.Counter[str]) -> list[str]:
     """What was acknowledged and is not there."""
-    if name in ("add", "import"):
+    if name in _ADDS:
         return [each for each in acked if each not in there]
-    if name == "export" and acked:
-        with zipfile.ZipFile(place / "out.mirage") as archive:
-            return [each for each in [archive.testzip()] if each]
+    out = place / "out.mirage"
+    if name == "export" and (acked or out.exists()):  # under its name it is whole, whether or not that was said
+        with zipfile.ZipFile(out) as archive:
+            lines = [archive.read(each).splitlines() for each in archive.namelist() if each.startswith("figures/")]
+            lost = [each for each in [archive.testzip()] if each]
+        return lost + ([] if sum(map(len, lines)) == len(there) else ["figures of the export"])
     if name == "generate":
-        have = {entry.id for entry in Outputs(place / "atlas" / "synthetic").list()}
-        return [each for each in acked if each not in have]
+        outputs = Outputs(place / "atlas" / "synthetic")
+        have = {entry.id for entry in outputs.list()}
+        return [each for each in acked if each not in have or not (outputs.get(each).data or outputs.get(each).reason)]
     if name == "study":
         kept = atlas.study.collections
         held = {each.id: {item.id for item in kept.get(each.id).items} for each in kept.list()}
@@ -94,9 +106,20 @@ def _unseen(place: Path, name: str, acked: list[str], atlas: Atlas, there: colle
     return []
 
 
-def _again(place: Path, name: str, ack: Ack) -> None:
-    OPERATIONS[name](place, lambda _: None)
-    ack(json.dumps(_leftover(place)))
+def _twice(name: str, atlas: Atlas) -> list[str]:
+    """What a person kept once and is there twice."""
+    if name != "study":
+        return []
+    kept = atlas.study.collections
+    held = collections.Counter((each.id, item.target) for each in kept.list() for item in kept.get(each.id).items)
+    return [" ".join(each) for each, count in held.items() if count > 1]
+
+
+def _again(place: Path, name: str, before: list[str], acked: list[str], ack: Ack) -> None:
+    told = list(acked)
+    OPERATIONS[name](place, told.append)
+    found = _look(place, name, before, told, ended=True)
+    ack(json.dumps(found | {"left": _leftover(place)}))
 
 
 def _leftover(place: Path) -> list[str]:
@@ -107,6 +130,8 @@ def _leftover(place: Path) -> list[str]:
         used |= {thumbnail_name(each) for each in used}
         index = atlas.index_name
         left = [each for each in atlas.pictures.sizes() if each not in used]
+    kept = folder / "synthetic"
+    left += [path.name for path in kept.glob("*.png") if not path.with_suffix(".json").is_file()]
     for path in folder.rglob("*"):
         told = path.relative_to(folder).as_posix()
         own = told.startswith("index") and told.split("/")[0] == index
@@ -247,10 +272,14 @@ def kill_once(
         }
         told, looked = forked(lambda ack: ack(json.dumps(_look(place, name, before, acked))))
         found |= json.loads(told[-1]) if looked else {"lost": [f"it cannot be opened: {told}"], "doubled": []}
-        told, again = forked(lambda ack: _again(place, name, ack))
+        told, again = forked(lambda ack: _again(place, name, before, acked, ack))
         found["lost"] += failed  # by itself, before it was killed
-        found["lost"] += [] if again else [f"it cannot be run again: {told[-1:]}"]
-        found["left"] = json.loads(told[-1]) if again else []
+        after = (
+            json.loads(told[-1]) if again else {"lost": [f"it cannot be run again: {told[-1:]}"], "doubled": [], "left": []}
+        )
+        found["lost"] += after["lost"]
+        found["doubled"] += after["doubled"]
+        found["left"] = after["left"]
         found["temporary"] = [path.name for path in (place / "tmp").iterdir()]
     subprocess.run(["rm", "-rf", str(place)], check=True)
     return found

@@ -6,9 +6,10 @@ import builtins
 import contextlib
 import io
 import json
+import os
 import re
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from mirage.images.store import cannot_write
 from mirage.query import shown
 
 FOLDER = "synthetic"
+_PARTIAL = ".partial"
 _ID = re.compile(r"[0-9a-f]{16}")
 _KEPT = TypeAdapter(SyntheticImage)
 
@@ -68,15 +70,25 @@ class Outputs:
         picture, words = self._paths(synthetic.record.id)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if synthetic.data:
-                _write(picture, synthetic.data)
-            # Last: what has its words is whole.
-            _write(words, _KEPT.dump_json(synthetic, exclude={"data"}, indent=1))
+            with _alone(self.folder) as alone:
+                if alone:
+                    self._sweep()
+                if synthetic.data:
+                    _write(picture, synthetic.data)
+                # Last: what has its words is whole.
+                _write(words, _KEPT.dump_json(synthetic, exclude={"data"}, indent=1))
         except OSError as error:
             for path in (picture, words):
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
             raise Unavailable(cannot_write(self.folder, error)) from error
+
+    def _sweep(self) -> None:
+        """Remove what a process left that was killed before its image was whole."""
+        for path in self.folder.iterdir():
+            lone = path.suffix == ".png" and not path.with_suffix(".json").exists()
+            if lone or path.name.endswith(_PARTIAL):
+                path.unlink(missing_ok=True)
 
     def get(self, image_id: str) -> SyntheticImage:
         """One image.
@@ -241,7 +253,28 @@ def _damaged(image_id: str, error: Exception) -> NotFound:
     return NotFound(f"What was kept of the synthetic image {image_id} is damaged ({first_fault(error)}). Make it again.")
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[bool]:
+    """Write in a folder while nobody else does; False where the system cannot tell."""
+    try:
+        import fcntl  # noqa: PLC0415 - not everywhere
+
+        held = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            alone = True
+        except OSError:  # some shares know no locks
+            alone = False
+        yield alone
+    finally:
+        os.close(held)
+
+
 def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}{_PARTIAL}")
     partial.write_bytes(data)
     partial.replace(path)
