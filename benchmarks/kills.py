@@ -96,7 +96,7 @@ def _unseen(place: Path, name: str, acked: list[str], atlas: Atlas, there: colle
         return lost + ([] if sum(map(len, lines)) == len(there) else ["figures of the export"])
     if name == "generate":
         outputs = Outputs(place / "atlas" / "synthetic")
-        have = {entry.id for entry in outputs.list()}
+        have = {entry.record.id for entry in outputs.list()}
         return [each for each in acked if each not in have or not (outputs.get(each).data or outputs.get(each).reason)]
     if name == "study":
         kept = atlas.study.collections

@@ -20,6 +20,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.corpora.personal import in_name, listed, notes_on_words
 from mirage.corpora.preview import by_kind
 from mirage.errors import BadInput, MirageError
+from mirage.images.bucket import is_address
 
 _Further = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the corpus by its own name.")
@@ -270,7 +271,8 @@ def _parameter(option: CorpusOption) -> tuple[Any, Any]:
     """Annotation and default of an option; the folder that a corpus is read from is an argument, and so is a query."""
     default = ... if option.required else False if option.type is bool else None
     if option.is_folder or option.positional:
-        return Annotated[option.type if option.required else option.type | None, typer.Argument(help=option.help)], default
+        kind = str if option.away else option.type  # a path would make one stroke of an address's two
+        return Annotated[kind if option.required else kind | None, typer.Argument(help=option.help)], default
     of: Any = list[option.type] if option.several else option.type  # type: ignore[name-defined]
     shown = ", ".join(option.choices)
     text = f"{option.help} One of {shown}; may be given several times." if option.several and shown else option.help
@@ -355,7 +357,10 @@ def _list_reasons(what: str, entries: Sequence[dict[str, Any]]) -> None:
 def _given(corpus: str, options: dict[str, Any]) -> dict[str, Any]:
     """Options with whole paths: a server may run in another folder."""
     paths = {option.name for option in corpora.card(corpus).options if option.type is Path}
-    return {key: str(Path(value).expanduser().absolute()) if key in paths else value for key, value in options.items()}
+    return {
+        key: str(Path(value).expanduser().absolute()) if key in paths and not is_address(value) else value
+        for key, value in options.items()
+    }
 
 
 def look_through(client: AtlasClient, corpus: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mirage.corpora.away import Away, Standing
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, digest
 from mirage.corpora.folder_advice import advice_on, unread_tables, why_no_stack
 from mirage.corpora.folder_columns import mapped
@@ -37,6 +38,7 @@ from mirage.corpora.preview import TableRead
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture
+from mirage.images.bucket import is_address
 from mirage.images.limits import sampled
 from mirage.images.redact import blacked, text_detector
 from mirage.images.volume import Volume
@@ -63,6 +65,7 @@ class FolderCorpus:
     Parameters
     ----------
     path : Path or str
+        Or an address that fsspec knows, ``s3://bucket/prefix``: files are read from there as they are decoded.
     words : Path or str, optional
         Table of words: CSV, JSON, JSON Lines or a workbook. When left out, ``figures``, ``metadata``, ``labels`` or
         ``captions`` with such an ending in the folder, and in folders in it, or the only table there that names files.
@@ -93,7 +96,14 @@ class FolderCorpus:
         summary="Pictures with a table of words (CSV, Excel, ODS, JSON), DICOM or NIfTI files. What a header says "
         "of a patient is not read.",
         options=(
-            CorpusOption("path", "Folder of pictures, DICOM or NIfTI files.", Path, required=True, is_folder=True),
+            CorpusOption(
+                "path",
+                "Folder of pictures, DICOM or NIfTI files; or where they lie in a bucket, as s3://bucket/prefix.",
+                Path,
+                required=True,
+                is_folder=True,
+                away=True,
+            ),
             CorpusOption(
                 "words", f"Table with the pictures' words (CSV, Excel, JSON); {NAMES[0]} and the like are found.", Path
             ),
@@ -155,16 +165,18 @@ class FolderCorpus:
         stacks: str = "series",
         redact: bool = False,
     ) -> None:
-        self.folder = Path(path).expanduser().absolute()
+        self._away = Away(str(path)) if is_address(path) else None
+        self.folder = self._away.folder if self._away else Path(path).expanduser().absolute()
         if not self.folder.is_dir():
             what = "is a file, not a folder" if self.folder.exists() else "is not there"
             raise BadInput(f"{path} {what}. Give the folder that holds the pictures.")
         if frames < 1:
             raise BadInput(f"frames must be at least 1, not {frames}.")
         self._how = checked_how(stacks)
-        self._tables = FolderTables(self.folder, words, mapped(columns), stacks=self._how != "none")
-        self._label = self._tables.label
-        self.title = name or self.folder.resolve().name or "pictures"
+        self._words, self._columns = words, mapped(columns)
+        if self._away is None:
+            _ = self._tables
+        self.title = name or (self._away.title if self._away else self.folder.resolve().name) or "pictures"
         self.names = names_of(self.title)
         self.former_name = former_name(self.title)
         self.name = self.names[0]
@@ -194,6 +206,15 @@ class FolderCorpus:
         if name != self.name:
             self.name = name
             self.__dict__.pop("_entries", None)
+
+    @cached_property
+    def _tables(self) -> FolderTables:
+        if self._away is not None:
+            self._away.look()
+        return FolderTables(self.folder, self._words, self._columns, stacks=self._how != "none")
+
+    def _label(self, path: Path) -> str:
+        return self._tables.label(path)
 
     @property
     def has_words(self) -> bool:
@@ -284,7 +305,7 @@ class FolderCorpus:
             raise BadPicture(f"{error} The other slices can be added without it.") from error
         return as_worded(volume, item.figure.modality, item.figure.plane)
 
-    def places_of(self, items: Sequence[Item]) -> dict[str, tuple[tuple[Path, ...], int]]:
+    def places_of(self, items: Sequence[Item]) -> dict[str, tuple[tuple[Path | Standing, ...], int]]:
         """Give the files of some items, and their frames, by id; 0 of what is no film, less where it is a stack."""
         self._look_for(*items)
         found: dict[str, tuple[tuple[Path, ...], int]] = {}
@@ -293,10 +314,17 @@ class FolderCorpus:
                 found[own] = self._stacks[own].paths, -self._stacks[own].frame
             elif own in self._places:
                 found[own] = (self._places[own][0],), self._places[own][1]
-        return found
+        if (away := self._away) is not None:
+            return {own: (away.told(paths), frame) for own, (paths, frame) in found.items()}
+        return dict(found)
 
-    def find_at(self, places: Mapping[str, tuple[tuple[Path, ...], int]]) -> None:
+    def find_at(self, places: Mapping[str, tuple[tuple[Any, ...], int]]) -> None:
         """Read the items with these ids in these files, without looking through the folder."""
+        if (away := self._away) is not None:
+            away.take([file for files, _ in places.values() for file in files])
+            places = {
+                own: (tuple(away.folder / name for name, *_ in files), frame) for own, (files, frame) in places.items()
+            }
         self._places = {own: (paths[0], frame) for own, (paths, frame) in places.items() if frame >= 0}
         self._stacks = {}
         for own, (paths, frame) in places.items():
@@ -369,6 +397,7 @@ class FolderCorpus:
             where = f"line {row.line} of {table}"
             yield from self._figures(there, row.words, case_, where)
         yield from self._walked.closed
+        yield from self._away.refused if self._away else ()
         yield from (place for place in others if isinstance(place, Refused))
         yield from self._figures([one for one in found if id(one) not in worded], {}, None)
         notes = (f"{table.label}: {note}" for table in self._tables.read for note in table.notes)

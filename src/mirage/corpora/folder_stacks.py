@@ -40,6 +40,8 @@ Label = Callable[[Path], str]
 """From a file to what the person calls it."""
 Hold = Callable[[Path], AbstractContextManager[Path]]
 """From a file to a path by which nothing else is read than what was looked at; see `mirage.corpora.inside.Inside.held`."""
+Look = Callable[[Path], BinaryIO]
+"""Opens a file, to see what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def sort_files(
     label: Label,
     refusal: Callable[[DicomHeader], str],
     hold: Hold = nullcontext,
-    look: Callable[[Path], BinaryIO] = _plainly,
+    look: Look = _plainly,
 ) -> list[Found]:
     """Tell which files make stacks, which stand alone, and which are left out, in the order of their names.
 
@@ -175,28 +177,32 @@ def sort_files(
             with look(path) as file:
                 kind = format_of(file.read(HEAD_BYTES))
                 pages = _pages(file, kind) if how != "none" else None
+                if kind == "DICOM":
+                    header, there = _opened(file, path, label(path), how)
             if pages is not None:
                 found.append(_of_pages(path, pages, label, hold))
                 continue
             if kind != "DICOM":
                 pictures.append(path)
                 continue
-            with hold(path) as held:
-                header, there = _opened(held, path, label(path), how)
             if reason := refusal(header):
                 raise BadPicture(reason)
         except (OSError, BadPicture) as error:
-            found.append(LeftOut(path, str(error)))
+            found.append(LeftOut(path, _why(error)))
             continue
         headers[path] = header
         planes += there
         if not there:
             found.append(SingleFile(path, header))
     found += _of_series(planes, headers, label, hold)
-    found += _of_niftis(niftis, label, hold)
-    found += of_numbers(pictures, label, hold) if how == "numbered" else map(SingleFile, pictures)
+    found += _of_niftis(niftis, label, hold, look)
+    found += of_numbers(pictures, label, hold, look) if how == "numbered" else map(SingleFile, pictures)
     place = {path: number for number, path in enumerate(paths)}
     return sorted(found, key=lambda one: place[one.first])
+
+
+def _why(error: OSError | BadPicture) -> str:
+    return f"It cannot be read: {error.strerror or error}." if isinstance(error, OSError) else str(error)
 
 
 def _pages(file: BinaryIO, kind: str) -> Pages | None:
@@ -213,12 +219,12 @@ def _of_pages(path: Path, pages: Pages, label: Label, hold: Hold) -> StackFiles:
     return StackFiles((path,), 1, label(path), read, pages.count, of_pages=True)
 
 
-def _opened(held: Path, path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
+def _opened(file: BinaryIO, path: Path, name: str, how: str) -> tuple[DicomHeader, list[Plane]]:
     """What a DICOM file says, and where its frames lie if it says that."""
     from mirage.images.dicom_header import opened  # noqa: PLC0415 - pydicom is slow to import
     from mirage.images.series import planes_of  # noqa: PLC0415
 
-    with opened(held, name, DEFAULT_LIMITS) as (_, tags, header):
+    with opened(file, name, DEFAULT_LIMITS) as (_, tags, header):
         if str(tags.get("Modality") or "") == "SEG":
             raise BadPicture(
                 "It holds the labels of another series (DICOM SEG), which are not read. Save both as NIfTI, the labels "
@@ -296,7 +302,7 @@ def _stem(path: Path) -> str:
     return path.name[: -len(next(ending for ending in reversed(_NIFTI) if path.name.lower().endswith(ending)))]
 
 
-def _of_niftis(paths: Sequence[Path], label: Label, hold: Hold) -> Iterator[Found]:
+def _of_niftis(paths: Sequence[Path], label: Label, hold: Hold, look: Look) -> Iterator[Found]:
     by_stem = {(path.parent, _stem(path)): path for path in paths}
     labels: dict[Path, list[Path]] = defaultdict(list)
     for (folder, stem), path in by_stem.items():
@@ -307,18 +313,18 @@ def _of_niftis(paths: Sequence[Path], label: Label, hold: Hold) -> Iterator[Foun
     marks = {path for several in labels.values() for path in several}
     for path in paths:
         if path not in marks:
-            yield from _nifti(path, labels[path], label, hold)
+            yield from _nifti(path, labels[path], label, hold, look)
 
 
-def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold) -> Iterator[Found]:
+def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold, look: Look) -> Iterator[Found]:
     from mirage.images.nifti import nifti_place, read_nifti  # noqa: PLC0415 - nibabel is slow to import
 
     name = label(path)
     try:
-        with hold(path) as held:
-            place, _ = nifti_place(held, name)
+        with look(path) as file:
+            place, _ = nifti_place(file, name)
     except (OSError, BadPicture) as error:
-        yield LeftOut(path, str(error))
+        yield LeftOut(path, _why(error))
         for other in labels:
             yield LeftOut(other, f"It holds the labels of {name}, which could not be taken.")
         return
@@ -328,13 +334,13 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold) -> Iter
         try:
             if mark is not None:
                 raise BadPicture(f"{name} has labels already, those of {label(mark)}. Keep one of the two.")
-            with hold(other) as held:
-                lies, own = nifti_place(held, label(other))
+            with look(other) as file:
+                lies, own = nifti_place(file, label(other))
             check_labels(lies, place, label(other), name)
             names = _names(other, label, hold) or own
             mark = other
         except (OSError, BadPicture) as error:
-            yield LeftOut(other, str(error))
+            yield LeftOut(other, _why(error))
 
     def read() -> Volume:
         with hold(path) as held:
@@ -387,7 +393,7 @@ def plain_name(name: str) -> str:
 # -- numbered pictures --------------------------------------------------------------------------------------------------
 
 
-def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext) -> Iterator[Found]:
+def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext, look: Look = _plainly) -> Iterator[Found]:
     """Make stacks of pictures whose names differ in their numbers alone; the others stand alone.
 
     Parameters
@@ -395,7 +401,7 @@ def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext) ->
     paths : sequence of Path
     label : callable
         From a file to what the person calls it.
-    hold : callable
+    hold, look : callable
         As for `sort_files`.
     """
     groups: dict[tuple[object, ...], list[tuple[int, Path]]] = defaultdict(list)
@@ -404,7 +410,7 @@ def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext) ->
         if numbered is None:
             yield SingleFile(path)
         else:
-            groups[path.parent, numbered[1], path.suffix.lower(), _size(path, hold)].append((int(numbered[2]), path))
+            groups[path.parent, numbered[1], path.suffix.lower(), _size(path, look)].append((int(numbered[2]), path))
     for group in groups.values():
         if len(group) < LEAST_SLICES:
             yield from (SingleFile(path) for _, path in group)
@@ -417,38 +423,39 @@ def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext) ->
                 yield LeftOut(path, reason)
             else:
                 taken[number] = path
-        yield _numbers(list(taken), list(taken.values()), label, hold)
+        yield _numbers(list(taken), list(taken.values()), label, hold, look)
 
 
-def _size(path: Path, hold: Hold) -> tuple[int, int]:
+def _size(path: Path, look: Look) -> tuple[int, int]:
     try:
-        with hold(path) as held, held.open("rb") as file:
+        with look(path) as file:
             kind = format_of(file.read(HEAD_BYTES))
+            file.seek(0)
             with Image.open(file, formats=[kind]) as opened:
                 return opened.size
     except Exception:
         return 0, 0
 
 
-def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label, hold: Hold) -> StackFiles:
+def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label, hold: Hold, look: Look) -> StackFiles:
     lacking = numbers[-1] - numbers[0] + 1 - len(set(numbers))
     notes = ["Its slices are in the order of their numbers; where they lie in the patient is not known."]
     if lacking:
         notes.append(f"It lacks {lacking} of the numbers between the first and the last.")
 
     def read() -> Volume:
-        return replace(_pictures(paths, label, hold), notes=tuple(notes))
+        return replace(_pictures(paths, label, hold, look), notes=tuple(notes))
 
     return StackFiles(tuple(paths), 1, _called(paths, label), read, len(paths))
 
 
-def _pictures(paths: Sequence[Path], label: Label, hold: Hold) -> Volume:
+def _pictures(paths: Sequence[Path], label: Label, hold: Hold, look: Look) -> Volume:
     def pictures() -> Iterator[tuple[str, DecodedPicture]]:
         for path in paths:
             with hold(path) as held:
                 yield label(path), read_picture(held, name=label(path), deep=True)
 
-    width, height = _size(paths[0], hold)
+    width, height = _size(paths[0], look)
     return stacked(pictures(), (len(paths), height, width), 3, label(paths[0]))
 
 

@@ -236,7 +236,9 @@ def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> t
     """The sheets of a file, and what a person should know of how it was read; of a text only the first bytes, if asked."""
     try:
         with path.open("rb") if root is None else Inside(root).open(path) as file:
-            size, head = os.fstat(file.fileno()).st_size, file.read(512)
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            head = file.read(512)
             workbook = read_workbook(file, name) if is_workbook(head) else None
             if workbook is None and not most and size > _FILE_MOST:
                 raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. Split it.")

@@ -6,11 +6,38 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
+from weakref import WeakValueDictionary
 
 _OPENED = Path("/proc/self/fd")  # not /dev/fd: what is opened there elsewhere goes on where another reader has stopped
+
+
+class Elsewhere(Protocol):
+    """Where the files of a folder really lie; see `mirage.corpora.away.Away`."""
+
+    def open(self, path: Path) -> BinaryIO:
+        """As `Inside.open`."""
+        ...
+
+    def held(self, path: Path) -> AbstractContextManager[Path]:
+        """As `Inside.held`."""
+        ...
+
+
+_ELSEWHERE: WeakValueDictionary[Path, Elsewhere] = WeakValueDictionary()
+
+
+def stands_for(folder: Path, elsewhere: Elsewhere) -> None:
+    """From now on read the files of a folder from elsewhere, as long as that is there.
+
+    Parameters
+    ----------
+    folder : Path
+    elsewhere : Elsewhere
+    """
+    _ELSEWHERE[folder] = elsewhere
 
 
 def is_inside(path: Path, root: Path) -> bool:
@@ -58,6 +85,8 @@ class Inside:
         OSError
             When it lies elsewhere, is no file, or cannot be read.
         """
+        if (elsewhere := _ELSEWHERE.get(self._root)) is not None:
+            return elsewhere.open(path)
         try:
             return os.fdopen(self._opened(path), "rb")
         except (RuntimeError, ValueError) as error:  # links in a circle, and names that no file can have
@@ -104,6 +133,10 @@ class Inside:
         OSError
             As for `open`.
         """
+        if (elsewhere := _ELSEWHERE.get(self._root)) is not None:
+            with elsewhere.held(path) as held:
+                yield held
+            return
         with self.open(path) as file:
             held = _OPENED / str(file.fileno())
             yield held if held.exists() else path

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mirage.errors import BadInput
+from mirage.images.bucket import check_address, is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class CorpusOption:
         Characters of what a source may be asked for.
     bounds : tuple of int or None
         The least and the most that a number may be.
+    away : bool
+        Whether an address of a bucket may stand in the place of a folder's path.
     """
 
     name: str
@@ -59,6 +62,7 @@ class CorpusOption:
     positional: bool = False
     longest: int = 1_000
     bounds: tuple[int, int] | None = None
+    away: bool = False
 
     def read(self, value: object, called: str = "") -> Any:
         """The value as the adapter wants it, from text or as it is.
@@ -86,6 +90,8 @@ class CorpusOption:
 
     def _one(self, value: object, called: str) -> Any:
         text = str(value).strip() if isinstance(value, (str, Path)) else value
+        if self.away and is_address(text):
+            return check_address(str(text), "files")
         if self.choices and text not in self.choices:
             raise BadInput(f"{called} is one of {', '.join(self.choices)}; not {value!r}.")
         try:

@@ -14,12 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from mirage.corpora.away import Away
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, checked_splits, digest
 from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet_reader import ParquetFault, ParquetReader
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import INFERABLE, Figure, Licence, clean_text
 from mirage.images import DecodedPicture, read_picture
+from mirage.images.bucket import is_address
 from mirage.models.runtime import loaded_once
 
 SPLITS = ("train", "validation", "test")
@@ -34,6 +36,7 @@ ARTICLES = "https://www.ncbi.nlm.nih.gov/pmc/articles/"
 _BEGINS = re.compile(r"(?i)^(train|validation|valid|val|test)(?=[-_.]|$)")
 _SHARD_OF = re.compile(r"-(\d{5})-of-(\d{5})")
 _MOST_ROWS = 10_000_000  # of one file
+_BESIDE = (".csv", ".txt")  # what a release has beside its parquet files
 _NAMED = 5  # missing figures that a message names
 
 
@@ -88,8 +91,8 @@ class ParquetFigures:
 
     Parameters
     ----------
-    path : Path
-        A folder that holds the files, or its folder ``data``; or one file.
+    path : Path or str
+        A folder that holds the files, or its folder ``data``; or one file; or an address of a bucket.
     splits : sequence of str
         ``train``, ``validation``, ``test``; told by the files' names (``train-00000-of-00027.parquet``) or their folder's.
 
@@ -97,6 +100,8 @@ class ParquetFigures:
     ----------
     name : str
         Of the corpus; ids are ``name:image_id``.
+    folder : Path
+        Where the files are, or what stands for it.
     columns : tuple of str
         What `_figure` reads beside ``caption``.
     listed : mapping
@@ -116,7 +121,7 @@ class ParquetFigures:
     columns: ClassVar[tuple[str, ...]] = ()
     infers = INFERABLE
 
-    def __init__(self, path: Path, splits: Sequence[str]) -> None:
+    def __init__(self, path: Path | str, splits: Sequence[str]) -> None:
         title = self.card.title
         if find_spec("pyarrow") is None:
             raise Unavailable(
@@ -126,13 +131,19 @@ class ParquetFigures:
         checked_splits(splits, SPLITS, title)
         self.listed: Mapping[str, str] = {}
         self._told: Mapping[str, RowPlace] = {}
-        self._reader = ParquetReader()
-        found = _find(path, title)
+        self._away = Away(str(path)) if is_address(path) else None
+        self.folder = path = self._away.folder if self._away else Path(path).expanduser()
+        self._reader = ParquetReader(self._away)
+        if self._away is not None:
+            self._away.look()
+            self._away.fill_all(_BESIDE)
+        where = self._away.address if self._away else str(path)
+        found = _find(path, title, where)
         wanted = {*splits, ""} if set(splits) == set(SPLITS) else set(splits)
         chosen = [(file, split) for file in found if (split := split_of(file)) in wanted]
         if not chosen:
             names = ", ".join(file.name for file in found[:3]) + (", …" if len(found) > 3 else "")
-            raise BadInput(f"{path} has no parquet files of the split {', '.join(splits)}: {names} are others.")
+            raise BadInput(f"{where} has no parquet files of the split {', '.join(splits)}: {names} are others.")
         chosen.sort(key=lambda pair: ((*SPLITS, "").index(pair[1]), pair[0].as_posix()))
         opened = [self._open(file, split) for file, split in chosen]
         self._shards = [each for each in opened if isinstance(each, Shard)]
@@ -301,7 +312,14 @@ def parquet_card(title: str, count: str, homepage: str, *options: CorpusOption) 
         homepage=homepage,
         licence=Licence("each figure's own, where one is stated"),
         options=(
-            CorpusOption("path", "Folder that holds the parquet files.", Path, required=True, is_folder=True),
+            CorpusOption(
+                "path",
+                "Folder that holds the parquet files; or where they lie in a bucket, as s3://bucket/prefix.",
+                Path,
+                required=True,
+                is_folder=True,
+                away=True,
+            ),
             *options,
             CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
         ),
@@ -317,16 +335,16 @@ def split_of(file: Path) -> str:
     return ""
 
 
-def _find(path: Path, title: str) -> list[Path]:
+def _find(path: Path, title: str, called: str) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise BadInput(f"{path} is not there. Give the folder that holds the parquet files of {title}.")
+        raise BadInput(f"{called} is not there. Give the folder that holds the parquet files of {title}.")
     for where in ("*.parquet", "data/**/*.parquet", "**/*.parquet"):
         if found := sorted(file for file in path.glob(where) if not file.name.startswith(".")):
             return found
     raise BadInput(
-        f"{path} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
+        f"{called} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
     )
 
 

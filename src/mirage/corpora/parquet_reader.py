@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
+from mirage.corpora.away import Away
 from mirage.images.child import BREAKS, ChildError, child_of
 from mirage.images.limits import DEFAULT_LIMITS
 
@@ -26,12 +27,14 @@ class ParquetReader:
 
     Parameters
     ----------
+    away : Away, optional
+        Where the files lie, if not here: of each that is read which is wanted.
     seconds : float
         For one answer.
     """
 
-    def __init__(self, *, seconds: float = MOST_SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self, away: Away | None = None, *, seconds: float = MOST_SECONDS) -> None:
+        self._away, self._seconds = away, seconds
         self._deaths: Counter[Path] = Counter()
         self._process = child_of(CHILD, MOST_BYTES)
 
@@ -65,6 +68,19 @@ class ParquetReader:
         return (data if told["there"] else None), str(told["path"])
 
     def _ask(self, path: Path, what: str, *more: Any) -> tuple[dict[str, Any], bytes]:
+        if self._away is None:
+            return self._answer(path, what, *more)
+        with self._away.lock:
+            try:
+                self._away.fill_foot(path)
+                if what != "describe":
+                    columns = more[1] if what == "rows" else ["image"]
+                    self._away.fill(path, self._answer(path, "places", more[0], columns)[0]["places"])
+            except OSError as error:
+                raise ParquetFault(str(error.strerror or error)) from None
+            return self._answer(path, what, *more)
+
+    def _answer(self, path: Path, what: str, *more: Any) -> tuple[dict[str, Any], bytes]:
         if self._deaths[path] >= _MOST_DEATHS:
             raise ParquetFault(BREAKS)
         try:

@@ -136,8 +136,9 @@ class RocoCorpus(ParquetFigures):
 
     Parameters
     ----------
-    path : Path
-        The folder that holds ``train-00000-of-….parquet`` and the like, or its folder ``data``, or one such file.
+    path : Path or str
+        The folder that holds ``train-00000-of-….parquet`` and the like, or its folder ``data``, or one such file;
+        or an address of a bucket (``s3://bucket/prefix``).
     annotations : Path, optional
         A checkout of ``razorx89/roco-dataset``. Left out, it is looked for in `path` and right under it; without it,
         article and licence of the figures are not known.
@@ -161,9 +162,8 @@ class RocoCorpus(ParquetFigures):
     name = "roco"
 
     def __init__(self, path: Path | str, *, annotations: Path | str | None = None, splits: Sequence[str] = SPLITS) -> None:
-        folder = Path(path).expanduser()
-        super().__init__(folder, splits)
-        where = find_annotations(folder if annotations is None else Path(annotations).expanduser())
+        super().__init__(path, splits)
+        where = find_annotations(self.folder if annotations is None else Path(annotations).expanduser())
         if where is None and annotations is not None:
             raise BadInput(
                 f"{annotations} holds no annotations of ROCO: there is no data/train/radiology/licences.txt in it or right "

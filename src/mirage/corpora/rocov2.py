@@ -122,8 +122,9 @@ class Rocov2Corpus(ParquetFigures):
 
     Parameters
     ----------
-    path : Path
-        The folder that holds ``train-00000-of-….parquet`` and the like, or its folder ``data``, or one such file.
+    path : Path or str
+        The folder that holds ``train-00000-of-….parquet`` and the like, or its folder ``data``, or one such file;
+        or an address of a bucket (``s3://bucket/prefix``).
     licences : Path, optional
         ``license_information.csv`` of the release at Zenodo. Left out, it is looked for in `path`, right under it, and
         beside the folder ``data``; without it, article and licence of the figures are not known.
@@ -148,9 +149,8 @@ class Rocov2Corpus(ParquetFigures):
     columns = ("cui",)
 
     def __init__(self, path: Path | str, *, licences: Path | str | None = None, splits: Sequence[str] = SPLITS) -> None:
-        folder = Path(path).expanduser()
-        super().__init__(folder, splits)
-        table = Path(licences).expanduser() if licences is not None else find_table(folder)
+        super().__init__(path, splits)
+        table = Path(licences).expanduser() if licences is not None else find_table(self.folder)
         self.licences = LicenceTable(table) if table is not None else None
 
     def info(self) -> CorpusInfo:

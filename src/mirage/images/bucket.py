@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -17,6 +18,7 @@ _Given = TypeVar("_Given")
 _TRIES, _FIRST_WAIT = 5, 0.2  # seconds; each wait is twice the one before: 3 s in all
 _AT_ONCE = 500  # files removed by one request
 _PART = ".part"
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
 # Where a file is there as a whole or not at all, and may be put under its name. Elsewhere it gets another name first.
 _WHOLE = frozenset("s3 s3a gs gcs az abfs abfss adl oci oss memory".split())
 _BY_PREFIX = frozenset(("s3", "s3a", "gs", "gcs"))  # where names may be listed by how they begin
@@ -42,12 +44,29 @@ def local_folder(address: str) -> Path | None:
     return Path(rest) if scheme in ("file", "local") else None
 
 
-def check_address(address: str) -> str:
+class Forbidden(Unavailable):
+    """The storage refuses something; what it answered is `answer`."""
+
+    answer = ""
+
+
+class NotWhole(Unavailable):
+    """What comes is not what should be there, each time."""
+
+
+def is_address(text: object) -> bool:
+    """Whether something names a place that is no folder of this machine: ``s3://bucket/prefix``."""
+    return bool(_ADDRESS.match(str(text))) and local_folder(str(text)) is None
+
+
+def check_address(address: str, what: str = "pictures") -> str:
     """Refuse an address that is none, or that holds what nobody should read; else return it without a last ``/``.
 
     Parameters
     ----------
     address : str
+    what : str
+        What lies there, for messages.
 
     Raises
     ------
@@ -58,15 +77,15 @@ def check_address(address: str) -> str:
         parts = urlsplit(address)
         secret = bool(parts.password or parts.query)
     except ValueError:
-        raise BadInput("This is no address of pictures. One looks like s3://bucket/prefix.") from None
+        raise BadInput(f"This is no address of {what}. One looks like s3://bucket/prefix.") from None
     if secret:
         raise BadInput(
-            f"An address of pictures holds no password and no key: atlas.toml, where it is written, may be read by others. "
+            f"An address of {what} holds no password and no key: where it is written down it may be read by others. "
             f"Write {parts.scheme}://{parts.hostname}{parts.path} and give the key as the storage's own tools want it: for "
             "S3 in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials."
         )
     if not parts.scheme or not parts.netloc or not address.isprintable() or "::" in address:
-        raise BadInput(f"“{address[:80]}” is no address of pictures. One looks like s3://bucket/prefix.")
+        raise BadInput(f"“{address[:80]}” is no address of {what}. One looks like s3://bucket/prefix.")
     return address.rstrip("/")
 
 
@@ -171,6 +190,16 @@ class Bucket:
                 f"{self.address} cannot be written: there is no such bucket or folder. Make it first."
             ) from error
 
+    def info(self, name: str) -> dict[str, Any]:
+        """What the storage says of a file, in its own words; ``size`` is there always.
+
+        Raises
+        ------
+        FileNotFoundError
+        mirage.errors.Unavailable
+        """
+        return self._tried(name, "asked for", lambda fs, place: dict(fs.info(place)))
+
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where it is not there.
 
@@ -179,7 +208,7 @@ class Bucket:
         mirage.errors.Unavailable
         """
         try:
-            return int(self._tried(name, "asked for", lambda fs, place: fs.info(place)["size"]))
+            return int(self.info(name)["size"])
         except FileNotFoundError:
             return None
 
@@ -190,13 +219,24 @@ class Bucket:
         ------
         mirage.errors.Unavailable
         """
+        return {name: int(each["size"]) for name, each in self.files(start).items()}
 
-        def look(fs: Any, root: str) -> dict[str, int]:
+    def files(self, start: str = "") -> dict[str, dict[str, Any]]:
+        """Names of all files whose names begin so, with what `info` says of each.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+        """
+
+        def look(fs: Any, root: str) -> dict[str, dict[str, Any]]:
             folder, _, begin = start.rpartition("/")
             narrow = {"prefix": begin} if begin and self._scheme in _BY_PREFIX else {}
             found = fs.find(f"{root}/{folder}".rstrip("/"), detail=True, **narrow)
-            told = {place.strip("/").removeprefix(root.strip("/") + "/"): int(each["size"]) for place, each in found.items()}
-            return {name: size for name, size in told.items() if name.startswith(f"{folder}/{begin}" if folder else begin)}
+            below = root.strip("/") + "/"
+            named = ((place.strip("/"), each) for place, each in found.items())
+            told = {place.removeprefix(below): each for place, each in named if place.startswith(below)}
+            return {name: each for name, each in told.items() if name.startswith(f"{folder}/{begin}" if folder else begin)}
 
         try:
             return self._tried("", "listed", look)
@@ -242,16 +282,16 @@ class Bucket:
             except FileNotFoundError:
                 raise
             except PermissionError as error:
-                raise Unavailable(self._refused(what, error)) from error
+                raise self._refused(what, error) from error
             except _Damaged as error:
                 if not left:
-                    raise Unavailable(
+                    raise NotWhole(
                         f"{self.address}/{name} is not whole, each time it is {what}: what comes has another SHA-256 than "
                         "its name says, or ends too soon. Restore it from a copy."
                     ) from error
             except Exception as error:  # each storage's library has its own, and many of them are over in a moment
                 if "Credentials" in type(error).__name__:
-                    raise Unavailable(self._refused(what, error)) from error
+                    raise self._refused(what, error) from error
                 if not left:
                     raise Unavailable(
                         f"{self.address} cannot be {what}: the storage was asked {_TRIES} times and {_said(error)}. "
@@ -261,13 +301,16 @@ class Bucket:
             wait *= 2
         raise AssertionError  # pragma: no cover
 
-    def _refused(self, what: str, error: Exception) -> str:
-        if "Skewed" in repr(_answer(error)):
-            return f"{self.address} may not be {what}: this machine's clock and the storage's differ by too much. Set them."
-        return (
-            f"{self.address} may not be {what}: the storage refuses it ({_said(error)}). Check the key that its own tools "
+    def _refused(self, what: str, error: Exception) -> Forbidden:
+        said = (
+            "this machine's clock and the storage's differ by too much. Set them."
+            if "Skewed" in repr(_answer(error))
+            else f"the storage refuses it ({_said(error)}). Check the key that its own tools "
             "use (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE), and what it may do there."
         )
+        refused = Forbidden(f"{self.address} may not be {what}: {said}")
+        refused.answer = _said(error)
+        return refused
 
     def _open(self) -> tuple[Any, str]:
         with self._lock:
@@ -280,8 +323,7 @@ class Bucket:
                     package = _PACKAGES.get(self._scheme)
                     install = f"pip install {package}" if package else "fsspec's documentation names it"
                     raise Unavailable(
-                        f"The pictures are at {self.address}, and the package that reads {self._scheme}:// is not "
-                        f"installed: {install}."
+                        f"{self.address} cannot be opened: what reads {self._scheme}:// is not installed: {install}."
                     ) from error
                 except ValueError:
                     raise BadInput(

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pydicom
 
@@ -143,12 +143,14 @@ def dicom_header(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT
 
 
 @contextmanager
-def opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[tuple[BinaryIO, pydicom.Dataset, DicomHeader]]:
+def opened(
+    data: bytes | Path | BinaryIO, name: str, limits: Limits
+) -> Iterator[tuple[BinaryIO, pydicom.Dataset, DicomHeader]]:
     """Open a DICOM file and read its header.
 
     Parameters
     ----------
-    data : bytes or Path
+    data : bytes, Path or binary file
     name : str
         What to call it in messages.
     limits : Limits
@@ -169,12 +171,12 @@ def opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[tuple[Bina
 
 
 @contextmanager
-def plain_file(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]:
+def plain_file(data: bytes | Path | BinaryIO, name: str, limits: Limits) -> Iterator[BinaryIO]:
     """Open a file, unpacked when it is a deflated one.
 
     Parameters
     ----------
-    data : bytes or Path
+    data : bytes, Path or binary file
     name : str
         What to call it in messages.
     limits : Limits
@@ -191,10 +193,14 @@ def plain_file(data: bytes | Path, name: str, limits: Limits) -> Iterator[Binary
         When it cannot be read, or is too large.
     """
     try:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        size = data.stat().st_size if isinstance(data, Path) else len(data) if isinstance(data, bytes) else data.seek(0, 2)
         if size > limits.dicom_bytes:
             raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
-        file: BinaryIO = Bounded(io.FileIO(data), size) if isinstance(data, Path) else io.BytesIO(data)
+        if isinstance(data, bytes):
+            file: BinaryIO = io.BytesIO(data)
+        else:
+            file = Bounded(io.FileIO(data) if isinstance(data, Path) else cast(io.RawIOBase, data), size)
+            file.seek(0)
     except OSError as error:
         raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
     with file:

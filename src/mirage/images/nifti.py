@@ -68,12 +68,12 @@ def read_nifti(data: bytes | Path, name: str = "", limits: Limits = DEFAULT_LIMI
         return _read(file, described, name, number)
 
 
-def nifti_place(path: Path, name: str = "", limits: Limits = DEFAULT_LIMITS) -> tuple[Volume, tuple[tuple[int, str], ...]]:
+def nifti_place(data: BinaryIO, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Volume, tuple[tuple[int, str], ...]]:
     """Say where the voxels of a NIfTI file lie, and what its labels are called, without reading its voxels.
 
     Parameters
     ----------
-    path : Path
+    data : binary file
     name : str
         What to call the file in messages.
     limits : Limits
@@ -88,8 +88,7 @@ def nifti_place(path: Path, name: str = "", limits: Limits = DEFAULT_LIMITS) -> 
     ------
     mirage.errors.BadPicture
     """
-    name = name or path.name
-    with _opened(path, name, limits) as file:
+    with _opened(data, name, limits) as file:
         described = _described(file, name, limits)
         colour = described.dtype.fields is not None
         nothing = np.broadcast_to(np.int8(0), (*described.shape, 3) if colour else described.shape)
@@ -107,12 +106,13 @@ def _label_table(words: bytes) -> tuple[tuple[int, str], ...]:
 
 
 @contextmanager
-def _opened(data: bytes | Path, name: str, limits: Limits) -> Iterator[BinaryIO]:
+def _opened(data: bytes | Path | BinaryIO, name: str, limits: Limits) -> Iterator[BinaryIO]:
     try:
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        size = data.stat().st_size if isinstance(data, Path) else len(data) if isinstance(data, bytes) else data.seek(0, 2)
         if size > limits.dicom_bytes:
             raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
-        with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) as raw:
+        with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) if isinstance(data, bytes) else data as raw:
+            raw.seek(0)
             packed = raw.read(2) == _GZIP
             raw.seek(0)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw

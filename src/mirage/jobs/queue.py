@@ -25,6 +25,7 @@ from mirage.generate import synthesis
 from mirage.generate.generators import Generator
 from mirage.generate.outputs import FOLDER, Outputs
 from mirage.generate.synthesis import MAX_AHEAD, GenerationOptions
+from mirage.images.bucket import is_address
 from mirage.jobs import change, generate
 from mirage.jobs.fetching import ask_source
 from mirage.jobs.generate import GenerateWork
@@ -486,6 +487,8 @@ def _from(title: str, corpus: str, path: Path | str | None, options: dict[str, A
     corpora.card(corpus)  # which refuses what is no corpus
     if path is None:
         return title, options
+    if is_address(path):
+        return f"{title} from {path}", {**options, "path": str(path)}
     if not Path(path).exists():
         raise BadInput(_("There is no folder %(path)s. Check its name.", path=path))
     return f"{title} from {path}", {**options, "path": Path(path)}

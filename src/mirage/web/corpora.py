@@ -15,6 +15,7 @@ from mirage import corpora
 from mirage.corpora import CorpusCard
 from mirage.corpora.personal import in_name, listed
 from mirage.errors import BadInput, MirageError, NotFound
+from mirage.images.bucket import is_address
 from mirage.jobs.job import GENERATE
 from mirage.people.roles import may
 from mirage.people.visitor import visitor
@@ -230,6 +231,10 @@ def options_of(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_c
     for option in chosen:
         if option.type is Path:
             path = str(options[option.name])
+            if is_address(path):
+                raise RefusedError(
+                    f"Only a command of the user who serves this atlas may read there: `mirage add {corpus} …`."
+                )
             options[option.name] = allowed_path(path, site.settings.folder_roots, folder=option.is_folder)
     if folder and folder.name not in options:
         if corpus in site.settings.corpora:

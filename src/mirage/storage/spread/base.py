@@ -170,7 +170,10 @@ class Worker:
         def refuse(label: str, reason: str) -> None:
             refused.append((label, reason))
 
-        made = [each for batch in preparing.batches(task.entries, self._threads, refuse) for each in batch]
+        try:
+            made = [each for batch in preparing.batches(task.entries, self._threads, refuse) for each in batch]
+        except MirageError as error:  # a storage that does not answer, say: no other worker would do better
+            return Done(trouble=str(error), node=self.node)
         return Done(tuple(made), tuple(refused), kept.files, node=self.node)
 
     def _open(self) -> tuple[Corpus, Encoder]:
