@@ -253,6 +253,15 @@ def test_the_oldest_images_are_deleted_with_their_records_and_those_being_made_s
     assert [image.record.id for image in outputs.list()] == [fresh]
 
 
+def test_half_an_image_that_a_killed_process_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    first = kept(outputs, 0, "2026-01-01T00:00:00Z")
+    for name in (f"{'1' * 16}.png", f".{'2' * 16}.png.partial", f".{'3' * 16}.json.partial"):
+        (tmp_path / name).write_bytes(b"half")
+    second = kept(outputs, 1, "2026-01-02T00:00:00Z")
+    assert {path.name for path in tmp_path.iterdir()} == {f"{each}.{of}" for each in (first, second) for of in ("png", "json")}
+
+
 def test_a_damaged_record_is_left_out_of_the_list(starter: Atlas, tmp_path: Path) -> None:
     outputs = Outputs(tmp_path)
     made = one(starter, "brain MRI")

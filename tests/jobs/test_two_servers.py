@@ -20,6 +20,7 @@ from mirage.backup import move_records
 from mirage.errors import AtlasHeld, Busy, Unavailable
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
+from mirage.storage import staging
 from mirage.storage.reindex import rebuild
 from mirage.storage.remove import collect
 from parts import picture_folder, until
@@ -62,6 +63,29 @@ def test_what_one_adds_the_other_finds_and_lists(two: list[Served], shared: Path
     until(lambda: other.search("phantom number 7").hits[0].figure.caption == "Phantom number 7")
     assert ended(others_jobs, job.id.partition("-")[0]).added == 3
     assert other.info().figures == len(other.index) == 9
+
+
+def test_an_index_that_one_makes_anew_is_the_one_that_the_other_asks(two: list[Served]) -> None:
+    (atlas, its_jobs), (other, _) = two
+    before = other.index_name
+    ended(its_jobs, its_jobs.start_rebuild().id)
+    assert atlas.index_name != before
+    until(lambda: other.index_name == atlas.index_name)
+    assert len(other.index) == other.info().figures == 6
+    assert other.search("phantom number 3").hits
+
+
+def test_what_was_sent_to_a_server_that_is_gone_is_thrown_away(
+    two: list[Served], shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, its_jobs), (_, others_jobs) = two
+    batches = [jobs.staging.begin(10**6) for jobs in (its_jobs, others_jobs)]
+    left = shared / "incoming" / "4711" / "ab" / "files" / "scan.png"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a patient's")
+    monkeypatch.setattr(staging, "_GONE_AFTER", 0.0)
+    until(lambda: not (shared / "incoming" / "4711").exists())
+    assert all(batch.folder.is_dir() for batch in batches)
 
 
 def test_what_one_hides_the_other_does_not_show(two: list[Served]) -> None:

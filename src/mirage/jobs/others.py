@@ -45,14 +45,23 @@ class Others:
         Whether jobs of a process that is gone are taken up here.
     follow, unhide : callable
         Called when another has changed the atlas, or what is hidden in it.
+    swept : callable
+        Told from time to time who is there, to remove what others have left; only where jobs are taken up.
     """
 
     def __init__(
-        self, store: Store, lanes: Lanes, follow: Callable[[], None], unhide: Callable[[], None], *, takes_up: bool
+        self,
+        store: Store,
+        lanes: Lanes,
+        follow: Callable[[], None],
+        unhide: Callable[[], None],
+        *,
+        takes_up: bool,
+        swept: Callable[[set[str]], None],
     ) -> None:
         assert store.sharing is not None
         self._store, self._lanes, self._takes_up = store, lanes, takes_up
-        self._follow, self._unhide = follow, unhide
+        self._follow, self._unhide, self._swept = follow, unhide, swept
         self._sharing: Sharing = store.sharing
         self._had_by: dict[str, str] = {}  # a job of another process that has not ended, to that process
         self._changed = False
@@ -127,6 +136,8 @@ class Others:
             except MirageError:
                 self._changed = True  # it is tried again at the next
                 logger.warning("what another server changed could not be followed yet", exc_info=True)
+        if self._takes_up:
+            self._swept(there)
         for job_id, server in list(self._had_by.items()) if self._takes_up else ():
             if server not in there:
                 self._take(job_id, server)

@@ -39,7 +39,7 @@ from mirage.storage.edit import editing
 from mirage.storage.preview import Preview, SourcePreview
 from mirage.storage.spread import check as check_spread
 from mirage.storage.staging import FOLDER as INCOMING
-from mirage.storage.staging import Batch, Staging
+from mirage.storage.staging import Batch, Leftovers, Staging
 from mirage.wording import _, ngettext
 
 _KEPT_PREVIEWS = 8
@@ -91,7 +91,10 @@ class Jobs(Lanes):
         if resume:
             self._take_up(_LOST, _LOST[ADD])
         if atlas.store.sharing is not None:
-            self._others = Others(atlas.store, self, atlas.follow, atlas.unhide, takes_up=resume)
+            self._leftovers = Leftovers(atlas.path / INCOMING)
+            self._others = Others(
+                atlas.store, self, atlas.follow, atlas.unhide, takes_up=resume, swept=self._leftovers.sweep
+            )
             self._others.begin()
         self._prune()
 

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import threading
 import time
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ MOST_FILES = 5_000
 MOST_FILE = 512_000_000  # bytes of one file: a volume may be large
 MOST_TABLE = 50_000_000  # of a table, which is read whole
 KEPT_SECONDS = 6 * 3600.0
+_GONE_AFTER = 600.0  # seconds for which a server was not seen, whose people would else lose what they send just now
 _MOST_BATCHES, _MOST_REFUSED = 8, 500
 _IDLE_SECONDS = 900.0  # after which a batch may make room for another
 _MOST_NAME, _MOST_PATH, _DEEPEST = 255, 1_000, 20
@@ -227,6 +229,38 @@ def _digest_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
+class Leftovers:
+    """What was sent to servers of one atlas, in a folder for each; what those leave that are killed is thrown away.
+
+    Parameters
+    ----------
+    folder : Path
+        In which theirs are, each called as its server.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._since: dict[str, float] = {}
+
+    def sweep(self, there: Container[str]) -> None:
+        """Throw away what servers left that have not been there for minutes.
+
+        Parameters
+        ----------
+        there : container of str
+            The servers that are there now.
+        """
+        try:
+            gone = [path for path in self._folder.iterdir() if path.name not in there]
+        except OSError:  # nothing was ever sent
+            return
+        now = time.monotonic()
+        self._since = {path.name: self._since.get(path.name, now) for path in gone}
+        for path in gone:
+            if now - self._since[path.name] >= _GONE_AFTER:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 class Staging:
     """All that was sent and has not been added yet.
 
@@ -264,7 +298,8 @@ class Staging:
                 if oldest is None or time.monotonic() - oldest.touched < _IDLE_SECONDS:
                     raise Busy(f"{len(self._batches)} people are adding files now. Try again in a few minutes.")
                 self._drop(oldest)
-            check_room(self._folder.parent)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_room(self._folder)
             batch = Batch(secrets.token_urlsafe(18), self._folder / secrets.token_hex(8), most)
             batch.folder.mkdir(mode=0o700, parents=True)  # names of files and words in pictures may tell of patients
             (batch.folder / "files").mkdir()
