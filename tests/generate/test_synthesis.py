@@ -259,7 +259,9 @@ def test_half_an_image_that_a_killed_process_left_goes_with_the_next_one(tmp_pat
     for name in (f"{'1' * 16}.png", f".{'2' * 16}.png.partial", f".{'3' * 16}.json.partial"):
         (tmp_path / name).write_bytes(b"half")
     second = kept(outputs, 1, "2026-01-02T00:00:00Z")
-    assert {path.name for path in tmp_path.iterdir()} == {f"{each}.{of}" for each in (first, second) for of in ("png", "json")}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{each}.{of}" for each in (first, second) for of in ("png", "json")
+    }
 
 
 def test_a_damaged_record_is_left_out_of_the_list(starter: Atlas, tmp_path: Path) -> None:

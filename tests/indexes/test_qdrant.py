@@ -62,6 +62,14 @@ def test_a_collection_of_another_encoder_is_refused(tmp_path: Path) -> None:
         local_qdrant(tmp_path, 4, "b" * 64)
 
 
+def test_a_collection_of_vectors_of_another_length_is_refused() -> None:
+    client = QdrantClient(":memory:")
+    QdrantIndex("qdrant://local/atlas", 4, client=client)
+    with pytest.raises(AtlasError, match=r"atlas of .* has vectors of length 4, not 8\. `mirage atlas rebuild`"):
+        QdrantIndex("qdrant://local/atlas", 8, client=client)
+    assert client.get_collection("atlas").config.params.vectors["image"].size == 4  # type: ignore[call-overload, union-attr]
+
+
 def test_a_collection_that_somebody_else_made_is_left_alone() -> None:
     client = QdrantClient(":memory:")
     client.create_collection("theirs", vectors_config=models.VectorParams(size=4, distance=models.Distance.DOT))

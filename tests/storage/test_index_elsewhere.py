@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from httpx import Headers
+from qdrant_client.http.exceptions import UnexpectedResponse
 from typer.testing import CliRunner
 
 from index_kinds import LocalServer
@@ -88,6 +90,38 @@ def test_what_is_added_and_removed_is_so_at_the_address(
         assert server.collections == {"atlas": 8}
         atlas.remove(atlas.search("phantom number 2").hits[0].figure.id)
     assert server.collections == {"atlas": 7}
+
+
+def test_with_a_replica_down_the_step_is_refused_and_done_by_the_next_addition(
+    small: Path, server: LocalServer, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qdrant_server, "_PAUSES", ())
+    rebuild(small, index=ADDRESS)
+    more, said = pictures(2, "more"), b'{"status": {"error": "1 of 2 replicas failed, consistency factor 2 not reached"}}'
+
+    def down(*_: object, **__: object) -> None:
+        raise UnexpectedResponse(500, "Internal Server Error", said, Headers())
+
+    server.upsert = down
+    with Atlas.open(small) as atlas, pytest.raises(Unavailable, match=r"has too few replicas running .*Try again later"):
+        add(atlas, load("folder", path=more))
+    assert server.collections == {"atlas": 6}
+    del server.upsert
+    with Atlas.open(small) as atlas:
+        report = add(atlas, load("folder", path=more))
+        assert (report.added + report.kept, len(atlas.index)) == (2, 8)
+        assert sorted(atlas.index.keys()) == sorted(atlas.store.keys())
+
+
+def test_a_collection_that_is_filled_by_half_is_mended_at_the_next_opening(small: Path, server: LocalServer) -> None:
+    before = found(small)
+    rebuild(small, index=ADDRESS)
+    with Atlas.open(small) as atlas:
+        keys = sorted(atlas.index.keys())
+    server.client.delete("atlas", keys[:3])
+    assert server.collections == {"atlas": 3}
+    assert found(small) == before
+    assert server.collections == {"atlas": 6}
 
 
 def test_made_anew_it_lies_beside_the_one_there_is_and_that_one_goes(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 
 from mirage import corpora
 from mirage.atlas import Atlas
-from mirage.corpora.base import Findable
+from mirage.corpora.base import Findable, Item
 from mirage.corpora.folder import FolderCorpus
 from mirage.corpora.roco import RocoCorpus
 from mirage.encoders.base import EncoderInfo
@@ -130,6 +132,21 @@ def test_what_is_missing_at_a_node_is_said(changed: dict[str, Any], told: str, a
     done = Worker(replace(recipe, **changed), "node 7")(None)
     assert done.node == "node 7"
     assert re.search(told, done.trouble)
+
+
+def test_what_a_worker_makes_does_not_depend_on_its_clock(
+    atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe.of("folder", {"path": picture_folder(tmp_path / "some", 2)}, atlas.encoder_info, atlas.pictures)
+    items = [each for each in FolderCorpus(tmp_path / "some").items() if isinstance(each, Item)]
+    task = Task(tuple((each, each) for each in items))
+    now = Worker(recipe)(task)
+    monkeypatch.setattr(time, "time", lambda: 1.0)
+    monkeypatch.setattr(time, "time_ns", lambda: 10**9)
+    then = Worker(recipe)(task)
+    assert pickle.dumps([each.record for each in then.made]) == pickle.dumps([each.record for each in now.made])
+    assert len(now.made) == 2
+    assert then.files == now.files
 
 
 def test_a_stop_is_heeded_and_the_next_addition_goes_on(atlas: Atlas, tmp_path: Path) -> None:
