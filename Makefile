@@ -19,15 +19,15 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 ANKI := $(VENV)/anki
 ANKI_LIBRARY := anki==26.9.3
 
-.PHONY: up kills fuzz test test-nightly test-cluster test-prefix test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
+.PHONY: up kills fuzz test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
 # Each process has a core to itself: threads of its own would only take it from the others.
-test test-nightly test-cluster test-prefix test-proxy test-models test-decks: export OMP_NUM_THREADS ?= 1
+test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks: export OMP_NUM_THREADS ?= 1
 # What was compiled is kept: every process that a test starts would compile all of MIRAGE anew.
-test test-nightly test-cluster test-prefix test-proxy test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
+test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
 
 # What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
@@ -42,6 +42,16 @@ test-nightly: $(VENV)/.installed-dev
 # The site's tests, with the site below a path.
 test-prefix: export MIRAGE_TEST_PREFIX ?= /below/a/path
 test-prefix: $(VENV)/.installed-dev
+	$(PYTEST_RUN) -m "not torch and not nightly" tests/web $(PYTEST)
+
+# The site's tests, of an atlas that is opened to be read only; what is refused because it writes is counted.
+test-read-only: export MIRAGE_TEST_READ_ONLY ?= 1
+test-read-only: $(VENV)/.installed-dev
+	$(PYTEST_RUN) -m "not torch and not nightly" tests/web $(PYTEST)
+
+# The site's tests, of an atlas in PostgreSQL that two servers have open and answer for in turn.
+test-two-servers: export MIRAGE_TEST_DATABASE ?= postgres
+test-two-servers: $(VENV)/.installed-dev
 	$(PYTEST_RUN) -m "not torch and not nightly" tests/web $(PYTEST)
 
 # The site behind a real nginx; skipped where there is none.

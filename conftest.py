@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["shared_fixtures"]
+pytest_plugins = ["shared_fixtures", "served_as"]
 # These import torch at their top.
 collect_ignore = (
     []

@@ -13,10 +13,10 @@ from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from mirage.atlas import Atlas
-from mirage.jobs import Jobs
 from mirage.people.people import People
 from mirage.settings import Settings
 from mirage.web.server import create_app
+from served_as import Served, in_turn, served_as
 
 LOCAL = "http://localhost"
 
@@ -24,20 +24,22 @@ LOCAL = "http://localhost"
 class SharedSite:
     """Asks an application whose people sign in."""
 
-    def __init__(self, atlas: Atlas, jobs: Jobs, settings: Settings, portal: BlockingPortal) -> None:
-        self.atlas, self.jobs, self.portal = atlas, jobs, portal
-        self.app = create_app(atlas, settings, jobs_of=jobs)
+    def __init__(self, servers: list[Served], settings: Settings, portal: BlockingPortal) -> None:
+        self.servers, self.portal = servers, portal
+        self.atlas, self.jobs = servers[0]
+        apps = [create_app(atlas, settings, jobs_of=jobs) for atlas, jobs in servers]
+        self.app, self._asked = apps[0], in_turn(apps, servers)
         self.people: People = self.app.state.site.people
 
     def browser(self, base: str = LOCAL, address: str = "127.0.0.1") -> TestClient:
         """A browser of nobody, which does not follow redirections."""
-        made = TestClient(self.app, base_url=base, follow_redirects=False, client=(address, 50_000))
+        made = TestClient(self._asked, base_url=base, follow_redirects=False, client=(address, 50_000))
         made.portal = self.portal  # one thread for all: each request would begin one of its own
         return made
 
     def otherwise(self, **settings: Any) -> SharedSite:
         """The same atlas and people, with other settings."""
-        return SharedSite(self.atlas, self.jobs, Settings(shared=True, **settings), self.portal)
+        return SharedSite(self.servers, Settings(shared=True, **settings), self.portal)
 
     def link(self, role: str = "learner", **how: Any) -> str:
         """Where an invitation is."""
@@ -65,13 +67,11 @@ def id_of(browser: httpx.Client) -> str:
 @contextmanager
 def shared_site(folder: Path, **settings: Any) -> Iterator[SharedSite]:
     """The shared site of an atlas."""
-    with Atlas.open(folder) as atlas, start_blocking_portal() as portal:
-        jobs = Jobs(atlas)
-        made = SharedSite(atlas, jobs, Settings(shared=True, **settings), portal)
+    with Atlas.open(folder) as atlas, served_as(atlas) as servers, start_blocking_portal() as portal:
+        made = SharedSite(servers, Settings(shared=True, **settings), portal)
         try:
             yield made
         finally:
-            jobs.close()
             made.people.close()
 
 

@@ -21,7 +21,6 @@ from under import client as client_of
 
 from mirage.atlas import Atlas
 from mirage.corpora import load
-from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.web import create_app
@@ -29,6 +28,7 @@ from mirage.web.server import listen
 from mirage.web.site import RunningSite
 from parts import PATIENCE, copy_atlas
 from scan_maker import MadeStacks, phantom
+from served_as import in_turn, served_as
 
 browse_below()
 
@@ -49,24 +49,23 @@ class Served:
 
 @contextmanager
 def serving(atlas: Atlas, settings: Settings, roots: Path, *, root_path: str = PREFIX, **options) -> Iterator[Served]:
-    listening = listen("127.0.0.1", 0)
-    jobs = Jobs(atlas)
     settings = settings.model_copy(update={"root_path": root_path})
-    app = create_app(atlas, settings, jobs_of=jobs, token="the-token-of-this-start", **options)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        url = f"http://localhost:{listening.getsockname()[1]}{root_path}"
-        yield Served(url, "the-token-of-this-start", atlas, roots, app.state.site)
-    finally:
-        server.should_exit = True
-        thread.join(PATIENCE)
-        jobs.close()
-        listening.close()
+    token = "the-token-of-this-start"
+    with served_as(atlas) as servers, listen("127.0.0.1", 0) as listening:
+        apps = [create_app(each, settings, jobs_of=jobs, token=token, **options) for each, jobs in servers]
+        config = uvicorn.Config(
+            in_turn(apps, servers),
+            log_config=None, access_log=False, proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            url = f"http://localhost:{listening.getsockname()[1]}{root_path}"
+            yield Served(url, token, servers[0][0], roots, apps[0].state.site)
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
 
 
 def picture(*, size: tuple[int, int] = (64, 48), kind: str = "PNG", seed: int = 0, **options) -> bytes:

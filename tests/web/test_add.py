@@ -17,6 +17,7 @@ from mirage.atlas import Atlas
 from mirage.settings import Settings
 from parts import until
 
+pytestmark = pytest.mark.one_server("what is sent, and what was looked through, stays with one server")
 TABLE = (
     b"file,caption,modality,licence\nSmith_John.png,Fracture of the scaphoid,XR,\n"
     b"b.png,Colles fracture,XR,CC BY 4.0\nc.png,Bad,XR,\n"

@@ -7,6 +7,7 @@ import time
 import pytest
 from browsing import expect, opened, too_wide
 from conftest import serving
+from under import PREFIX
 
 from mirage.atlas import Atlas
 from mirage.settings import Settings
@@ -106,7 +107,7 @@ def test_a_comparison_shows_both_sides_next_to_each_other_from_one_seed(tab, dra
     assert abs(a["y"] - b["y"]) < 3
     assert a["x"] < b["x"]
     with drawing.client() as client:
-        pages = [each.get_attribute("href") for each in tab.locator(".made .synthetic-frame a").all()]
+        pages = [each.get_attribute("href").removeprefix(PREFIX) for each in tab.locator(".made .synthetic-frame a").all()]
         assert len({client.get(f"/api{page}").json()["record"]["seed"] for page in pages}) == 1
 
 

@@ -12,13 +12,14 @@ import pytest
 from browsing import QUESTIONS, expect, opened, rested, too_wide
 from conftest import serving
 from PIL import Image
+from under import PREFIX
 
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.images.packing import pack
 from mirage.settings import Settings
 from mirage.storage.ingest import add
-from mirage.web.templating import address
+from mirage.web.templating import address as in_site
 
 pytestmark = pytest.mark.browser
 PAGE = "/figure/made:scan"
@@ -46,6 +47,11 @@ def tab(chromium, stacked):
     assert complaints == []
 
 
+def address(name: str) -> str:
+    """Address of a script, on a page."""
+    return PREFIX + in_site(name)
+
+
 def answered(body: bytes, route) -> None:
     route.fulfill(body=body)
 
@@ -70,7 +76,7 @@ def test_the_page_unpacks_what_was_packed_value_by_value(tab, dtype, colours, sh
         packed = pack(values if colours == 3 else values[..., 0])
         tab.goto("/about")
         tab.route("**/packed", partial(answered, packed))
-        kind, found = tab.evaluate(UNPACKED, [address("slices.js"), "/packed", *shape, colours])
+        kind, found = tab.evaluate(UNPACKED, [address("slices.js"), f"{PREFIX}/packed", *shape, colours])
         tab.unroute("**/packed")
         assert kind == ("Uint8Array" if dtype is np.uint8 else "Uint16Array")
         assert np.array_equal(found, values.transpose(2, 0, 1).ravel())

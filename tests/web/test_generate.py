@@ -120,6 +120,7 @@ def test_the_same_request_makes_the_same_picture_and_another_seed_another(web):
     assert apart(first, other) > 8
 
 
+@pytest.mark.one_server("a picture in the making is shown by the server that draws it")
 def test_a_job_is_followed_by_events_with_a_preview_and_its_result(web):
     job = begin(web, "leisurely a chest CT", steps=8)
     seen = events_of(web, job["id"])
@@ -133,6 +134,7 @@ def test_a_job_is_followed_by_events_with_a_preview_and_its_result(web):
     assert done == sorted(done)
 
 
+@pytest.mark.one_server("a picture in the making is shown by the server that draws it")
 def test_the_preview_has_the_band_below_the_picture(web):
     job = begin(web, "leisurely a chest CT", steps=40)
     until(lambda: web.get(f"/api/jobs/{job['id']}").json()["done"])

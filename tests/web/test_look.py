@@ -14,6 +14,9 @@ from mirage.settings import Settings
 from parts import until
 
 
+pytestmark = pytest.mark.one_server("what is sent, and what was looked through, stays with one server")
+
+
 @pytest.fixture
 def asked_site(tmp_path, monkeypatch):
     """The site of an empty atlas, and a source beside it."""

@@ -30,7 +30,7 @@ def test_a_taken_port_is_told_with_what_to_do(tmp_path, taken_port):
 
 
 def test_a_port_taken_by_another_mirage_is_told_with_its_address(site, tmp_path):
-    port = int(site.url.rpartition(":")[2])
+    port = httpx.URL(site.url).port
     with pytest.raises(BadInput, match=f"another MIRAGE. Open http://localhost:{port}"):
         serve(tmp_path / "atlas", host="127.0.0.1", port=port, settings=Settings())
 

@@ -6,6 +6,7 @@ what is answered, once it has seen that no address in the answer is without it.
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 from collections.abc import Iterator
@@ -26,9 +27,9 @@ def escaped(html: str, prefix: str) -> list[str]:
 class Under(httpx.BaseTransport):
     """Asks a site that begins at a path as if it had a server to itself."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, **options: object) -> None:
         self._prefix = prefix
-        self._inner = httpx.HTTPTransport()
+        self._inner = httpx.HTTPTransport(**options)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url.copy_with(raw_path=self._prefix.encode() + request.url.raw_path)
@@ -37,17 +38,12 @@ class Under(httpx.BaseTransport):
         )
         answer = self._inner.handle_request(sent)
         kind = answer.headers.get("content-type", "").partition(";")[0]
-        headers = [
-            (name, value)
-            for name, value in answer.headers.multi_items()
-            if name not in ("content-encoding", "content-length")
-        ]
         if (to := answer.headers.get("location", "")).startswith("/"):
             assert f"{to}/".startswith(f"{self._prefix}/"), to
         headers = [
             (name, to.removeprefix(self._prefix) if name == "location" else value)
             for name, value in answer.headers.multi_items()
-            if kind not in _WRITTEN or name not in ("content-encoding", "content-length")
+            if kind not in _WRITTEN or name != "content-length"
         ]
         if kind == "text/event-stream":
             return httpx.Response(answer.status_code, headers=headers, stream=_Events(answer, self._prefix), request=request)
@@ -58,6 +54,8 @@ class Under(httpx.BaseTransport):
         assert kind != "text/html" or not escaped(text, self._prefix), escaped(text, self._prefix)
         answer.close()
         body = text.replace(self._prefix, "").encode()
+        if answer.headers.get("content-encoding") == "gzip":
+            body = gzip.compress(body)
         return httpx.Response(answer.status_code, headers=headers, content=body, request=request)
 
     def close(self) -> None:
@@ -81,7 +79,8 @@ def client(url: str, **options: object) -> httpx.Client:
     """A client of the site at an address, which ends in `PREFIX` where there is one."""
     if not PREFIX:
         return httpx.Client(base_url=url, **options)
-    return httpx.Client(base_url=url.removesuffix(PREFIX), transport=Under(PREFIX), **options)
+    inner = {"limits": options.pop("limits")} if "limits" in options else {}
+    return httpx.Client(base_url=url.removesuffix(PREFIX), transport=Under(PREFIX, **inner), **options)
 
 
 def browse_below() -> None:
