@@ -34,7 +34,8 @@ from postgres import PostgresServer
 TWO_SERVERS = os.environ.get("MIRAGE_TEST_DATABASE") == "postgres"
 READ_ONLY = bool(os.environ.get("MIRAGE_TEST_READ_ONLY"))
 _sticky: list[str] = []  # why this test asks one server only
-_refused: list[str] = []
+_refused: list[str] = []  # changes, in this test
+_because: list[BaseException] = []  # what failed after that
 _server: list[PostgresServer] = []
 
 Served = tuple[Atlas, Jobs]
@@ -115,7 +116,9 @@ def _heard(teller: Atlas, listener: Atlas) -> None:
 def _note_refusals(patch: pytest.MonkeyPatch) -> None:
     answer = problems.answer
 
-    def noted(request: Request, status: int, detail: str, headers: dict[str, str] | None = None, title: str = "") -> Response:
+    def noted(
+        request: Request, status: int, detail: str, headers: dict[str, str] | None = None, title: str = ""
+    ) -> Response:
         if title == ReadOnly.title and request.method not in ("GET", "HEAD"):
             _refused.append(f"{request.method} {request.url.path}")
         return answer(request, status, detail, headers, title)
@@ -172,7 +175,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     """Count what failed because a change was refused among what is skipped."""
     if READ_ONLY and call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
         found = call.excinfo.value
-        if _refused or isinstance(found, ReadOnly):
+        if _refused or isinstance(found, ReadOnly) or any(found is each for each in _because):
+            _because.append(found)
             skipped = pytest.skip.Exception(f"{_WRITES}that was refused")
             call.excinfo = pytest.ExceptionInfo.from_exception(skipped.with_traceback(found.__traceback__))
     return (yield)

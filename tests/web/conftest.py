@@ -35,13 +35,14 @@ browse_below()
 
 @dataclass(frozen=True)
 class Served:
-    """A running site."""
+    """A running site; of several servers the first one, and the atlas as each has it open."""
 
     url: str
     token: str
     atlas: Atlas
     roots: Path
     site: RunningSite
+    atlases: tuple[Atlas, ...]
 
     def client(self, **options) -> httpx.Client:
         return client_of(self.url, follow_redirects=True, timeout=PATIENCE, **options)
@@ -62,7 +63,8 @@ def serving(atlas: Atlas, settings: Settings, roots: Path, *, root_path: str = P
         thread.start()
         try:
             url = f"http://localhost:{listening.getsockname()[1]}{root_path}"
-            yield Served(url, token, servers[0][0], roots, apps[0].state.site)
+            atlases = tuple(atlas for atlas, _ in servers)
+            yield Served(url, token, atlases[0], roots, apps[0].state.site, atlases)
         finally:
             server.should_exit = True
             thread.join(PATIENCE)

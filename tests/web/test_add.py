@@ -198,7 +198,7 @@ def test_a_site_that_others_reach_takes_nothing_until_it_is_allowed(tmp_path: Pa
             assert "data-add" not in client.get("/corpora").text
             assert client.post("/api/uploads", headers={"X-Mirage-Token": served.token}).status_code == 403
             assert client.post("/add", data={"token": served.token}, files=some_files()).status_code == 403
-            by_command = client.post("/api/uploads", headers={"X-Mirage-Token": atlas.holder.token})
+            by_command = client.post("/api/uploads", headers={"X-Mirage-Token": served.atlas.holder.token})
             assert by_command.status_code == 201
         allowed = Settings(**{**settings, "add_files": True})
         with serving(atlas, allowed, tmp_path) as served, served.client() as client:

@@ -85,6 +85,7 @@ def asked(served: Served, path: str, **headers: str) -> httpx.Response:
         return client.get(path, headers=headers)
 
 
+@pytest.mark.one_server("what one server remembers")
 def test_an_answer_is_sent_again_only_to_who_has_not_got_it(own: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     first = asked(own, "/api/search?q=brain+MRI")
     monkeypatch.setattr(own.atlas, "search", unasked)
@@ -123,6 +124,7 @@ def test_what_is_hidden_is_no_example_from_then_on(own: Served, path: str) -> No
     assert first not in shown()
 
 
+@pytest.mark.one_server("what one server remembers")
 def test_of_a_dropped_picture_nothing_is_kept(own: Served) -> None:
     site = own.atlas
     picture = site.embed(Image.new("L", (64, 64), 90)).print()
@@ -135,6 +137,7 @@ def test_of_a_dropped_picture_nothing_is_kept(own: Served) -> None:
     assert len(cache) == 0
 
 
+@pytest.mark.one_server("what one server remembers")
 def test_the_token_of_who_asks_is_put_into_a_page_that_is_kept(own: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     assert own.token in asked(own, "/search?q=brain+MRI").text
     monkeypatch.setattr(own.site, "start", "another-token")
@@ -143,6 +146,7 @@ def test_the_token_of_who_asks_is_put_into_a_page_that_is_kept(own: Served, monk
     assert own.token not in again
 
 
+@pytest.mark.one_server("what one server remembers")
 def test_an_explanation_that_is_kept_streams_as_it_did(own: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     events = {"Accept": "text/event-stream"}
     first = asked(own, "/explain/stream?q=brain+MRI", **events).text

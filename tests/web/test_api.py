@@ -158,6 +158,7 @@ def test_a_filter_value_may_be_said_in_other_words(client):
     assert client.get("/api/search?q=brain&modality=mri&k=3").json()["query"]["filters"] == {"modality": ["MR"]}
 
 
+@pytest.mark.one_server("what the test breaks is one of the two servers")
 def test_an_unforeseen_error_shows_an_id_and_logs_it_without_the_query(site, caplog, monkeypatch):
     def broken(query):
         raise RuntimeError("out of cheese")

@@ -16,7 +16,7 @@ from mirage.storage.ingest import add
 from parts import copy_atlas
 from pencil import drawn_with
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.one_server("what was looked through stays with one server")]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def everything(tmp_path_factory, some_folder, roots):
     ):
         add(atlas, load("folder", path=roots / "My teaching files"))
         with serving(atlas, Settings(folder_roots=(roots,)), roots) as served, served.client() as client:
-            yield served, states(client, atlas, served.token)
+            yield served, states(client, served.atlas, served.token)
 
 
 # Wide and light, narrow and dark each time; the other two by night.

@@ -24,7 +24,7 @@ def shared(_small_once: Path, tmp_path: Path) -> Iterator[tuple[Served, str]]:
     """A shared site, and the link that its first start prints."""
     folder = copy_atlas(_small_once / "small", tmp_path / "atlas")
     with Atlas.open(folder) as atlas, serving(atlas, Settings(shared=True), tmp_path) as served:
-        people = People(atlas.databases)
+        people = People(served.atlas.databases)
         yield served, f"{served.url}/invited/{people.invitations.first()}"
         people.close()
 

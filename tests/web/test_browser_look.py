@@ -12,7 +12,10 @@ from live_maker import installed
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 
-pytestmark = [pytest.mark.browser, pytest.mark.one_server("what is sent, and what was looked through, stays with one server")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.one_server("what is sent, and what was looked through, stays with one server"),
+]
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def test_a_path_in_an_option_must_lie_under_a_root(site, client):
     assert "folder_roots" in answer.json()["detail"]
 
 
+@pytest.mark.one_server("a command asks the server that the folder names")
 @pytest.mark.usefixtures("slides")
 @pytest.mark.parametrize(("corpus", "option"), [("slides", "names"), ("folder", "allow_burned_in")])
 def test_what_concerns_privacy_is_chosen_by_a_command_alone(site, client, corpus, option):

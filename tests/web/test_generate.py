@@ -223,6 +223,7 @@ def test_the_form_comes_back_with_what_was_typed_and_what_is_wrong(web, drawing,
         assert value.strip()[:1000] in page.text
 
 
+@pytest.mark.one_server("each server has a queue of its own")
 def test_a_thousand_requests_at_once_are_bounded_and_told_when_to_come_back(web, drawing):
     first = begin(web, "leisurely a chest CT", steps=200)
     body = {"terms": [{"text": "leisurely a chest CT"}], "steps": 200}

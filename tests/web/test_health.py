@@ -39,6 +39,7 @@ def test_it_is_alive_and_ready_under_any_name(client) -> None:
 @pytest.mark.parametrize(
     ("error", "words"), [(AtlasError("It is gone."), "It is gone."), (OSError("secret path"), "(OSError).")]
 )
+@pytest.mark.one_server("what the test breaks is one of the two servers")
 def test_what_cannot_be_read_is_said_in_a_sentence(measured: Served, monkeypatch, error: Exception, words: str) -> None:
     def broken(_: str) -> None:
         raise error
@@ -55,6 +56,7 @@ def test_no_numbers_are_given_out_unless_a_setting_says_so(client) -> None:
     assert client.get("/metrics").status_code == 404
 
 
+@pytest.mark.one_server("each server counts for itself")
 def test_numbers_are_by_route_and_hold_nothing_of_what_was_asked(measured: Served) -> None:
     with measured.client() as client:
         found = client.get("/api/search?q=zebra+fibroid").json()["hits"][0]["figure"]["id"]

@@ -35,6 +35,7 @@ def test_an_empty_atlas_says_so_and_still_answers(empty):
         assert "MedPix" in client.get("/corpora").text
 
 
+@pytest.mark.one_server("names of somebody's own files are told by the server that read them")
 def test_a_folder_is_added_by_a_form_without_javascript(empty, roots):
     with empty.client() as client:
         page = client.get("/corpora").text
@@ -85,6 +86,7 @@ def series(folder: Path, positions: list[tuple[float, float]], uid: str) -> None
         )
 
 
+@pytest.mark.one_server("names of somebody's own files are told by the server that read them")
 def test_what_is_amiss_with_a_stack_is_told_where_it_is_added(empty, roots):
     folder = roots / "scans"
     folder.mkdir()

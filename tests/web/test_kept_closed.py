@@ -121,6 +121,7 @@ def test_links_of_who_owns_no_more_make_no_owner_and_let_nobody_in(site: SharedS
     assert site.browser().post(others, data={"name": "Ben"}).status_code == 303
 
 
+@pytest.mark.one_server("what the test breaks is one of the two servers")
 def test_a_defect_leaves_no_invitation_in_the_log(
     site: SharedSite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_defect_leaves_no_invitation_in_the_log(
     assert not [each for each in ours if link.rpartition("/")[2] in each]
 
 
+@pytest.mark.one_server("what the test breaks is one of the two servers")
 def test_who_has_not_signed_in_is_not_told_where_things_lie(site: SharedSite, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise AtlasError("user mirage at db.inner.example")
@@ -152,6 +154,7 @@ def test_who_has_not_signed_in_is_not_told_where_things_lie(site: SharedSite, mo
         assert "cannot find out now who asks" in answer.text
 
 
+@pytest.mark.one_server("each server counts for itself")
 def test_so_many_jobs_are_followed_by_one_person_at_once(site: SharedSite) -> None:
     ada, ben = site.signed_in("educator", "Ada"), site.signed_in("owner", "Ben")
     job = site.jobs.start_collect()

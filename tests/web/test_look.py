@@ -13,7 +13,6 @@ from mirage.errors import NoNetwork, Unavailable
 from mirage.settings import Settings
 from parts import until
 
-
 pytestmark = pytest.mark.one_server("what is sent, and what was looked through, stays with one server")
 
 

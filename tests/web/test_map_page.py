@@ -71,6 +71,7 @@ def test_an_empty_atlas_has_no_map_and_says_so(tmp_path, roots):
         assert client.get("/api/map").json()["levels"] == []
 
 
+@pytest.mark.one_server("what the test breaks is one of the two servers")
 def test_hidden_figures_are_not_on_the_map(site, laid_out, monkeypatch):
     first = next(iter(site.atlas.browse.map().places.items()))
     key, (column, row) = first

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
 from gettext import NullTranslations
 
 import pytest
@@ -50,6 +48,9 @@ TYPED += ("acute appendicitis", "avascular necrosis", "How it looks; in one case
 TYPED += ("Withdrawn since",)  # a collection
 PIECES = re.compile(r" · |[,;:.] | \(|/|\b[\d,.]+ ")  # of which a line of data is put together
 KEPT = re.compile(r"(%\(\w+\)s|%%|<[^>]*>|&\w+;)")
+
+
+pytestmark = pytest.mark.one_server("what was looked through stays with one server")
 
 
 class Pseudo(NullTranslations):
@@ -117,15 +118,17 @@ def site_in_pseudo(tmp_path_factory, some_folder, roots):
     ):
         add(atlas, load("folder", path=roots / "My teaching files"))
         with serving(atlas, Settings(folder_roots=(roots,)), roots, language=Pseudo()) as served, served.client() as client:
-            yield served, client, states(client, atlas, served.token)
+            yield served, client, states(client, served.atlas, served.token)
 
 
 @pytest.fixture(scope="module")
 def data(site_in_pseudo):
     """All that the sources and the person have written, in one string."""
     served, client, listed = site_in_pseudo
-    with closing(sqlite3.connect(served.atlas.path / "records.sqlite")) as records:
-        rows = [row for table in ("figures", "cases", "corpora") for row in records.execute(f"select * from {table}")]
+    with served.atlas.store._database.reading() as records:
+        rows = [
+            row for table in ("figures", "cases", "corpora") for row in records.exec_driver_sql(f"select * from {table}")
+        ]
     written = [cell for row in rows for cell in row if isinstance(cell, str)]
     # What plug-ins say of themselves, and what was written when a synthetic image was made.
     twins = ["/api/corpora", "/api/jobs", *(f"/api{state.address}" for state in listed if state.name == "synthetic")]

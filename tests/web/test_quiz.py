@@ -19,7 +19,8 @@ from mirage.settings import Settings
 from mirage.storage.ingest import add
 from mirage.study.quiz.kept import Given, Quiz
 from mirage.study.quiz.origin import Material, Origin
-from mirage.study.quiz.question import Choice, Question
+from mirage.study.quiz.pictures import PictureAddresses
+from mirage.study.quiz.question import Choice, Question, Shown
 from mirage.study.quiz.words import gives_away, names_of
 from quiz_maker import MadeCases, diagnoses
 from scan_maker import MadeStacks
@@ -314,7 +315,7 @@ def test_a_quiz_of_a_removed_figure_goes_on_without_it(tmp_path, roots) -> None:
             assert "was removed from the atlas" in page.text
             assert client.post(f"/quiz/{quiz.id}/2", data=form(served, do="pass")).status_code == 404
             assert "its figure was removed" in client.get(f"/quiz/{quiz.id}").text
-        assert len(atlas.study.quiz.get(quiz.id).waiting) == 3
+            assert len(served.atlas.study.quiz.get(quiz.id).waiting) == 3
     with Atlas.open(tmp_path / "atlas") as atlas:  # after a restart
         assert [each.removed for each in atlas.study.quiz.get(quiz.id).asked] == [False, True, False, False]
 
@@ -390,3 +391,23 @@ def test_by_keyboard_the_cross_moves_and_enter_answers(quizzed: Served, chromium
     page.reload()
     page.wait_for_selector("text=See how it went")
     context.close()
+
+
+def test_an_address_of_one_server_leads_to_its_picture_on_another_until_its_time_is_over() -> None:
+    now = [1e9]
+    one, other, foreign = (PictureAddresses(key, lambda: now[0]) for key in (b"key", b"key", b"another"))
+    pictures = [Shown("made:1"), Shown("made:2", "axial", 3)]
+    may_be = [(each, tinted) for each in pictures for tinted in (0, 7)]
+    name = one.make("quiz", pictures[1], 7)
+    assert other.get("quiz", name, may_be) == (pictures[1], 7)
+    for addresses, quiz, asked in (
+        (foreign, "quiz", name),
+        (other, "another", name),
+        (other, "quiz", name[:-1]),
+        (other, "quiz", ""),
+    ):
+        with pytest.raises(NotFound, match="used up"):
+            addresses.get(quiz, asked, may_be)
+    now[0] += 3600
+    with pytest.raises(NotFound, match="used up"):
+        other.get("quiz", name, may_be)

@@ -18,6 +18,8 @@ from mirage.settings import Settings
 from parts import PATIENCE, until
 from squares import Squares, installed
 
+pytestmark = pytest.mark.one_server("a command asks the server that the folder names")
+
 
 class Held:
     """Hold the other encoder at its first pictures until somebody lets go."""

@@ -42,7 +42,8 @@ def _fresh(site: Served) -> Iterator[None]:
 @pytest.fixture
 def clock(site: Served, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(site.atlas.study.schedule, "clock", made)
+    for atlas in site.atlases:
+        monkeypatch.setattr(atlas.study.schedule, "clock", made)
     return made
 
 

@@ -44,7 +44,7 @@ def whole(tmp_path_factory, some_folder, roots):
         quiz = client.post("/api/quiz", json={"origin": "case", "target": CASE, "count": 3, "seed": 1}).json()
         client.post("/api/repeat/cards", json={"source": "case", "target": CASE}).raise_for_status()
         review = client.post("/api/reviews", json={"query": "retina"}).json()
-        heed(atlas, "starter", [Standing(GONE, SEEN, SAID, PAGE), Standing(CASE, SEEN, SAID, PAGE)])
+        heed(served.atlas, "starter", [Standing(GONE, SEEN, SAID, PAGE), Standing(CASE, SEEN, SAID, PAGE)])
         yield served, {"kept": kept, "quiz": f"/quiz/{quiz['id']}", "review": review["page"]}
 
 

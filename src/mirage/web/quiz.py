@@ -78,7 +78,7 @@ class UnfoldBody(ApiBody):
 
 
 def _addresses(site: RunningSite) -> PictureAddresses:
-    return site.kept("quiz pictures", "", PictureAddresses)
+    return site.kept("quiz pictures", "", lambda: PictureAddresses(site.atlas.store.id_key))
 
 
 def _question(site: RunningSite, quiz_id: str, number: int) -> QuestionView:
@@ -141,7 +141,9 @@ def unfold(site: Site, quiz_id: str, number: Number, body: UnfoldBody) -> Respon
 )
 def picture(site: Site, quiz_id: str, name: str) -> Response:
     """A picture of a question, by an address that was made for one showing of it."""
-    found, highlight = _addresses(site).get(quiz_id, name)
+    questions = [asked.question for asked in site.study.quiz.get(quiz_id).asked]
+    may_be = ((each, tinted) for question in questions for each in question.pictures for tinted in {0, question.value})
+    found, highlight = _addresses(site).get(quiz_id, name, may_be)
     return Response(drawn(found, site.atlas, highlight), media_type=MEDIA_TYPE)
 
 

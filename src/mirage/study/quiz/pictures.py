@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import io
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from threading import Lock
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -22,33 +21,29 @@ from mirage.wording import _
 MEDIA_TYPE = "image/png"
 _SHORTEST, _LONGEST = 800, 1600  # pixels of the longer side
 _SECONDS = 1800.0
-_MOST = 5000
+_SALT = 18  # bytes, 24 letters, and as much of the digest
 _TINT = (255, 190, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
-    quiz: str
-    picture: Shown
-    highlight: int
-    until: float
-
-
 class PictureAddresses:
-    """Addresses for pictures of quizzes: made anew for each showing, known to this process only, and soon forgotten.
+    """Addresses for pictures of quizzes: made anew for each showing, and good for half an hour to an hour.
+
+    Nothing is kept of them: an address is a random number and a keyed digest of that with what it leads to. So every server
+    that has the atlas open finds what another made.
 
     Parameters
     ----------
+    key : bytes
+        Of the atlas (`mirage.storage.store.Store.id_key`): without it no address can be made, and none be read.
     clock : callable
-        Seconds that only grow.
+        Seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, Lock()
-        self._known: OrderedDict[str, _Address] = OrderedDict()
+    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+        self._key, self._clock = key, clock
 
     def make(self, quiz: str, picture: Shown, highlight: int = 0) -> str:
-        """Make an address; it is random, and leads to this picture of this quiz for half an hour.
+        """Make an address that leads to this picture of this quiz.
 
         Parameters
         ----------
@@ -58,14 +53,10 @@ class PictureAddresses:
         highlight : int
             As for `drawn`.
         """
-        name, now = secrets.token_urlsafe(18), self._clock()
-        with self._lock:
-            self._known[name] = _Address(quiz, picture, highlight, now + _SECONDS)
-            while len(self._known) > _MOST or next(iter(self._known.values())).until < now:
-                self._known.popitem(last=False)
-        return name
+        salt = secrets.token_urlsafe(_SALT)
+        return salt + self._digest(salt, self._now(), quiz, picture, highlight)
 
-    def get(self, quiz: str, name: str) -> tuple[Shown, int]:
+    def get(self, quiz: str, name: str, may_be: Iterable[tuple[Shown, int]]) -> tuple[Shown, int]:
         """What an address leads to: the picture, and the label to tint in it.
 
         Parameters
@@ -74,17 +65,29 @@ class PictureAddresses:
             Its id.
         name : str
             What `make` gave.
+        may_be : iterable of (Shown, int)
+            The pictures of this quiz, with each label that may be tinted in them.
 
         Raises
         ------
         mirage.errors.NotFound
             When there is none, it is of another quiz, or its time is over.
         """
-        with self._lock:
-            found = self._known.get(name)
-        if found is None or found.quiz != quiz or found.until < self._clock():
-            raise NotFound(_("This picture's address is used up. Load the page of the question again: it gives a new one."))
-        return found.picture, found.highlight
+        salt, now = name[: len(name) // 2], self._now()
+        for picture, highlight in may_be:
+            for then in (now, now - 1, now + 1):  # that of a server whose clock is ahead
+                if secrets.compare_digest(
+                    name.encode(), (salt + self._digest(salt, then, quiz, picture, highlight)).encode()
+                ):
+                    return picture, highlight
+        raise NotFound(_("This picture's address is used up. Load the page of the question again: it gives a new one."))
+
+    def _now(self) -> int:
+        return int(self._clock() // _SECONDS)
+
+    def _digest(self, salt: str, now: int, *what: object) -> str:
+        made = hmac.digest(self._key, repr(("quiz picture", salt, now, *what)).encode("utf-8", "replace"), "sha256")
+        return urlsafe_b64encode(made[:_SALT]).decode()
 
 
 def drawn(picture: Shown, library: Library, highlight: int = 0) -> bytes:
