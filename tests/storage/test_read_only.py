@@ -19,7 +19,7 @@ from mirage.errors import AtlasHeld, ReadOnly, Unavailable
 from mirage.jobs import Jobs
 from mirage.storage import read_only
 from mirage.storage.reindex import rebuild
-from parts import mirage, until
+from parts import PATIENCE, mirage, until
 
 
 @pytest.fixture(autouse=True)
@@ -210,9 +210,12 @@ def test_servers_of_one_folder_say_that_it_can_only_be_read(some_copy: Path, sta
         return urls if len(urls) == 2 and all(urls) else []
 
     for url in until(served):  # type: ignore[attr-defined]
-        library = httpx.get(f"{url}/corpora").text
-        assert "open to be read only" in library
-        assert "Add pictures" not in library
-        assert "Remove" not in library
-        assert httpx.get(f"{url}/api/atlas").json()["read_only"]
-        assert httpx.get(f"{url}/api/search", params={"q": WORDS}).json()["hits"]
+        with httpx.Client(base_url=url, timeout=PATIENCE) as client:
+            library = client.get("/corpora").text
+            found = client.get("/api/search", params={"q": WORDS}).json()["hits"]
+            assert "open to be read only" in library
+            assert "Add pictures" not in library
+            assert "Remove" not in library
+            assert client.get("/api/atlas").json()["read_only"]
+            assert "/remove?" not in client.get(found[0]["figure"]["links"]["page"]).text
+            assert "add more" not in client.get("/").text

@@ -303,6 +303,7 @@ def test_no_quiz_is_made_of_nothing_and_it_is_said_what_lacks(quizzed: Served, c
         assert answer.status_code == 400, strange
 
 
+@pytest.mark.writes("its quiz was made by who may write to the folder")
 def test_a_quiz_of_a_removed_figure_goes_on_without_it(tmp_path, roots) -> None:
     with Atlas.open(tmp_path / "atlas", create=True) as atlas:
         add(atlas, MadeCases(4))

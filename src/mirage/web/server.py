@@ -186,7 +186,8 @@ def create_app(
     problems.install(app)
     openapi.describe(app)
     app.add_middleware(ReadOnce)
-    app.add_middleware(templating.Speaking, language=language or NullTranslations())
+    read_only = getattr(atlas, "copy", None) is not None  # there is no atlas where only the routes are looked at
+    app.add_middleware(templating.Speaking, language=language or NullTranslations(), read_only=read_only)
     # The last one added is the first to see a request.
     app.add_middleware(
         BodyLimits,

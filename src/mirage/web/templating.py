@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, MutableMapping
+from contextvars import ContextVar
 from functools import lru_cache
 from gettext import NullTranslations
 from importlib.resources import files
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.language.hyphenation import hyphenated
-from mirage.people.roles import ROLE_WORDS, may
+from mirage.people.roles import ROLE_WORDS, Right, may
 from mirage.people.visitor import ALONE, visitor
 from mirage.study.along.taking import FORMATS
 from mirage.web.forms import (
@@ -42,6 +43,7 @@ from mirage.web.root import at, root, rooted_source, rooted_text
 from mirage.wording import N_, Words, _, speaking, translations
 
 FOREVER = "public, max-age=31536000, immutable"
+_READ_ONLY: ContextVar[bool] = ContextVar("read_only", default=False)
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -253,21 +255,32 @@ async def robots() -> Response:
 
 
 class Speaking:
-    """Answer every request in one language.
+    """Answer every request in one language, and offer on no page what cannot be done with the atlas.
 
     Parameters
     ----------
     app : ASGI application
     language : gettext.NullTranslations
+    read_only : bool
+        Whether the atlas is open to be read only.
     """
 
-    def __init__(self, app: ASGIApp, language: NullTranslations) -> None:
+    def __init__(self, app: ASGIApp, language: NullTranslations, *, read_only: bool = False) -> None:
         self._app = app
-        self._language = language
+        self._language, self._read_only = language, read_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with speaking(self._language):
-            await self._app(scope, receive, send)
+        before = _READ_ONLY.set(self._read_only)
+        try:
+            with speaking(self._language):
+                await self._app(scope, receive, send)
+        finally:
+            _READ_ONLY.reset(before)
+
+
+def _offered(right: Right) -> bool:
+    """Whether who asks may do something, and it can be done here."""
+    return may(visitor().role, right) and not (_READ_ONLY.get() and right in ("add", "edit", "library"))
 
 
 # -- pages ----------------------------------------------------------------------------------------------------------------
@@ -327,7 +340,7 @@ _ENVIRONMENT.globals |= {
     "formats": lambda: [(name, _(each.title), _(each.about)) for name, each in FORMATS.items()],
     "quiz_address": quiz_address,
     "visitor": visitor,
-    "may": lambda right: may(visitor().role, right),
+    "may": _offered,
     "alone": lambda: visitor() == ALONE,
     "ROLE_WORDS": ROLE_WORDS,
     **_WORDS,
