@@ -12,7 +12,7 @@ import pytest
 
 import postgres
 from mirage.errors import AtlasError, BadInput, Unavailable
-from mirage.indexes import IndexOutdated, IndexQuery, Point, postgres_server
+from mirage.indexes import IndexOutdated, IndexQuery, Point, postgres_nearest, postgres_reading, postgres_server
 from mirage.indexes import postgres as adapter
 from mirage.indexes.postgres import PostgresIndex
 
@@ -56,7 +56,7 @@ def index(address: str) -> Iterator[PostgresIndex]:
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs from some hundred points on, and filters that many pass."""
     monkeypatch.setattr(adapter, "_GRAPH_FROM", 300)
-    monkeypatch.setattr(adapter, "_FEW", 40)
+    monkeypatch.setattr(postgres_nearest, "_FEW", 40)
 
 
 def keys(ranked: list[tuple[int, float]]) -> list[int]:
@@ -76,7 +76,7 @@ def test_a_graph_finds_what_looking_at_every_vector_finds_with_filters_that_few_
     before = [index.ask(ask(unit(9, seed), 30, modality=["XR"])) for seed in range(3)]
     index.optimise()
     with index._server.reading() as connection:
-        assert index._has_graph(connection)
+        assert index._memory.read(connection, []).state.graph
     after = [index.ask(ask(unit(9, seed), 30, modality=["XR"])) for seed in range(3)]
     assert [keys(one[name]) for one in after for name in one] == [keys(one[name]) for one in before for name in one]
     ultrasound = {"modality": ["US"]}
@@ -160,7 +160,8 @@ def test_a_large_part_is_not_written_anew_for_a_small_one() -> None:
     assert merged([(1, 20_000, 0), (2, 30_000, 0)]) == []
     assert merged([(1, 900, 0)]) == []
     assert merged([(1, 900, 5)]) == [1]
-    assert merged([(one, 2_000, 0) for one in range(9)]) == []
+    assert merged([(one, 2_000, 0) for one in range(9)]) == list(range(9))
+    assert merged([(9, 2_000, 0), (8, 2_000, 0), (1, 18_000, 0)]) == [9, 8]
 
 
 def test_nothing_and_strange_values_are_taken(index: PostgresIndex) -> None:

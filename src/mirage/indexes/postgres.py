@@ -2,37 +2,39 @@
 
 Image and caption vectors are columns of the table ``points``, slices of stacks rows of ``slices``, both with the fields that
 filters name. From some thousands on a graph (HNSW) of vectors of half precision gives candidates, which the exact vectors
-score. Words, case, concepts and filters are read as `mirage.indexes.postgres_postings` has them. A filter that few figures
-pass is answered from the exact vectors of these; with one that many pass, the graph is walked until enough are found.
+score. Words, case, concepts and filters are written as `mirage.indexes.postgres_postings` has them, and read and remembered
+by `mirage.indexes.postgres_reading`. A filter that few figures pass is answered from the exact vectors of these; with one
+that many pass, the graph is walked until enough are found.
 
-Every change is one transaction, and durable when it returns.
+Every change is one transaction, counted, and durable when it returns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mirage.errors import AtlasError, BadInput, MirageError
 from mirage.indexes import postgres_postings as postings
+from mirage.indexes import postgres_reading as reading
 from mirage.indexes import ranking
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
 from mirage.indexes.bm25 import TextChannel
+from mirage.indexes.postgres_nearest import Question
 from mirage.indexes.postgres_server import Server
 
 if TYPE_CHECKING:
     import psycopg
 
-_FORMAT = 1
+_FORMAT = 2
 _SECONDS = 60.0
 _BATCH = 2_000
 _AT_ONCE = 10_000
 _GRAPH_FROM = 4_000  # points; fewer are looked at one by one, which is exact and quick enough
 _MOST_COMPONENTS = 4_000  # of a graph's vectors of half precision
-_FEW = 3_000  # figures that pass a filter, which are looked at one by one
 _SLICES = 4  # times as many slices as figures are asked for at first, and again each time that they are too few
 _MOST_SLICES = 20_000
 _COLUMNS = ", ".join(f"{name} text NOT NULL" for name in FILTER_FIELDS)
@@ -68,7 +70,7 @@ class PostgresIndex:
 
     def __init__(self, address: str, dimension: int, encoder: str = "", seconds: float = _SECONDS) -> None:
         self._server, self._dimension = Server(address, seconds), dimension
-        self._graph = False
+        self._memory = reading.Memory()
         try:
             if self._server.count() is None:
                 self._server.prepare()
@@ -84,7 +86,7 @@ class PostgresIndex:
         length = self._dimension
         if not connection.execute("SELECT to_regclass('mirage_about') IS NOT NULL").fetchone()[0]:  # type: ignore[index]
             for statement in (
-                "CREATE TABLE mirage_about (format integer, dimension integer, encoder text)",
+                "CREATE TABLE mirage_about (format integer, dimension integer, encoder text, changes bigint DEFAULT 0)",
                 "CREATE TABLE mirage_points (key integer PRIMARY KEY, segment integer NOT NULL, "
                 f"image vector({length}) NOT NULL, caption vector({length}), {_COLUMNS})",
                 f"CREATE TABLE mirage_slices (key integer, place integer, slice vector({length}) NOT NULL, {_COLUMNS}, "
@@ -92,7 +94,9 @@ class PostgresIndex:
                 *postings.TABLES,
             ):
                 connection.execute(statement)
-            connection.execute("INSERT INTO mirage_about VALUES (%s, %s, %s)", (_FORMAT, length, encoder))
+            connection.execute(
+                "INSERT INTO mirage_about (format, dimension, encoder) VALUES (%s, %s, %s)", (_FORMAT, length, encoder)
+            )
 
     def _check(self, connection: psycopg.Connection[Any], encoder: str) -> None:
         place, length = self._server.place, self._dimension
@@ -109,13 +113,20 @@ class PostgresIndex:
                 "cannot be compared. `mirage atlas rebuild` makes it anew."
             )
 
+    @contextmanager
+    def _changing(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection for one change, which everybody who has it open will notice."""
+        with self._server.writing() as connection:
+            yield connection
+            connection.execute("UPDATE mirage_about SET changes = changes + 1")
+
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""
         if wrong := [point.key for point in points if not 0 <= point.key <= postings.MOST_KEY]:
             raise BadInput(f"The index {self._server.place} takes keys of 0 to {postings.MOST_KEY}; {wrong[0]} is none.")
         last = list({point.key: point for point in points}.values())
         for start in range(0, len(last), _BATCH):
-            with self._server.writing() as connection:
+            with self._changing() as connection:
                 some = last[start : start + _BATCH]
                 _take_out(connection, [point.key for point in some])
                 segment = postings.write(connection, some)
@@ -130,34 +141,52 @@ class PostgresIndex:
     def remove(self, keys: Sequence[int]) -> None:
         """Take points out; unknown keys are no error."""
         if known := [key for key in keys if 0 <= key <= postings.MOST_KEY]:
-            with self._server.writing() as connection:
+            with self._changing() as connection:
                 _take_out(connection, known)
 
     def ask(self, ask: IndexQuery) -> dict[str, Ranked]:
-        """Answer all channels, in one or two statements' time."""
+        """Answer all channels, in one round trip where all words of the question are remembered."""
         asked = {channel: weights for channel in postings.CHANNELS if (weights := getattr(ask, channel))}
         if ask.vector is None and not asked:
             return {}
+        wanted = reading.wanted(asked, ask.filters)
         with self._server.reading() as connection:
-            answer: dict[str, Ranked] = {}
-            found = postings.read(connection, asked, ask.filters)
-            passing = found.passing(ask.filters, ask.among)
-            if asked:
-                answer = {name: found.ranked(name, weights, ask.limit, passing) for name, weights in asked.items()}
-            if ask.vector is not None:
-                answer |= self._nearest(_Question(connection, ask.vector, ask.filters, passing, ask.among is None), ask)
-        return answer
+            if (found := self._memory.known(wanted)) is not None:
+                with suppress(reading.Changed):
+                    return self._answer(connection, ask, found, sure=False)
+            return self._answer(connection, ask, self._memory.read(connection, wanted), sure=True)
 
-    def _nearest(self, question: _Question, ask: IndexQuery) -> dict[str, Ranked]:
+    def _answer(
+        self, connection: psycopg.Connection[Any], ask: IndexQuery, found: reading.Postings, *, sure: bool
+    ) -> dict[str, Ranked]:
+        passing = found.passing(ask.filters, ask.among)
+        question = Question(connection, ask, passing, None if sure else found.state.version)
+        answer: dict[str, Ranked] = {}
+
+        def score() -> None:
+            for name in postings.CHANNELS:
+                if weights := getattr(ask, name):
+                    answer[name] = found.ranked(name, weights, ask.limit, passing)
+
+        if ask.vector is None:
+            question.many([], exact=True, meanwhile=score)
+            return answer
+        nearest = self._nearest(question, ask, graph=found.state.graph, meanwhile=score)
+        return answer | nearest
+
+    def _nearest(
+        self, question: Question, ask: IndexQuery, *, graph: bool, meanwhile: Callable[[], None]
+    ) -> dict[str, Ranked]:
         names = ("image", "caption")[: 1 + ask.caption_channel]
         if question.passing is not None and not len(question.passing):
+            question.many([], exact=True, meanwhile=meanwhile)
             return {name: [] for name in names}
-        exact = question.passing is not None and (len(question.passing) <= _FEW or not question.by_fields)
-        exact = exact or not self._has_graph(question.connection)
+        exact = question.few or not graph
 
         most = ask.limit + ranking.TIED
         begun = [*((name, most) for name in names), ("slice", most if exact else _SLICES * most)]
-        first = dict(zip(begun, question.many(begun, exact=exact), strict=True))  # in one round trip; mostly it is enough
+        lists = question.many(begun, exact=exact, meanwhile=meanwhile)  # in one round trip; mostly it is enough
+        first = dict(zip(begun, lists, strict=True))
 
         def find(names: Sequence[str], most: int) -> list[Ranked]:
             wanted = [(name, most) for name in names]
@@ -175,7 +204,7 @@ class PostgresIndex:
         answer["image"] = ranking.with_slices(answer["image"], of_slices)
         return {name: ranking.in_order(found, ask.limit) for name, found in answer.items()}
 
-    def _slices(self, question: _Question, limit: int, figures: Ranked, found: Ranked) -> Ranked:
+    def _slices(self, question: Question, limit: int, figures: Ranked, found: Ranked) -> Ranked:
         """The best slice of each stack, as many as can be among those wanted, from what the graph found at first."""
         most = _SLICES * (limit + ranking.TIED)
         while True:
@@ -189,12 +218,6 @@ class PostgresIndex:
             if exact:
                 return found
 
-    def _has_graph(self, connection: psycopg.Connection[Any]) -> bool:
-        if not self._graph:  # another server may have made it
-            found = connection.execute("SELECT to_regclass('mirage_points_image_graph') IS NOT NULL").fetchone()
-            self._graph = bool(found and found[0])
-        return self._graph
-
     def vectors(self, keys: Sequence[int]) -> dict[int, Vector]:
         """Image vectors by key."""
         wanted = [key for key in keys if 0 <= key <= postings.MOST_KEY]
@@ -206,20 +229,13 @@ class PostgresIndex:
     def facets(self, filters: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
         """Count the values of every field among the points that pass the filters."""
         with self._server.reading() as connection:
-            found = postings.held(connection)
-        passing = found.passing(filters, None)
-        counted: dict[str, dict[str, int]] = {field: {} for field in FILTER_FIELDS}
-        for (field, value), parts in found.held.items():
-            keys = np.concatenate(parts)
-            count = len(keys) if passing is None else int(np.isin(keys, passing, assume_unique=True).sum())
-            if count:
-                counted[FILTER_FIELDS[field]][value] = count
-        return counted
+            found = reading.held(connection)
+        return found.counted(found.passing(filters, None))
 
     def frequency(self, number: int, channel: TextChannel = "words") -> int:
         """How many points have a stem."""
         with self._server.reading() as connection:
-            return postings.frequency(connection, channel, number)
+            return self._memory.frequency(connection, channel, number)
 
     def keys(self) -> Iterator[int]:
         """Every key there is."""
@@ -240,9 +256,9 @@ class PostgresIndex:
 
     def optimise(self) -> None:
         """Merge what was added in small parts, make the graphs, and tell the server's planner how much there is."""
-        with self._server.writing() as connection:
+        with self._changing() as connection:
             postings.merge(connection)
-        with self._server.writing() as connection:
+        with self._changing() as connection:
             for table, column in (("mirage_points", "image"), ("mirage_points", "caption"), ("mirage_slices", "slice")):
                 if self._dimension <= _MOST_COMPONENTS and _count(connection, table) >= _GRAPH_FROM:
                     connection.execute(
@@ -253,7 +269,7 @@ class PostgresIndex:
         with self._server.reading() as connection:
             connection.execute("SET statement_timeout = 0")
             connection.execute(
-                "VACUUM (ANALYZE) mirage_postings, mirage_holdings, mirage_stale, mirage_segments"
+                "VACUUM (ANALYZE) mirage_postings, mirage_holdings, mirage_stale, mirage_segments, mirage_merged"
             )  # not in a transaction
             connection.execute("RESET statement_timeout")
 
@@ -265,6 +281,7 @@ class PostgresIndex:
     def close(self) -> None:
         """Let go of the server; what was acknowledged is there."""
         self._server.close()
+        self._memory.forget()
 
     @staticmethod
     def held(address: str) -> int | None:
@@ -285,84 +302,6 @@ class PostgresIndex:
             server.close()
 
 
-class _Question:
-    """One vector that nearest ones are looked for.
-
-    Parameters
-    ----------
-    connection : psycopg.Connection
-    vector : (d,) float32
-    filters : mapping
-    passing : (n,) int32 or None
-        Keys of the figures that may be listed; None for all.
-    by_fields : bool
-        Whether the filters alone say which pass.
-    """
-
-    def __init__(
-        self,
-        connection: psycopg.Connection[Any],
-        vector: Vector,
-        filters: Mapping[str, Sequence[str]],
-        passing: Any,
-        by_fields: bool,
-    ) -> None:
-        from pgvector import Vector as Sent  # noqa: PLC0415 - an extra
-
-        self.connection, self.passing, self.by_fields = connection, passing, by_fields
-        self._vector, self._length, self._filters = Sent(np.asarray(vector, np.float32)), len(vector), filters
-
-    def at_most(self, most: int) -> int:
-        """How many of so many there can be."""
-        return most if self.passing is None else min(most, len(self.passing))
-
-    def many(self, wanted: Sequence[tuple[str, int]], *, exact: bool) -> list[Ranked]:
-        """The nearest by each of some columns, in one round trip, the best first.
-
-        Parameters
-        ----------
-        wanted : sequence of (str, int)
-            "image", "caption" or "slice", and how many. From the graph, a key may come with several of its slices.
-        exact : bool
-            Compare with every exact vector; else candidates come from the graph.
-        """
-        sent: list[Any] = []
-        with self.connection.pipeline():
-            for column, most in wanted:
-                cursor = self.connection.cursor(binary=True)
-                sent.append(cursor.execute(*(self._exactly if exact else self._by_graph)(column, most)))
-        return [sorted(cursor.fetchall(), key=lambda hit: -hit[1]) for cursor in sent]
-
-    def _exactly(self, column: str, most: int) -> tuple[str, list[Any]]:
-        table, clause, given = _table(column), *self._where(exact=True)
-        score = f"-({column} <#> %s)"
-        what, end = (f"max({score})", "GROUP BY key") if column == "slice" else (score, "")
-        statement = f"SELECT key, {what} FROM {table} WHERE {column} IS NOT NULL{clause} {end}"  # noqa: S608
-        return f"{statement} ORDER BY 2 DESC, 1 LIMIT %s", [self._vector, *given, most]
-
-    def _by_graph(self, column: str, most: int) -> tuple[str, list[Any]]:
-        table, clause, given = _table(column), *self._where(exact=False)
-        half = f"halfvec({self._length})"
-        statement = f"SELECT key, -({column} <#> %s) FROM {table} WHERE {column} IS NOT NULL{clause}"  # noqa: S608
-        return f"{statement} ORDER BY {column}::{half} <#> %s::vector::{half} LIMIT %s", [
-            self._vector,
-            *given,
-            self._vector,
-            most,
-        ]
-
-    def _where(self, *, exact: bool) -> tuple[str, list[Any]]:
-        if self.passing is None:
-            return "", []
-        if exact and (not self.by_fields or len(self.passing) <= _FEW):
-            return " AND key = ANY(%s::integer[])", ["{" + ",".join(map(str, self.passing.tolist())) + "}"]
-        return "".join(f" AND {name} = ANY(%s)" for name in self._filters), [list(one) for one in self._filters.values()]
-
-
-def _table(column: str) -> str:
-    return "mirage_slices" if column == "slice" else "mirage_points"
-
-
 def _best(slices: Ranked) -> Ranked:
     best: dict[int, float] = {}
     for key, score in slices:
@@ -376,7 +315,7 @@ def _count(connection: psycopg.Connection[Any], table: str = "mirage_points") ->
 
 
 def _take_out(connection: psycopg.Connection[Any], keys: list[int]) -> None:
-    connection.execute("INSERT INTO mirage_stale SELECT segment, key FROM mirage_points WHERE key = ANY(%s)", (keys,))
+    postings.take_out(connection, keys)
     connection.execute("DELETE FROM mirage_points WHERE key = ANY(%s)", (keys,))
     connection.execute("DELETE FROM mirage_slices WHERE key = ANY(%s)", (keys,))
 

@@ -1,8 +1,9 @@
 """Connections to a PostgreSQL server for `mirage.indexes.postgres`, and what its errors mean.
 
-One index is one SQL schema, ``index_`` and the collection's name. Connections are kept in SQLAlchemy's pool and looked after
-before each use, so that a server which was started again is no error. Statements run by themselves or in `writing`, a
-transaction that nobody else writes beside: two servers on one database may ask and add at once.
+One index is one SQL schema, ``index_`` and the collection's name. Connections are kept in SQLAlchemy's pool and looked at
+before each use, without asking the server, so that a server which was started again is no error. Statements run by
+themselves or in `writing`, a transaction that nobody else writes beside: two servers on one database may ask and add at
+once.
 """
 
 from __future__ import annotations
@@ -71,8 +72,9 @@ class Server:
         options = f"{given} -csearch_path={_quoted(self.schema)},public"
         self._engine = sa.create_engine(
             url.update_query_dict({"options": options}), poolclass=QueuePool, pool_size=8, max_overflow=32, pool_timeout=30,
-            pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": _CONNECT_SECONDS, "autocommit": True},
+            hide_parameters=True, connect_args={"connect_timeout": _CONNECT_SECONDS, "autocommit": True},
         )  # fmt: skip
+        sa.event.listen(self._engine, "checkout", _look_at)
 
     @contextmanager
     def reading(self) -> Iterator[psycopg.Connection[Any]]:
@@ -228,6 +230,19 @@ def split(address: str) -> tuple[sa.URL, str]:
         f"An index in PostgreSQL has an address like {EXAMPLE}, the collection in small letters, digits, _ and -; "
         f"{address[:200]!r} is none."
     )
+
+
+def _look_at(connection: Any, *_: object) -> None:
+    """Have a connection replaced that the server has ended, as one that stops does; asking it would take a round trip."""
+    import psycopg  # noqa: PLC0415 - an extra
+
+    try:
+        for _time in range(2):  # its last words may come first
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError as error:
+        raise sa.exc.DisconnectionError from error
+    if connection.closed:
+        raise sa.exc.DisconnectionError
 
 
 def _quoted(name: str) -> str:
