@@ -4,6 +4,8 @@ Vectors are drawn as `benchmarks.clouds` says. Words, cases, concepts and fields
 fifth of the stems and concepts is another figure's. Questions are texts that somebody would type, with the concepts that a
 search reads in them. ``MIRAGE_POSTGRES_URL`` names the database (``postgresql://user@host/database``); the collection
 ``benchmark`` in it is made anew.
+
+The words of cases are also asked of pgvector's ``sparsevec``, which the index does without.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import clouds, many
-from benchmarks.measure import Outcome, Row, Setting, load, spread
+from benchmarks.measure import Outcome, Row, Setting, load, spread, times
 from mirage.atlas import Atlas
 from mirage.indexes import Index, IndexQuery, Point, bm25
 from mirage.indexes.embedded import EmbeddedIndex
@@ -33,6 +35,8 @@ _WARM = 10
 _DEPTH = 64  # what `Atlas.search` asks of every channel for 24 hits
 _TOP = 10
 _BATCH = 2_000
+_SPARSE = 20  # questions, each of which looks at every figure
+_TABLE = "mirage_sparse"
 
 
 def postgres(setting: Setting) -> Outcome:
@@ -52,13 +56,16 @@ def postgres(setting: Setting) -> Outcome:
     here, there = EmbeddedIndex(folder, dimension), PostgresIndex(address, dimension)
     before = load()
     added = {name: _Adding(index) for name, index in (("edge", here), ("postgres", there))}
+    sparse = _Sparse(there)
     for points in _points(real, figures, dimension):
-        for one in added.values():
+        for one in (*added.values(), sparse):
             one.add(points)
     for one in added.values():
         one.optimise()
     size = {"edge": _size(folder), "postgres": _size_there(there)}
-    found = _asked(here, there, _questions(real, here, setting.size(200, 10), figures, dimension))
+    questions = _questions(real, here, setting.size(200, 10), figures, dimension)
+    found = _asked(here, there, questions)
+    found["case"]["sparsevec"] = spread(times(sparse.ask, questions["case"][:_SPARSE]))
     details = {
         "load": before,
         "figures": figures,
@@ -73,6 +80,9 @@ def postgres(setting: Setting) -> Outcome:
     PostgresIndex.drop(address)
     what = f"{figures:,} points × {dimension}"
     rows = [row for name, told in found.items() for row in _rows(name, what, told)]
+    own, p50 = (found["case"][one]["p50"] for one in ("postgres", "sparsevec"))
+    instead = f"the index: {own:.3g} ms"
+    rows.append(Row(f"{what}, case by sparsevec, p50", p50, "ms", instead=instead, ratio=_times(own, p50)))
     rows += [
         Row(
             f"adding {what} to PostgreSQL, {name}",
@@ -85,6 +95,38 @@ def postgres(setting: Setting) -> Outcome:
     ]
     rows.append(Row(f"{what} in PostgreSQL, on disk", size["postgres"], "MB", instead=f"Edge: {size['edge']} MB"))
     return Outcome("postgres", tuple(rows), details, ("both are asked each question, one after the other, in one process",))
+
+
+class _Sparse:
+    """The words of cases in a table of pgvector's own sparse vectors."""
+
+    def __init__(self, index: PostgresIndex) -> None:
+        self._server = index._server
+        with self._server.reading() as connection:
+            connection.execute(f"CREATE TABLE {_TABLE} (key integer, said sparsevec({bm25.DIMENSION}))")
+
+    def add(self, points: Sequence[Point]) -> None:
+        """Write what the index gets too."""
+        with (
+            self._server.reading() as connection,
+            connection.cursor().copy(f"COPY {_TABLE} FROM STDIN (FORMAT BINARY)") as copy,
+        ):
+            copy.set_types(["int4", "sparsevec"])
+            for point in points:
+                copy.write_row((point.key, _sparse(point.case)))
+
+    def ask(self, one: IndexQuery) -> list[tuple[int, float]]:
+        """What scores best; there is no index that finds it, so that all are looked at."""
+        asked = _sparse(one.case)
+        with self._server.reading() as connection:
+            statement = f"SELECT key, -(said <#> %s) FROM {_TABLE} ORDER BY said <#> %s LIMIT %s"
+            return connection.cursor(binary=True).execute(statement, (asked, asked, one.limit)).fetchall()
+
+
+def _sparse(weights: Mapping[int, float]) -> Any:
+    from pgvector import SparseVector  # noqa: PLC0415 - an extra
+
+    return SparseVector(dict(weights), bm25.DIMENSION)
 
 
 class _Adding:
@@ -232,9 +274,10 @@ def _size(folder: Path) -> int:
 def _size_there(index: PostgresIndex) -> int:
     with index._server.reading() as connection:
         statement = (
-            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace"
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace "
+            "AND relname <> %s"
         )
-        found = connection.execute(statement, (index._server.schema,)).fetchone()
+        found = connection.execute(statement, (f'"{index._server.schema}"', _TABLE)).fetchone()
     return round(float(found[0]) / 1e6) if found else 0
 
 

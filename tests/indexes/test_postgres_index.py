@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 import postgres
 from mirage.errors import AtlasError, BadInput, Unavailable
-from mirage.indexes import IndexOutdated, IndexQuery, Point, postgres_nearest, postgres_reading, postgres_server
+from mirage.indexes import IndexOutdated, IndexQuery, Point, postgres_nearest, postgres_server
 from mirage.indexes import postgres as adapter
 from mirage.indexes.postgres import PostgresIndex
 
@@ -258,6 +259,10 @@ def test_a_server_that_is_gone_is_said_and_one_that_comes_back_is_used(
     finally:
         postgres_server.start()
     assert keys(index.ask(ask(unit(1)))["image"]) == [1]
+    for how in (signal.SIGINT, signal.SIGQUIT):  # nobody asks while it is gone
+        postgres_server.halt(how)
+        postgres_server.start()
+        assert keys(index.ask(ask(unit(1)))["image"]) == [1]
 
 
 def test_a_question_that_takes_too_long_is_given_up(address: str, postgres_url: str) -> None:
