@@ -16,6 +16,7 @@ from mirage.errors import AtlasError, BadInput, Unavailable
 from mirage.indexes import IndexOutdated, IndexQuery, Point, postgres_nearest, postgres_server
 from mirage.indexes import postgres as adapter
 from mirage.indexes.postgres import PostgresIndex
+from mirage.storage.manifest import beside
 
 D = 16
 FIELDS = {"modality": "MR", "plane": "axial", "region": "brain", "proof": "", "corpus": "starter", "licence": "not stated"}
@@ -318,12 +319,23 @@ def test_who_may_not_make_it_is_told_what_an_administrator_runs(address: str, po
         ('postgresql://me@host/db/a"b', "in small letters"),
         ("postgresql://me@host/db/figures?options=-csearch_path%3Dother", "has an address like"),
         ("postgresql://me@host:port/db/figures", "has an address like"),
+        (f"postgresql://me@host/db/{'a' * 43}", "at most 42"),
     ],
 )
 def test_what_is_no_address_is_refused_and_no_password_repeated(wrong: str, said: str) -> None:
     with pytest.raises(BadInput, match=said) as told:
         PostgresIndex(wrong, D)
     assert "secret" not in str(told.value)
+
+
+def test_the_longest_name_of_a_collection_leaves_room_for_what_a_rebuild_puts_behind_it() -> None:
+    digest = "0123456789ab"
+    address = f"postgresql://me@host/db/{'a' * 42}?sslmode=require"
+    once = beside(address, digest)
+    for one in (address, once, beside(once, digest)):
+        _, collection = postgres_server.split(one)
+        assert len(f"index_{collection}") <= 63
+    assert collection.endswith(f"-{digest}-2")
 
 
 def test_without_its_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

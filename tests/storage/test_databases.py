@@ -60,7 +60,14 @@ def test_an_address_with_a_password_is_refused_and_not_repeated(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "given", ["mysql://root@localhost/atlas", "/var/lib/records", "sqlite:///r.sqlite", "postgresql//x"]
+    "given",
+    [
+        "mysql://root@localhost/atlas",
+        "/var/lib/records",
+        "sqlite:///r.sqlite",
+        "postgresql//x",
+        "postgresql://me@host:port/x",
+    ],
 )
 def test_what_is_no_address_of_postgresql_is_refused(tmp_path: Path, given: str) -> None:
     with pytest.raises(BadInput, match="postgresql://user@host/database"):

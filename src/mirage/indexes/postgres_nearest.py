@@ -78,7 +78,8 @@ class Question:
         if version and version.fetchone() != self._unsure:
             raise reading.Changed
         self._unsure = None
-        return [sorted(cursor.fetchall(), key=lambda hit: -hit[1]) for cursor in sent]
+        found = [cursor.fetchall() for cursor in sent]
+        return found if exact else [sorted(one, key=lambda hit: -hit[1]) for one in found]
 
     def _exactly(self, column: str, most: int) -> tuple[str, list[Any]]:
         table, clause, given = _table(column), *self._where(exact=True)

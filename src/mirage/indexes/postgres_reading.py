@@ -279,12 +279,11 @@ class Memory:
             if self._state is None or self._state.changes < state.changes:
                 self._state = state
             for one, row in now.items():
-                if one in self._rows and self._rows[one].changes > row.changes:
-                    continue  # another thread has a newer one
-                if one in self._rows:
-                    self._size -= self._rows.pop(one).size
-                self._rows[one] = row
-                self._size += row.size
+                old = self._rows.get(one)
+                if old is None or old.changes < row.changes:  # else another thread may have a newer one
+                    self._size += row.size - (old.size if old else 0)
+                    self._rows[one] = row
+                self._rows.move_to_end(one)
             while self._size > self._most:
                 self._size -= self._rows.popitem(last=False)[1].size
         return Postings(state, {one: row.parts for one, row in now.items()})

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import psycopg
 
 EXAMPLE = "postgresql://user@host/database/collection"
-_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,56}")  # with what stands before it a name of 63 letters, the most there are
+_LONGEST = 42  # with what stands before it, and what a rebuild puts behind it, a name of 63 letters, the most there are
+_COLLECTION = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{_LONGEST - 1}}}(-[0-9a-f]{{12}}(-2)?)?")
 _CONNECT_SECONDS = 10
 _WAS_CLOSED = "The atlas was closed. Open it again to go on."
 _RESTRICTED = "42501"  # insufficient_privilege
@@ -227,8 +228,8 @@ def split(address: str) -> tuple[sa.URL, str]:
         if database and "options" not in url.query and _COLLECTION.fullmatch(collection):
             return url.set(drivername="postgresql+psycopg", database=database), collection
     raise BadInput(
-        f"An index in PostgreSQL has an address like {EXAMPLE}, the collection in small letters, digits, _ and -; "
-        f"{address[:200]!r} is none."
+        f"An index in PostgreSQL has an address like {EXAMPLE}, the collection in small letters, digits, _ and -, at most "
+        f"{_LONGEST}; {address[:200]!r} is none."
     )
 
 

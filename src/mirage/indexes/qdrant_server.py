@@ -60,7 +60,10 @@ class Address:
             parts = urlsplit(address)
             host, port = parts.hostname or "", parts.port or _PORT
         except ValueError as error:
-            raise BadInput(f"{address} is no address of a Qdrant server ({error}).") from error
+            what = (
+                f"{address} is no address of a Qdrant server, or its port is none: qdrant://HOST:{_PORT}/COLLECTION is one."
+            )
+            raise BadInput(what) from error
         if parts.username is not None or parts.password is not None:
             raise BadInput(f"An address with a key in it would be kept and shown. Leave it out, and set {KEY} to it.")
         prefix, _, collection = parts.path.rpartition("/")

@@ -234,7 +234,7 @@ def checked_server(given: str) -> str:
         return ""
     try:
         url = sa.make_url(given)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # as for a port that is no number
         url = None
     if url is not None and (url.password is not None or {"password", "sslpassword"} & url.query.keys()):
         raise BadInput(_WITHOUT)
