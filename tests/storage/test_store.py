@@ -120,6 +120,31 @@ def test_a_figure_that_is_put_again_keeps_its_key_and_changes_its_words(store: S
     assert len(store.keys()) == 2
 
 
+def test_many_figures_take_as_many_statements_as_few_and_of_one_that_comes_twice_the_last_stays(store: Store) -> None:
+    def case(number: int) -> FigureRecord:
+        own = replace(CASE, id=f"folder:case-{number}")
+        one = stacked(number) if number % 2 else record(number)
+        return replace(one, figure=replace(one.figure, case_id=own.id), case=own)
+
+    said: list[str] = []
+
+    def listen(*given: object) -> None:
+        said.append(str(given[2]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", listen)
+    try:
+        store.put([case(1), case(2)], "encoder", 1)
+        few = len(said)
+        first, *keys, again = store.put([case(number) for number in (*range(3, 23), 3)], "encoder", 2)
+        assert len(said) == 2 * few
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", listen)
+    assert first == again
+    assert [store.rows(keys)[key].figure.id for key in keys] == [f"folder:{number}" for number in range(4, 23)]
+    assert store.case("folder:case-22") == case(22).case
+    assert len(store.vectors.slices(keys, "encoder")) == 9
+
+
 def test_a_figure_without_words_has_no_caption_vector(store: Store) -> None:
     (key,) = store.put([record(1, "")], "encoder", 1)
     assert store.vectors.of([key], "encoder")[key][1] is None

@@ -19,18 +19,20 @@ from mirage.storage.records import batched, version
 AT_ONCE = 500  # things that a statement takes
 
 
-def put(connection: sa.Connection, table: sa.Table, *values: Mapping[str, Any]) -> None:
-    """Insert rows of the same columns, or replace those of the same primary key.
+def put(connection: sa.Connection, table: sa.Table, *values: Mapping[str, Any], key: str = "") -> None:
+    """Insert rows of the same columns, or replace those of the same key.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
     table : sqlalchemy.Table
     *values : mapping
-        Column to value, of each row.
+        Column to value, of each row; of two with the same key the last one stays.
+    key : str
+        Column that rows are known by; the primary key where it is empty.
     """
     if values:
-        connection.execute(upserting(connection.dialect.name, table, tuple(values[0])), list(values))
+        connection.execute(upserting(connection.dialect.name, table, tuple(values[0]), key), list(values))
 
 
 def put_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from mirage.figure import Case, SlicePlace
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
 from mirage.storage.contents import Contents, contents_of
-from mirage.storage.database import AT_ONCE, Database, put, put_new, upserting
+from mirage.storage.database import AT_ONCE, Database, put, put_new
 from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.dialects import INTEGER, among
 from mirage.storage.edits import Edits
@@ -176,7 +176,6 @@ class Store:
         list of int
             The figures' keys, in order. A figure keeps its key when it is replaced.
         """
-        keys: list[int] = []
         found = [mentions_of(record.figure) for record in records]
         derived = [derived_of(record.figure) for record in records]
         called = {record.figure.id: record.name for record in records} | {
@@ -186,10 +185,12 @@ class Store:
         with self._database.writing() as connection:
             _put_cases(connection, {record.case.id: record.case for record in records if record.case}.values())
             proofs = _proofs(connection, [record.figure.case_id for record in records])
-            for record, words in zip(records, derived, strict=True):
-                values = figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
-                statement = upserting(connection.dialect.name, figures, tuple(values), "id").returning(figures.c.key)
-                keys.append(connection.execute(statement, values).scalar_one())
+            put(connection, figures, *(
+                figure_values(record, stamp) | words | {"proof": proofs.get(record.figure.case_id, "")}
+                for record, words in zip(records, derived, strict=True)
+            ), key="id")  # fmt: skip
+            own = _keys_of(connection, [record.figure.id for record in records])
+            keys = [own[record.figure.id] for record in records]
             kept = list(zip(keys, records, strict=True))
             put(connection, vectors, *(vector_values(key, encoder, each.image, each.caption) for key, each in kept))
             _put_stacks(connection, encoder, kept)
@@ -565,11 +566,12 @@ class Store:
 
 
 def _put_cases(connection: sa.Connection, found: Iterable[Case]) -> None:
-    for case in found:
-        values = {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)}
-        put(connection, cases, values)
-        put_mentions(connection, case_mentions.c.case_id, {case.id: mentions_of(case)})
-        came_back(connection, "case", [case.id])
+    found = list(found)
+    put(connection, cases, *(
+        {"id": case.id, **{name: getattr(case, name) for name in CASE_WORDS}, **source_values(case.source)} for case in found
+    ))  # fmt: skip
+    put_mentions(connection, case_mentions.c.case_id, {case.id: mentions_of(case) for case in found})
+    came_back(connection, "case", [case.id for case in found])
 
 
 def _put_stacks(connection: sa.Connection, encoder: str, kept: Sequence[tuple[int, FigureRecord]]) -> None:
@@ -578,11 +580,19 @@ def _put_stacks(connection: sa.Connection, encoder: str, kept: Sequence[tuple[in
     for part in batched([key for key, told in values.items() if told is None], AT_ONCE):
         for table in (stacks, slice_vectors):
             connection.execute(sa.delete(table).where(table.c.key.in_(part)))
-    for key, record in kept:
-        if (told := values[key]) is not None:
-            put(connection, stacks, told)
-            if record.slices is not None:
-                put(connection, slice_vectors, slice_values(key, encoder, record.slices))
+    slices = {key: record.slices for key, record in kept if values[key] is not None and record.slices is not None}
+    put(connection, stacks, *(told for told in values.values() if told is not None))
+    put(connection, slice_vectors, *(slice_values(key, encoder, own) for key, own in slices.items()))
+
+
+def _keys_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in batched(ids, AT_ONCE):
+        found |= {
+            row.id: row.key
+            for row in connection.execute(sa.select(figures.c.id, figures.c.key).where(figures.c.id.in_(part)))
+        }
+    return found
 
 
 def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str]:
@@ -597,9 +607,9 @@ def _proofs(connection: sa.Connection, case_ids: Iterable[str]) -> dict[str, str
 def _put_derived(connection: sa.Connection, rows: Sequence[FigureRow], derived: Mapping[int, Derived]) -> None:
     """Replace what is derived of figures."""
     proofs = _proofs(connection, [row.figure.case_id for row in rows])
-    for row in rows:
-        proof = proofs.get(row.figure.case_id, "")
-        connection.execute(sa.update(figures).where(figures.c.key == row.key).values(**derived[row.key], proof=proof))
+    values = [{**derived[row.key], "proof": proofs.get(row.figure.case_id, ""), "own": row.key} for row in rows]
+    if values:
+        connection.execute(sa.update(figures).where(figures.c.key == sa.bindparam("own")), values)
 
 
 def _now(former: str) -> sa.Select[Any]:
