@@ -35,6 +35,7 @@ _WARM = 10
 _DEPTH = 64  # what `Atlas.search` asks of every channel for 24 hits
 _TOP = 10
 _BATCH = 2_000
+_ANEW = "with no words remembered, all five"
 _SPARSE = 20  # questions, each of which looks at every figure
 _TABLE = "mirage_sparse"
 
@@ -194,6 +195,7 @@ def _questions(real: Path, index: Index, count: int, figures: int, dimension: in
         "words": [replace(nothing, words=one.words) for one in whole],
         "case": [replace(nothing, case=one.case) for one in whole],
         "concepts": [replace(nothing, concepts=one.concepts) for one in whole],
+        _ANEW: whole,
         "all five": whole,
         f"all five, modality {often} ({_share(facets['modality'][often], figures)})": [
             replace(one, filters={"modality": [often]}) for one in whole
@@ -226,7 +228,7 @@ def _concepts(real: Path, texts: Sequence[str]) -> list[dict[int, float]]:
     return found
 
 
-def _asked(here: Index, there: Index, questions: Mapping[str, list[IndexQuery]]) -> dict[str, Any]:
+def _asked(here: Index, there: PostgresIndex, questions: Mapping[str, list[IndexQuery]]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name, asks in questions.items():
         for one in asks[:_WARM]:
@@ -235,6 +237,8 @@ def _asked(here: Index, there: Index, questions: Mapping[str, list[IndexQuery]])
         shared: list[float] = []
         for one in asks[_WARM:]:
             lists = []
+            if name == _ANEW:
+                there._memory.forget()
             for engine, index in (("edge", here), ("postgres", there)):
                 started = time.perf_counter()
                 lists.append(index.ask(one))
