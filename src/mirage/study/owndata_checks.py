@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -17,10 +18,11 @@ from mirage.study.memory import RATINGS, state_of
 from mirage.study.quiz.kept import JUDGEMENT, QUESTION
 from mirage.study.quiz.origin import OriginKind
 from mirage.study.reviews.pool import Key, PoolContent, ReviewItem
-from mirage.study.reviews.ratings import Place, Rating, name_of
+from mirage.study.reviews.ratings import Place, Rating, Reviewer, name_of
 from mirage.study.schedule import Pace
 from mirage.wording import _
 
+_PERSON = re.compile(r"P:[0-9a-f]{16}")
 Row = dict[str, Any]
 
 
@@ -98,7 +100,8 @@ def _review_item(row: Row) -> Row:
 
 
 def _rating(row: Row) -> Row:
-    if name_of(row["name"]).casefold() != row["reviewer"]:
+    person = row["reviewer"].removeprefix("P:") if _PERSON.fullmatch(row["reviewer"]) else ""
+    if Reviewer(name_of(row["name"]), person).key != row["reviewer"]:
         raise BadInput(_("its reviewer cannot be %(shown)s.", shown=shown(row["reviewer"])))
     place = Place.model_validate_json(row["place"])
     Rating(item=row["item"], rating=row["rating"], comment=note_of(row["comment"]), place=place, rated=row["rated"])

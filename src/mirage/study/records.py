@@ -115,7 +115,7 @@ ratings = sa.Table(
     "ratings",
     _metadata,
     sa.Column("item", STRING, sa.ForeignKey("review_items.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("reviewer", STRING, primary_key=True),  # the name in small letters
+    sa.Column("reviewer", STRING, primary_key=True),  # `mirage.study.reviews.ratings.Reviewer.key`
     *(_text(name) for name in ("name", "rating", "comment", "place")),
     _time("rated"),
     info={"later": "rated"},

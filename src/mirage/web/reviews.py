@@ -12,17 +12,18 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage import licensing
 from mirage.errors import BadInput, MirageError
-from mirage.people.visitor import tell
+from mirage.people.roles import OWNER
+from mirage.people.visitor import tell, visitor
 from mirage.study.exchange import MOST_BYTES
 from mirage.study.reviews import export as reviews_export
 from mirage.study.reviews import files as reviews_files
 from mirage.study.reviews import protocol as reviews_protocol
 from mirage.study.reviews import results as reviews_results
 from mirage.study.reviews.files import Taken
-from mirage.study.reviews.ratings import MEANS, Rating, name_of, rating_of
-from mirage.web import forms, openapi, reviews_packet, uploads
+from mirage.study.reviews.ratings import MEANS, Reviewer, rating_of
+from mirage.web import forms, openapi, reviewing, reviews_packet, uploads
 from mirage.web.openapi import PROBLEM, sent
-from mirage.web.rights import wants
+from mirage.web.rights import RefusedError, wants
 from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
@@ -42,6 +43,7 @@ from mirage.web.views.reviews import (
     review_view,
     reviews_view,
 )
+from mirage.wording import _
 
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("teach")])
 router = APIRouter(include_in_schema=False, dependencies=[wants("teach")])
@@ -105,7 +107,7 @@ def misleading(site: Site) -> Response:
     return sent(_misleading(site))
 
 
-def _review(site: RunningSite, review_id: str, reviewer: str) -> ReviewView:
+def _review(site: RunningSite, review_id: str, reviewer: Reviewer | None) -> ReviewView:
     return review_view(site.reviews, review_id, reviewer, site.atlas.store.withdrawals.known_by())
 
 
@@ -148,50 +150,48 @@ async def _taken_in(site: RunningSite, form: FormData) -> Taken:
     if not isinstance(given, UploadFile) or not uploads.has_file(form):
         raise BadInput(f"No file came with the form. Choose one that ends in {reviews_files.ENDING}.")
     data = await given.read(MOST_BYTES + 1)
-    return await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100])
+    own = reviewing.own() if visitor().role != OWNER else None
+    return await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100], own)
 
 
 @twins.get("/reviews/{review_id}", response_model=ReviewView)
 def review(site: Site, review_id: str, reviewer: str = "") -> Response:
     """What is to be rated, in an order of the reviewer's own, with the reviewer's own ratings."""
-    return sent(_review(site, review_id, reviewer and name_of(reviewer)))
+    return sent(_review(site, review_id, reviewing.rater(reviewer) if reviewer else None))
 
 
 @twins.delete("/reviews/{review_id}", response_model=ReviewsView, dependencies=[NEEDS_TOKEN])
 def delete(site: Site, review_id: str) -> Response:
     """Delete a review with its ratings; for a day it can be restored."""
-    site.reviews.delete(review_id)
+    reviewing.delete(site, review_id)
     return sent(_all(site))
 
 
 @twins.post("/reviews/{review_id}/restore", response_model=ReviewInfoView, dependencies=[NEEDS_TOKEN])
 def restore(site: Site, review_id: str) -> Response:
     """Give back a review that was deleted within the last day."""
-    return sent(info_view(site.reviews.restore(review_id)))
+    return sent(info_view(reviewing.restore(site, review_id)))
 
 
 @twins.post("/reviews/{review_id}/close", response_model=ReviewInfoView, dependencies=[NEEDS_TOKEN])
 def close(site: Site, review_id: str) -> Response:
     """End the rating for good; then the results tell both ways of searching apart."""
-    return sent(info_view(site.reviews.close(review_id)))
+    return sent(info_view(reviewing.close(site, review_id)))
 
 
 @twins.put("/reviews/{review_id}/items/{item_id}", response_model=ReviewView, dependencies=[NEEDS_TOKEN])
 def rate(site: Site, review_id: str, item_id: str, body: RatingBody) -> Response:
     """Rate an item, or change the rating."""
-    place = body.place
+    own, place = reviewing.own(), body.place
+    if own and body.reviewer and reviewing.called(body.reviewer) != own:
+        raise RefusedError(
+            _("You rate as %(own)s here, and as nobody else. Leave the reviewer out. Nothing was kept.", own=own.name)
+        )
+    rater = reviewing.rater(body.reviewer)
     checked = rating_of(item_id, body.rating, body.comment, place.words, "", time.time())
-    _rate(
-        site,
-        review_id,
-        body.reviewer,
-        checked.model_copy(update={"place": place.model_copy(update={"words": checked.place.words})}),
-    )
-    return sent(_review(site, review_id, name_of(body.reviewer)))
-
-
-def _rate(site: RunningSite, review_id: str, reviewer: str, rating: Rating) -> None:
-    site.reviews.rate(review_id, reviewer, rating)
+    rating = checked.model_copy(update={"place": place.model_copy(update={"words": checked.place.words})})
+    site.reviews.rate(review_id, rater, rating)
+    return sent(_review(site, review_id, rater))
 
 
 @twins.get(
@@ -226,7 +226,7 @@ def ratings(site: Site, review_id: str, reviewer: str = "") -> Response:
     """The ratings of a review as a file that another MIRAGE with the same review takes in."""
     mine = site.reviews
     name = reviews_files.file_name(mine.get(review_id), reviewer)
-    return _file(reviews_files.printed(mine, review_id, reviewer or None), name, _JSON)
+    return _file(reviews_files.printed(mine, review_id, reviewing.called(reviewer) if reviewer else None), name, _JSON)
 
 
 # -- the pages -----------------------------------------------------------------------------------------------------------
@@ -313,18 +313,24 @@ async def take_in_by_form(site: Site, form: TokenForm) -> Response:
 def review_page(site: Site, review_id: str, reviewer: str = "") -> Response:
     """Ask who rates; then show what is to be rated."""
     try:
-        return _review_page(site, review_id, reviewer and name_of(reviewer))
+        return _review_page(site, review_id, reviewing.rater(reviewer) if reviewer else None)
     except BadInput as error:
-        return _review_page(site, review_id, "", error)
+        return _review_page(site, review_id, None, error)
 
 
 def _review_page(
-    site: RunningSite, review_id: str, reviewer: str, error: MirageError | None = None, tried: dict[str, str] | None = None
+    site: RunningSite,
+    review_id: str,
+    reviewer: Reviewer | None,
+    error: MirageError | None = None,
+    tried: dict[str, str] | None = None,
 ) -> Response:
+    own = reviewing.own()
     return page(
         "review.html",
         error.status if error else 200,
         view=_review(site, review_id, reviewer),
+        own=own.name if own else "",
         means=MEANS,
         purposes=licensing.PURPOSES,
         problem=str(error) if error else "",
@@ -344,19 +350,20 @@ def change(site: Site, review_id: str, form: TokenForm) -> Response:
         region = " ".join([given["picture"] or "0", *(given[name] for name in names[4:])]) if given["width"] else ""
         try:
             rating = rating_of(item, given["rating"], given["comment"], given["words"], region, time.time())
-            mine.rate(review_id, reviewer, rating)
+            mine.rate(review_id, reviewing.rater(reviewer), rating)
         except MirageError as error:
-            return _review_page(site, review_id, reviewer and name_of(reviewer), error, {"item": item, **given})
-        order = [each.id for each in mine.items(review_id, name_of(reviewer))]
+            by = reviewing.rater(reviewer) if reviewer else None
+            return _review_page(site, review_id, by, error, {"item": item, **given})
+        order = [each.id for each in mine.items(review_id, reviewing.rater(reviewer))]
         after = order[min(order.index(item) + 1, len(order) - 1)]
         return RedirectResponse(f"{forms.with_query(here, {'reviewer': reviewer})}#item-{after}", 303)
     if do == "close":
-        mine.close(review_id)
+        reviewing.close(site, review_id)
     elif do == "delete":
-        mine.delete(review_id)
+        reviewing.delete(site, review_id)
         return RedirectResponse(forms.with_query(at("/reviews"), {"deleted": review_id}), 303)
     elif do == "undo":
-        mine.restore(review_id)
+        reviewing.restore(site, review_id)
     else:
         raise BadInput("The form does not say what to do. Load the page again.")
     return RedirectResponse(here, 303)

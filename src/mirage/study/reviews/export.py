@@ -11,7 +11,7 @@ from typing import Any
 
 from mirage.study.reviews.pool import ARMS, ReviewItem
 from mirage.study.reviews.results import RatedReview, average
-from mirage.study.reviews.reviews import Rated, Reviews
+from mirage.study.reviews.reviews import Rated, Reviews, names_apart
 
 COLUMNS = (
     *("condition", "item", "kind", "what", "reviewer", "rating", "comment", "words", "region", "rated"),
@@ -26,7 +26,9 @@ def as_csv(mine: Reviews) -> str:
     table.writerow(COLUMNS)
     for review in mine.list():
         items = {item.id: item for item in mine.keyed(review.id)}
-        for each in mine.rated(review.id):
+        rated_of = mine.rated(review.id)
+        names = names_apart(rated_of)
+        for each in rated_of:
             item, rating = items[each.rating.item], each.rating
             # While a review is open, a figure's id could be looked for in a search.
             closed, pictures = review.closed is not None, item.content.pictures
@@ -34,7 +36,16 @@ def as_csv(mine: Reviews) -> str:
             what = item.content.text or "; ".join(shown)
             place = rating.place.region.model_dump_json() if rating.place.region else ""
             rated = datetime.fromtimestamp(rating.rated, UTC).isoformat(timespec="seconds")
-            row = [review.query, item.id, item.kind, what, each.name, rating.rating, rating.comment, rating.place.words]
+            row = [
+                review.query,
+                item.id,
+                item.kind,
+                what,
+                names[each.reviewer],
+                rating.rating,
+                rating.comment,
+                rating.place.words,
+            ]
             key = [item.key.ranks.get(arm, "") for arm in ARMS] if closed else ["", ""]
             said = item.key.said if closed else ""
             table.writerow([_plain(str(cell)) for cell in (*row, place, rated, *key, said)])

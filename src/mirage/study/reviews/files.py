@@ -16,8 +16,8 @@ from mirage.errors import BadInput, MirageError, first_fault
 from mirage.query import tidy
 from mirage.study.exchange import MOST_BYTES, headed, plain_name, read_head
 from mirage.study.kept import note_of
-from mirage.study.reviews.ratings import Place, Rating, name_of
-from mirage.study.reviews.reviews import Review, Reviews
+from mirage.study.reviews.ratings import Place, Rating, Reviewer
+from mirage.study.reviews.reviews import Review, Reviews, names_apart
 from mirage.wording import _
 
 FORMAT = 1
@@ -75,22 +75,24 @@ class Taken:
         return f"{given}: {', '.join(counts)}."
 
 
-def printed(mine: Reviews, review_id: str, reviewer: str | None = None) -> bytes:
+def printed(mine: Reviews, review_id: str, reviewer: str | Reviewer | None = None) -> bytes:
     """The ratings of a review as the bytes of a file.
 
     Parameters
     ----------
     mine : Reviews
     review_id : str
-    reviewer : str, optional
+    reviewer : str or Reviewer, optional
         Those of this one only; they stand there even where they rated nothing.
     """
     review = mine.get(review_id)
     by: dict[str, dict[str, Any]] = {}
     if reviewer is not None:
-        by[reviewer.casefold()] = {"name": name_of(reviewer), "ratings": []}
-    for each in mine.rated(review_id, reviewer):
-        mine_of = by.setdefault(each.reviewer, {"name": each.name, "ratings": []})
+        by[Reviewer.of(reviewer).key] = {"name": Reviewer.of(reviewer).name, "ratings": []}
+    rated = mine.rated(review_id, reviewer)
+    names = names_apart(rated)
+    for each in rated:
+        mine_of = by.setdefault(each.reviewer, {"name": names[each.reviewer], "ratings": []})
         mine_of["ratings"].append(each.rating.model_dump(mode="json"))
     told = {
         **headed(FORMAT),
@@ -107,7 +109,7 @@ def file_name(review: Review, reviewer: str = "", ending: str = ENDING) -> str:
     return f"{plain_name(f'{review.query} {reviewer}', 'review')}{ending}"
 
 
-def take_in(mine: Reviews, data: bytes, name: str = "The file") -> Taken:
+def take_in(mine: Reviews, data: bytes, name: str = "The file", reviewer: Reviewer | None = None) -> Taken:
     """Take in a file of ratings. The same file again changes nothing.
 
     Parameters
@@ -116,6 +118,8 @@ def take_in(mine: Reviews, data: bytes, name: str = "The file") -> Taken:
     data : bytes
     name : str
         Of the file, for messages.
+    reviewer : Reviewer, optional
+        Who takes it in as their own ratings: then those of one reviewer may stand in it, by whatever name.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def take_in(mine: Reviews, data: bytes, name: str = "The file") -> Taken:
     given = read_head(data, name, "reviewers", FORMAT, too_large=size, another=other)
     try:
         read = _File.model_validate(given)
-        by = [(name_of(each.name), [_checked(rating) for rating in each.ratings]) for each in read.reviewers]
+        by = [(Reviewer.of(each.name), [_checked(rating) for rating in each.ratings]) for each in read.reviewers]
     except (ValueError, MirageError) as error:
         raise BadInput(
             _("%(name)s cannot be taken in: %(error)s Nothing was changed.", name=name, error=first_fault(error))
@@ -167,8 +171,19 @@ def take_in(mine: Reviews, data: bytes, name: str = "The file") -> Taken:
                 protocol2=here.protocol[:12],
             )
         )
+    if reviewer is not None:
+        if len(by) > 1:
+            raise BadInput(
+                _(
+                    "%(name)s holds ratings of %(number)s people. Take in your own file; an owner of this site takes in "
+                    "those of others. Nothing was changed.",
+                    name=name,
+                    number=len(by),
+                )
+            )
+        by = [(reviewer, given) for _name, given in by]
     new, changed, same_ones = mine.take(here.id, by)
-    return Taken(mine.get(here.id), tuple(each for each, _ in by), new, changed, same_ones)
+    return Taken(mine.get(here.id), tuple(each.name for each, _ratings in by), new, changed, same_ones)
 
 
 def _checked(rating: Rating) -> Rating:

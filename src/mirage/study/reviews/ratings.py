@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +23,31 @@ MEANS: dict[Word, str] = {
 }
 MOST_NAME, MOST_PLACE = 100, 500  # characters
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """Who rates.
+
+    Attributes
+    ----------
+    name : str
+    person : str
+        Id of who has signed in to a shared site; empty where a name is all that is known of somebody.
+    """
+
+    name: str
+    person: str = ""
+
+    @classmethod
+    def of(cls, given: str | Reviewer) -> Reviewer:
+        """A reviewer, by a name that is checked as `name_of` does, or as given."""
+        return given if isinstance(given, Reviewer) else cls(name_of(given))
+
+    @property
+    def key(self) -> str:
+        """What tells them from all others: no name in small letters is what a person has."""
+        return f"P:{self.person}" if self.person else self.name.casefold()
 
 
 class Region(BaseModel):

@@ -24,7 +24,7 @@ from mirage.study.records import ratings, review_items, reviews
 from mirage.study.reviews import protocol as reviews_protocol
 from mirage.study.reviews.hidden import Hidden
 from mirage.study.reviews.pool import Key, PoolContent, ReviewItem, Searched, collect
-from mirage.study.reviews.ratings import Place, Rating, name_of
+from mirage.study.reviews.ratings import Place, Rating, Reviewer
 from mirage.wording import N_, _
 
 _UNDO = 24 * 3600.0  # seconds for which a review that was deleted can be had back
@@ -194,17 +194,17 @@ class Reviews:
 
     # -- items, blind ---------------------------------------------------------------------------------------------------
 
-    def items(self, review_id: str, reviewer: str = "") -> Sequence[ReviewItem]:
+    def items(self, review_id: str, reviewer: str | Reviewer = "") -> Sequence[ReviewItem]:
         """What is to be rated, without its keys, in an order of the reviewer's own.
 
         Parameters
         ----------
         review_id : str
-        reviewer : str
-            The same name gets the same order, and every other name another one.
+        reviewer : str or Reviewer
+            The same one gets the same order, and every other one another.
         """
         found = [replace_key(each) for each in self.keyed(review_id)]
-        seed = reviewer.casefold()
+        seed = Reviewer.of(reviewer).key if reviewer else ""
         return sorted(found, key=lambda item: hashlib.sha256(f"{seed} {item.id}".encode()).digest())
 
     def item(self, review_id: str, item_id: str) -> ReviewItem:
@@ -225,30 +225,30 @@ class Reviews:
 
     # -- ratings --------------------------------------------------------------------------------------------------------
 
-    def rate(self, review_id: str, reviewer: str, rating: Rating) -> None:
+    def rate(self, review_id: str, reviewer: str | Reviewer, rating: Rating) -> None:
         """Rate an item, or change the rating; one that says nothing takes it back.
 
         Parameters
         ----------
-        review_id, reviewer : str
+        review_id : str
+        reviewer : str or Reviewer
         rating : Rating
 
         Raises
         ------
         mirage.errors.BadInput, mirage.errors.NotFound, Closed
         """
-        self.take(review_id, [(name_of(reviewer), [rating])], now=True)
+        self.take(review_id, [(Reviewer.of(reviewer), [rating])], now=True)
 
     def take(
-        self, review_id: str, given: Sequence[tuple[str, Sequence[Rating]]], *, now: bool = False
+        self, review_id: str, given: Sequence[tuple[Reviewer, Sequence[Rating]]], *, now: bool = False
     ) -> tuple[int, int, int]:
         """Take ratings, all or none; of two of one item by one reviewer the later one stays.
 
         Parameters
         ----------
         review_id : str
-        given : sequence of (str, sequence of Rating)
-            Name of the reviewer, and the ratings.
+        given : sequence of (Reviewer, sequence of Rating)
         now : bool
             Whether they are given just now: each takes the place of what was there, and one that says nothing takes it back.
 
@@ -274,7 +274,7 @@ class Reviews:
                     f"The review of {shown(review.query)} is closed: which way of searching found what may have been seen, "
                     "so ratings that come now would not be blind. Nothing was changed."
                 )
-            for name, each in ((name, rating) for name, mine in given for rating in mine):
+            for by, each in ((by, rating) for by, mine in given for rating in mine):
                 if each.item not in pictures:
                     raise NotFound(
                         _(
@@ -291,7 +291,7 @@ class Reviews:
                             number=each.place.region.picture,
                         )
                     )
-                mine = (ratings.c.item == each.item) & (ratings.c.reviewer == name.casefold())
+                mine = (ratings.c.item == each.item) & (ratings.c.reviewer == by.key)
                 before = connection.execute(sa.select(ratings).where(mine)).first()
                 if each.empty:
                     if now and before is not None:
@@ -304,26 +304,33 @@ class Reviews:
                         continue
                     when = before.rated + 0.001  # a clock that was set back loses nothing that is rated here
                 new, changed = new + (before is None), changed + (before is not None)
-                values = {"item": each.item, "reviewer": name.casefold(), "name": name, "rating": each.rating}
+                values = {"item": each.item, "reviewer": by.key, "name": by.name, "rating": each.rating}
                 values |= {"comment": each.comment, "place": each.place.model_dump_json()}
                 put(connection, ratings, {**values, "rated": when})
         return new, changed, same
 
-    def rated(self, review_id: str, reviewer: str | None = None) -> Sequence[Rated]:
+    def rated(self, review_id: str, reviewer: str | Reviewer | None = None) -> Sequence[Rated]:
         """The ratings of a review, by item and name.
 
         Parameters
         ----------
         review_id : str
-        reviewer : str, optional
+        reviewer : str or Reviewer, optional
             Those of this one only.
         """
         self.get(review_id)
         asked = sa.select(ratings).join(review_items).where(review_items.c.review == review_id)
         if reviewer is not None:
-            asked = asked.where(ratings.c.reviewer == reviewer.casefold())
+            asked = asked.where(ratings.c.reviewer == Reviewer.of(reviewer).key)
         found = self._made().rows(asked.order_by(ratings.c.item, ratings.c.reviewer))
         return [_rated(row) for row in found]
+
+    def raters(self, review_id: str) -> set[str]:
+        """Keys of those who have rated something of a review, of a deleted one too; see `Reviewer.key`."""
+        database = self._open(False)
+        asked = sa.select(ratings.c.reviewer).distinct().select_from(ratings.join(review_items))
+        found = database.rows(asked.where(review_items.c.review == review_id)) if database is not None else []
+        return {row.reviewer for row in found}
 
     def educators(self) -> int:
         """How many people have rated something, in all reviews that are there and in the ratings that ship."""
@@ -333,6 +340,21 @@ class Reviews:
         asked = sa.select(ratings.c.reviewer).distinct().select_from(ratings.join(review_items).join(reviews))
         found = database.rows(asked.where(reviews.c.deleted.is_(None), ratings.c.rating != ""))
         return len({row.reviewer for row in found} | shipped_reviewers())
+
+
+def names_apart(given: Sequence[Rated]) -> dict[str, str]:
+    """What to call each reviewer where several people have one name: the key of each to a name of its own."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for each in given:
+        if each.reviewer not in names:
+            name, number = each.name, 1
+            while name.casefold() in taken:
+                number += 1
+                name = f"{each.name} ({number})"
+            taken.add(name.casefold())
+            names[each.reviewer] = name
+    return names
 
 
 def replace_key(item: ReviewItem) -> ReviewItem:

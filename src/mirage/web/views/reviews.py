@@ -11,7 +11,7 @@ from mirage.study.quiz.question import own
 from mirage.study.reviews.export import Misleading
 from mirage.study.reviews.pool import Kind, ReviewItem, ReviewSource
 from mirage.study.reviews.protocol import Protocol
-from mirage.study.reviews.ratings import Place
+from mirage.study.reviews.ratings import Place, Reviewer
 from mirage.study.reviews.reviews import Rated, Review, Reviews
 from mirage.web import forms
 from mirage.web.views.figures import ApiBody, ApiModel, SourceView, source_view
@@ -104,7 +104,7 @@ class ReviewView(ReviewInfoView):
 class RatingBody(ApiBody):
     """A rating; one that says nothing takes back what was there."""
 
-    reviewer: str
+    reviewer: str = Field("", description="Who rates; may be left out where people sign in, as it is who has signed in.")
     rating: str = Field("", description="helpful, accurate or misleading; empty for a comment alone.")
     comment: str = ""
     place: Place = Place(words="")
@@ -178,22 +178,24 @@ def reviews_view(mine: Reviews, protocol: Protocol) -> ReviewsView:
     return ReviewsView(educators=mine.educators(), protocol=protocol.hash, conditions=planned, reviews=shown)
 
 
-def review_view(mine: Reviews, review_id: str, reviewer: str, withdrawn: Collection[str] = ()) -> ReviewView:
+def review_view(mine: Reviews, review_id: str, reviewer: Reviewer | None, withdrawn: Collection[str] = ()) -> ReviewView:
     """Show a review to somebody who rates it.
 
     Parameters
     ----------
     mine : mirage.study.reviews.reviews.Reviews
-    review_id, reviewer : str
+    review_id : str
+    reviewer : Reviewer or None
+        None shows what is to be rated to nobody in particular.
     withdrawn : collection of str
         As for `item_view`.
     """
     review = mine.get(review_id)
     said = {each.rating.item: each for each in mine.rated(review_id, reviewer)} if reviewer else {}
-    there = mine.items(review_id, reviewer)
+    there = mine.items(review_id, reviewer or "")
     items = [item_view(review_id, item, said.get(item.id), withdrawn=withdrawn) for item in there]
     info = info_view(review).model_dump()
-    return ReviewView(**info, reviewer=reviewer, to_rate=items)
+    return ReviewView(**info, reviewer=reviewer.name if reviewer else "", to_rate=items)
 
 
 def item_view(
