@@ -56,6 +56,8 @@ def test_a_class_is_begun_by_command_and_what_is_said_there_holds_at_once(small:
             assert mirage("people", "remove", "Ada", "--yes", atlas=small).returncode == 0
             nobody = mirage("people", "role", "Ada", "owner", atlas=small)
             assert (nobody.returncode, "There is no person 'Ada'" in nobody.stderr) == (4, True)
+            nobody = mirage("people", "end", "Ada", atlas=small)
+            assert (nobody.returncode, "neither a person nor an open invitation 'Ada'" in nobody.stderr) == (4, True)
             log = " ".join(asked("audit", atlas=small).split())
             assert (
                 "a command on this machine (owner): Remove somebody with all that they kept, for good: removed: Ada" in log

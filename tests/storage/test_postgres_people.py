@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from mirage.errors import BadInput
 from mirage.people.invitations import InvitationError
 from mirage.people.limits import LimitReached
 from mirage.people.people import People
-from mirage.people.visitor import ALONE
+from mirage.people.visitor import ALONE, Visitor
 from mirage.storage.databases import OF_PERSON, Databases
 from mirage.study.records import SCHEMA
 
@@ -41,14 +42,34 @@ def test_two_servers_let_in_as_many_as_a_link_is_for_and_keep_one_count(postgres
         with pytest.raises(BadInput, match="last owner"):
             two.persons.change(owner, role="learner")
         for people in (one, two):
-            people.limits.use(came[0], "explanations", 1, 2, 60)
+            people.limits.use(found, "explanations", 1, 2, 60)
         with pytest.raises(LimitReached):
-            one.limits.use(came[0], "explanations", 1, 2, 60)
+            one.limits.use(found, "explanations", 1, 2, 60)
         one.audit.note(ALONE, "Try")
         assert [each.what for each in two.audit.list()] == ["Try"]
         one.tidy(30, 365, always=True)
         assert two.persons.remove(came[0]).name
         assert one.sessions.find(secret, 30) is None
+
+
+def test_servers_whose_clocks_differ_go_by_the_clock_of_the_database(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases, who, real = Databases(tmp_path, postgres_url), Visitor("a" * 16), time.time
+    ahead = [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + ahead[0])
+    with closing(People(databases)) as right, closing(People(databases)) as fast:
+        ahead[0] = 300.0
+        token = fast.invitations.make("learner", lasts=100)[1]
+        fast.limits.use(who, "explanations", 1, 1, 60)
+        fast.audit.note(ALONE, "Try")
+        begun = fast.now()
+        ahead[0] = 0.0
+        assert abs(right.now() - begun) < 60
+        assert right.invitations.look(token).until < real() + 200
+        with pytest.raises(LimitReached):  # and not begun anew, as what began later than now would be
+            right.limits.use(who, "explanations", 1, 1, 60)
+        assert right.audit.list()[0].when < real() + 60
 
 
 def test_what_one_person_keeps_there_is_a_schema_that_goes_with_them(postgres_url: str, tmp_path: Path) -> None:

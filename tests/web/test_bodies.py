@@ -8,7 +8,9 @@ from contextlib import ExitStack
 import pytest
 from conftest import picture
 
-from mirage.images.limits import BUDGET
+from mirage.errors import Busy
+from mirage.images.limits import BUDGET, MemoryBudget
+from mirage.people.proxies import place_of
 from mirage.web import uploads
 from parts import PATIENCE, until
 
@@ -82,17 +84,34 @@ def test_half_sent_uploads_share_one_budget_and_give_it_back(site, client, monke
     before = BUDGET.used
     upload = {"file": ("a.png", picture(size=(900, 900)))}
     with ExitStack() as stack:
-        for number in range(1, 4):
-            stack.enter_context(half_sent(site, sent=PART + b"\0" * 1_900_000))
-            until(lambda reserved=number * 1_900_000: BUDGET.used - before >= reserved)
+        for number in range(1, 3):
+            stack.enter_context(half_sent(site, sent=PART + b"\0" * 1_400_000))
+            until(lambda reserved=number * 1_400_000: BUDGET.used - before >= reserved)
         answer = client.post("/api/embed", files=upload)
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
-        assert "Try again in a moment" in answer.json()["detail"]
+        assert "from one place" in answer.json()["detail"]
         assert client.get("/api/search?q=brain").status_code == 200
     until(lambda: BUDGET.used == before)
     assert client.post("/api/embed", files=upload).status_code == 200
     until(lambda: BUDGET.used == before)
+
+
+def test_one_sender_leaves_room_for_others_and_sends_one_large_thing() -> None:
+    budget = MemoryBudget(24_000_000)
+    budget.receive(2_000_000, "Ada")
+    with pytest.raises(Busy, match="from one place"):
+        budget.receive(1_500_000, "Ada")  # of another body
+    budget.receive(1_500_000, "Ada", before=2_000_000)  # of the same one
+    budget.receive(2_000_000, "Ben")
+    with pytest.raises(Busy, match="Try again in a minute"):
+        budget.receive(1_000_000, "Eve")
+    for need, who in ((3_500_000, "Ada"), (2_000_000, "Ben")):
+        budget.received(need, who)
+    budget.receive(3_000_000, "Ada")
+    assert [place_of(each) for each in ("10.0.0.1", "2001:db8::1", "2001:db8::ffff", "testclient")] == [
+        *("10.0.0.1", "2001:db8::/64", "2001:db8::/64", "testclient"),
+    ]
 
 
 def test_a_page_says_it_in_its_own_form(client, monkeypatch):

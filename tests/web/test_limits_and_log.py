@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import httpx
 import pytest
 from conftest import picture
 
+from mirage.errors import BadPicture, NotFound
+from mirage.generate.outputs import Outputs
 from mirage.jobs.job import Job
-from parts import copy_atlas, until
+from parts import PATIENCE, copy_atlas, until
 from sharing import SharedSite, id_of, shared_site, token_of
 
 SEARCH = "/api/explain?q=phantom&stream=0"
@@ -51,6 +54,72 @@ def test_who_sends_too_much_is_refused_before_it_is_read(site: SharedSite) -> No
     answer = ada.post("/api/embed", files={"file": ("a.png", data)})
     assert "20,000 bytes within an hour" in told(answer)
     assert int(answer.headers["retry-after"]) > 60
+
+
+def test_what_is_sent_at_the_same_time_is_counted_before_it_is_read(
+    site: SharedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, held, goes_on = site.signed_in("learner", "Ada"), threading.Event(), threading.Event()
+
+    def read_picture(*_: object, **__: object) -> None:
+        held.set()
+        goes_on.wait()
+        raise BadPicture("no picture")
+
+    monkeypatch.setattr("mirage.web.uploads.read_picture", read_picture)
+
+    def send(size: int) -> httpx.Response:
+        return ada.post("/api/embed", files={"file": ("a.png", bytes(size))})
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            first = pool.submit(send, 30_000)
+            assert held.wait(PATIENCE)
+            assert "20,000 bytes within an hour" in told(pool.submit(send, 10).result(PATIENCE))
+        finally:
+            goes_on.set()
+        assert first.result().status_code == 422  # it is no picture
+
+
+def test_a_link_for_a_class_does_not_give_one_the_limits_of_all(site: SharedSite) -> None:
+    link = site.link(uses=12)
+    for number in range(5):
+        browser = site.browser()
+        assert browser.post(link, data={"name": f"Eve {number}"}).status_code == 303
+        assert [browser.get(SEARCH).status_code for _ in range(2)] == [200, 200]
+    last = site.browser()
+    assert last.post(link, data={"name": "Eve, once more"}).status_code == 303
+    assert "All who came by the same link may ask for 10 explanations together" in told(last.get(SEARCH))
+    assert site.signed_in("learner", "Ada").get(SEARCH).status_code == 200
+
+
+def test_nothing_is_left_of_who_deletes_the_account_while_an_image_is_made(
+    site: SharedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, olga = site.signed_in("learner", "Adelaide"), site.signed_in("owner", "Olga")
+    headers, own, made = {"X-Mirage-Token": token_of(ada)}, id_of(ada), threading.Event()
+    put, drawn = Outputs.put, threading.Event()
+
+    def held(self: Outputs, image: Any) -> None:
+        drawn.set()
+        made.wait()
+        put(self, image)
+
+    monkeypatch.setattr(Outputs, "put", held)
+    ada.post("/api/collections", json={"title": "Mine"}, headers=headers)
+    asked = {"terms": [{"text": "axial brain MRI"}], "count": 1, "steps": 1, "drafts": 1}
+    assert ada.post("/api/generate", json=asked, headers=headers).status_code == 202
+    assert drawn.wait(60)  # its last step
+    study = site.app.state.site.atlas.studies.of(own)
+    assert ada.delete("/api/me", headers=headers).status_code == 200
+    made.set()
+    until(lambda: not site.jobs.under_way("generate"))
+    until(lambda: not [each for each in site.atlas.store.jobs() if each["owner"] == own])
+    assert site.jobs.outputs.count(own) == 0
+    with pytest.raises(NotFound):  # who still asked when it was deleted
+        study.collections.make("Mine again")
+    assert not (site.atlas.path / "people" / own).exists()
+    assert own not in olga.get("/api/jobs").text
 
 
 def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made(site: SharedSite) -> None:

@@ -19,7 +19,9 @@ def site(_small_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_nobody_rates_as_somebody_else_or_ends_what_others_rated(site: SharedSite) -> None:
-    people = {name: site.signed_in(role, name) for name, role in (("Edda", "educator"), ("Emil", "educator"), ("Olga", "owner"))}
+    people = {
+        name: site.signed_in(role, name) for name, role in (("Edda", "educator"), ("Emil", "educator"), ("Olga", "owner"))
+    }
     headers = {name: {"X-Mirage-Token": token_of(browser)} for name, browser in people.items()}
     edda, emil, olga = people.values()
     made = edda.post("/api/reviews", json={"query": "phantom"}, headers=headers["Edda"]).json()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -13,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from issuer import CLIENT, SECRET, Issuer, issuing
+from mirage.people import provider
 from parts import copy_atlas
 from sharing import SharedSite, shared_site
 
@@ -131,4 +134,19 @@ def test_a_provider_that_is_gone_is_told(site: SharedSite) -> None:
     there = site.otherwise(oidc_issuer="http://127.0.0.1:9", oidc_client_id="x")
     answer = there.browser().get("/sign-in/provider")
     assert answer.status_code == 503
-    assert "The provider http://127.0.0.1:9 does not answer" in answer.text
+    assert "The provider http://127.0.0.1:9, where people of this site sign in, does not answer" in answer.text
+
+
+def test_a_provider_that_is_silent_is_asked_once_and_holds_up_nobody_else(
+    site: SharedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "_SECONDS", 0.5)
+    monkeypatch.setattr(provider, "_RESTS", 600.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and never answers
+        there = site.otherwise(oidc_issuer=f"http://127.0.0.1:{silent.getsockname()[1]}", oidc_client_id="x")
+        browsers = [there.browser() for _ in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda browser: browser.get("/sign-in/provider"), browsers))
+        assert {answer.status_code for answer in answers} == {503}
+        monkeypatch.setattr(httpx, "get", lambda *_, **__: pytest.fail("it was asked again"))
+        assert "Try again in a minute" in there.browser().get("/sign-in/provider").text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,10 +10,11 @@ from urllib.parse import quote
 import typer
 
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
-from mirage.cli.output import day, plain, printed, say, size
+from mirage.cli.output import plain, printed, say, size
 from mirage.cli.saving import one_of
-from mirage.errors import BadInput, MirageError, meant
+from mirage.errors import BadInput, MirageError, NotFound, meant
 from mirage.people.roles import LEARNER, ROLES
+from mirage.people.times import last_day, moment
 
 app = typer.Typer(help="Invite people to a shared site, and say what they may do.", no_args_is_help=True)
 Who = Annotated[str, typer.Argument(help="Id or name, as `mirage people list` prints it.")]
@@ -36,9 +36,9 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     for each in answer["people"]:
         devices = f"{each['sessions']} device{'' if each['sessions'] == 1 else 's'}"
         kept = f"{each['jobs']} jobs, {each['images']} images, {size(each['bytes'])}"
-        plain(f"{each['id']}  {each['role']:<8}  {each['name']} (last here {day(each['seen'])}, {devices}, {kept})")
+        plain(f"{each['id']}  {each['role']:<8}  {each['name']} (last here {moment(each['seen'])}, {devices}, {kept})")
     for each in answer["invitations"]:
-        plain(f"{each['id']}  invitation of {each['used']}/{each['uses']} {each['role']}s until {day(each['until'])}")
+        plain(f"{each['id']}  invitation of {each['used']}/{each['uses']} {each['role']}s until {last_day(each['until'])}")
     if not answer["people"]:
         say("Nobody yet. `mirage people invite` makes a link; `mirage serve --shared` lets people in.")
 
@@ -104,7 +104,14 @@ def end(
         if who in invitations:
             answer, what = client.ask("DELETE", f"/api/invitations/{who}"), "invitation"
         else:
-            answer, what = client.ask("POST", f"{_address(client, who)}/end"), "session"
+            try:
+                there = _address(client, who)
+            except NotFound:
+                raise NotFound(
+                    f"There is neither a person nor an open invitation {who!r}. `mirage people list` prints both, with "
+                    "their ids; an invitation that is not there lets nobody in any more."
+                ) from None
+            answer, what = client.ask("POST", f"{there}/end"), "session"
     if not printed(json, answer):
         say(f"{answer['ended']} {what}{'' if answer['ended'] == 1 else 's'} ended.")
 
@@ -140,7 +147,7 @@ def audit(
     if printed(json, answer):
         return
     for each in answer["entries"]:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each["when"]))
+        when = moment(each["when"], "%Y-%m-%d %H:%M:%S")
         plain(f"{when}  {each['name']} ({each['role']}): {each['what']}: {each['target']}")
     if not answer["entries"]:
         say("Nothing is written down yet.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from mirage.settings import Settings
 
 WAIT_SECONDS = 30.0
 _SENT, _DROPPED = 0.25, 0.8  # the parts that bodies of requests may take as they come in, and pictures that were dropped
+_OF_ONE = 0.5  # the part of what is being sent that one sender's bodies may take together
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class MemoryBudget:
         self._size = size
         self.used = self._received = self._visitors = 0
         self._changed = threading.Condition()
+        self._sent_by = Counter[Hashable]()
         self._waiting: deque[object] = deque()
         self._own = threading.local()  # bytes that this thread has reserved, and whether they are a visitor's
 
@@ -74,31 +76,43 @@ class MemoryBudget:
                 self._size = Settings.load().picture_memory
             return self._size
 
-    def receive(self, need: int) -> None:
+    def receive(self, need: int, who: Hashable = "", before: int = 0) -> None:
         """Reserve bytes of what is being sent, until `received` is called with the same number; it never waits.
 
         Parameters
         ----------
         need : int
             Bytes.
+        who : hashable
+            Who sends them.
+        before : int
+            Bytes that the same body has reserved.
 
         Raises
         ------
         mirage.errors.Busy
-            When everything that is being sent would take more than a quarter: the rest is for opening it.
+            When everything that is being sent would take more than a quarter: the rest is for opening it. And when several
+            bodies of one sender would take more than half of that.
         """
         size = self.size
         with self._changed:
+            theirs = self._sent_by[who]
+            if theirs > before and theirs + need > size * _SENT * _OF_ONE:
+                raise Busy("Too much is being sent from one place at once. Send one thing after the other.")
             if self._received + need > size * _SENT or self.used + need > size:
                 raise Busy("Too much is being sent at once. Try again in a minute.")
             self._received += need
+            self._sent_by[who] += need
             self.used += need
 
-    def received(self, need: int) -> None:
+    def received(self, need: int, who: Hashable = "") -> None:
         """Free bytes that `receive` reserved."""
         with self._changed:
             self._received -= need
             self.used -= need
+            self._sent_by[who] -= need
+            if self._sent_by[who] <= 0:
+                del self._sent_by[who]
             self._changed.notify_all()
 
     @contextmanager

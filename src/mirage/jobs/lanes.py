@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -62,6 +62,9 @@ class Lanes:
 
     def _ended(self, job: Job, *, failed: bool) -> None:
         """Told of a job that ends, while it is still listed as running."""
+
+    def _over(self, job: Job) -> None:
+        """Told of a job that has ended here, and is listed so."""
 
     def _again(self, job: Job) -> Work | None:
         """The work of a job that another process began; None where it cannot be begun again."""
@@ -243,6 +246,8 @@ class Lanes:
                 self._update(job_id, state="failed", message=message, told=message)
             finally:
                 self._works.pop(job_id, None)
+            if (over := self._jobs.get(job_id)) is not None and over.ended:
+                self._over(over)
             self._prune()
 
     def _alone(self, lane: str, stop: Callable[[], bool]) -> AbstractContextManager[None]:
@@ -283,11 +288,18 @@ class Lanes:
             ended = sorted((job for job in self._jobs.values() if job.ended), key=lambda job: -job.created)
             oldest = time.time() - KEPT_SECONDS
             gone = [job.id for place, job in enumerate(ended) if place >= KEPT_JOBS or job.created < oldest]
-            for job_id in gone:
-                del self._jobs[job_id]
-        if gone:
+        self._drop(gone)
+
+    def _drop(self, job_ids: Iterable[str]) -> None:
+        """Forget jobs that have ended."""
+        if gone := list(job_ids):
+            with self._lock:
+                for job_id in gone:
+                    self._jobs.pop(job_id, None)
             try:
                 self._store.remove_jobs(gone)
+                if self._others is not None:
+                    self._others.gone(gone)
             except MirageError:  # they go the next time
                 logger.warning("old jobs could not be removed", exc_info=True)
 

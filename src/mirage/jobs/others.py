@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from mirage.errors import MirageError
@@ -83,6 +83,11 @@ class Others:
         else:
             self._look(job.id, self._store.job(job.id))
         return kept
+
+    def gone(self, job_ids: Sequence[str]) -> None:
+        """Tell the others of jobs that are no more."""
+        for job_id in job_ids:
+            self._sharing.tell(_JOB + job_id)
 
     def cancel(self, job_id: str) -> None:
         """Ask the process that has a job to stop it."""

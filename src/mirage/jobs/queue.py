@@ -74,6 +74,8 @@ class Jobs(Lanes):
         How many jobs of one person may wait or run; 0 for any number.
     refusal : mirage.errors.MirageError or None
         What is raised instead of beginning a job.
+    knows : callable
+        Whether somebody of this id still has an account.
     """
 
     def __init__(self, atlas: Atlas, *, resume: bool = True) -> None:
@@ -82,6 +84,7 @@ class Jobs(Lanes):
         self.outputs = Outputs(atlas.databases.folder / FOLDER)
         self.most_each = 0
         self.refusal: MirageError | None = None
+        self.knows: Callable[[str], bool] = lambda _person: True
         self._generators: dict[str, Generator] = {}
         self._previews: dict[str, Preview | SourcePreview] = {}
         self._staging: Staging | None = None
@@ -411,7 +414,9 @@ class Jobs(Lanes):
         return GenerateWork(self._atlas, self.outputs, partial(self._generator, options), query, options, start, owner)
 
     def forget(self, person: str) -> None:
-        """Stop the jobs of somebody who is gone, and delete the synthetic images that they had made.
+        """Stop the jobs of somebody who is gone, and delete what is known of them and the synthetic images they had made.
+
+        What ends with the step in hand is deleted when it has ended.
 
         Parameters
         ----------
@@ -419,8 +424,20 @@ class Jobs(Lanes):
             Id.
         """
         for job in [each for each in self._jobs.values() if each.owner == person and not each.ended]:
-            self.cancel(job.own.id)
+            with suppress(NotFound):
+                self.cancel(job.own.id)
+        kept = {job.id: job for job in map(Job.of, self._store.jobs())} | self._jobs
+        self._drop(job.id for job in kept.values() if job.owner == person and (job.ended or not self._is_at_work(job)))
         self.outputs.remove_of(person)
+
+    def _is_at_work(self, job: Job) -> bool:
+        """Whether a process that is there has a job."""
+        return self.has(job.id) or self._others is not None
+
+    def _over(self, job: Job) -> None:
+        with suppress(MirageError):  # a database that is gone says so elsewhere
+            if job.owner and not self.knows(job.owner):
+                self.forget(job.owner)
 
     def _generator(self, options: GenerationOptions) -> Generator:
         """Kept from one job to the next: a model is not loaded anew for each."""

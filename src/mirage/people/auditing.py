@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -56,7 +55,7 @@ class AuditLog:
         who : Visitor
         what, target : str
         """
-        row = {"id": secrets.token_hex(8), "when": time.time(), "person": who.id, "role": who.role}
+        row = {"id": secrets.token_hex(8), "when": self._open().now(), "person": who.id, "role": who.role}
         row |= {"name": who.name, "what": what[:_MOST_TEXT], "target": target[:_MOST_TEXT]}
         with self._open().writing() as connection:
             connection.execute(sa.insert(audit), row)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +15,8 @@ import sqlalchemy as sa
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.people.persons import Open, Persons
 from mirage.people.records import digest, invitations, people
-from mirage.people.roles import OWNER, ROLES, Role
+from mirage.people.roles import OWNER, ROLES, Role, may
+from mirage.people.times import last_day
 from mirage.wording import _
 
 DAY = 86_400.0
@@ -50,6 +50,8 @@ class Invitation:
         How many it lets in, and how many it has.
     created, until, ended : float
         Seconds since the epoch; `ended` is 0 as long as nobody ended it.
+    maker : str
+        Id of who made it; empty for a command on the machine.
     """
 
     id: str
@@ -61,11 +63,7 @@ class Invitation:
     created: float
     until: float
     ended: float
-
-    @property
-    def open(self) -> bool:
-        """Whether it lets somebody in now."""
-        return not self.ended and self.used < self.uses and time.time() < self.until
+    maker: str
 
 
 class Invitations:
@@ -85,10 +83,23 @@ class Invitations:
 
     def list(self) -> list[Invitation]:
         """List those that let somebody in now, newest first."""
-        rows = self._open().rows(sa.select(invitations).order_by(invitations.c.created.desc()))
-        return [found for row in rows if (found := _invitation(row)).open]
+        links = invitations.c
+        still = (links.ended == 0) & (links.used < links.uses) & (links.until > self._open().now())
+        with self._open().reading() as connection:
+            rows = connection.execute(sa.select(invitations).where(still).order_by(links.created.desc())).all()
+            return [found for row in rows if _made_by_right(connection, found := _invitation(row))]
 
-    def make(self, role: str, *, uses: int = 1, until: float = 0.0, made_by: str = "", person: str = "") -> tuple[str, str]:
+    def make(
+        self,
+        role: str,
+        *,
+        uses: int = 1,
+        until: float = 0.0,
+        lasts: float = 7 * DAY,
+        made_by: str = "",
+        maker: str = "",
+        person: str = "",
+    ) -> tuple[str, str]:
         """Make a link.
 
         Parameters
@@ -97,9 +108,11 @@ class Invitations:
         uses : int
             How many it lets in.
         until : float
-            Seconds since the epoch; a week from now where it is 0.
-        made_by : str
-            Name of who makes it.
+            Seconds since the epoch; `lasts` says it where it is 0.
+        lasts : float
+            Seconds from now.
+        made_by, maker : str
+            Name and id of who makes it; it lets people in for as long as that one may invite.
         person : str
             Id of who signs in on another device by it.
 
@@ -112,19 +125,19 @@ class Invitations:
         ------
         mirage.errors.BadInput
         """
-        now = time.time()
+        now = self._open().now()
         if role not in ROLES:
             raise BadInput(_("There is no such role. There are: %(roles)s.", roles=", ".join(ROLES)))
         if not 1 <= uses <= MOST_USES:
             raise BadInput(_("A link lets in between 1 and %(most)s people.", most=MOST_USES))
         if role == OWNER and uses > 1:
             raise BadInput(_("A link for an owner lets in one person. Make one for each."))
-        until = until or now + 7 * DAY
+        until = until or now + lasts
         if not now < until <= now + MOST_DAYS * DAY:
             raise BadInput(_("A link holds until a day from today on, at most %(most)s days.", most=MOST_DAYS))
         own, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         row: dict[str, str | float] = {"id": own, "hash": digest(secret), "role": role, "person": person}
-        row |= {"made_by": made_by} | {"uses": uses, "used": 0, "created": now, "until": until, "ended": 0.0}
+        row |= {"made_by": made_by, "maker": maker} | {"uses": uses, "used": 0, "created": now, "until": until, "ended": 0.0}
         with self._open().writing() as connection:
             connection.execute(sa.insert(invitations), row)
         return own, f"{self._server()}.{secret}"
@@ -136,7 +149,7 @@ class Invitations:
                 return ""
             mine = (invitations.c.role == OWNER) & (invitations.c.made_by == "")
             connection.execute(sa.delete(invitations).where(mine))
-        return self.make(OWNER, until=time.time() + FIRST_DAYS * DAY)[1]
+        return self.make(OWNER, lasts=FIRST_DAYS * DAY)[1]
 
     def end(self, invitation_id: str) -> None:
         """Let nobody in by it any more; who came by it stays.
@@ -147,7 +160,9 @@ class Invitations:
         """
         mine = invitations.c.id == invitation_id
         with self._open().writing() as connection:
-            if not connection.execute(sa.update(invitations).where(mine).values(ended=time.time())).rowcount:
+            if not connection.execute(
+                sa.update(invitations).where(mine).values(ended=self._open().now(connection))
+            ).rowcount:
                 raise NotFound(_("There is no such invitation."))
 
     def look(self, token: str) -> Invitation:
@@ -182,8 +197,10 @@ class Invitations:
                 if found.uses == 1
                 else _("This invitation has let in as many as it was made for. Ask for a new one.")
             )
-        if time.time() >= found.until:
-            day = time.strftime("%Y-%m-%d", time.localtime(found.until))
+        if not _made_by_right(connection, found):
+            raise InvitationError(_("Who made this invitation may invite nobody any more. Ask for a new one."))
+        if self._open().now(connection) >= found.until:
+            day = last_day(found.until)
             raise InvitationError(_("This invitation held until %(day)s. Ask for a new one.", day=day))
         return found
 
@@ -214,7 +231,7 @@ class Invitations:
             role = connection.execute(sa.select(people.c.role).where(people.c.id == known)).scalar() if known else None
             if role is None:
                 connection.execute(used)
-                return self._persons.add(connection, name, found.role)
+                return self._persons.add(connection, name, found.role, invitation=found.id)
             if ROLES.index(role) < ROLES.index(found.role):
                 connection.execute(used)
                 connection.execute(sa.update(people).where(people.c.id == known).values(role=found.role))
@@ -222,5 +239,13 @@ class Invitations:
 
 
 def _invitation(row: sa.Row[tuple[object, ...]]) -> Invitation:
-    names = ("id", "role", "person", "made_by", "uses", "used", "created", "until", "ended")
+    names = ("id", "role", "person", "made_by", "uses", "used", "created", "until", "ended", "maker")
     return Invitation(*(getattr(row, name) for name in names))
+
+
+def _made_by_right(connection: sa.Connection, found: Invitation) -> bool:
+    """Whether who made a link is still there and may make such a one: for themselves, or for all others."""
+    if not found.maker:
+        return True
+    role = connection.execute(sa.select(people.c.role).where(people.c.id == found.maker)).scalar()
+    return role is not None and (found.maker == found.person or may(role, "people"))

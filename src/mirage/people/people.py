@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 
 import sqlalchemy as sa
 
@@ -60,6 +59,10 @@ class People:
                 self._opened = self._databases.open(PEOPLE, SCHEMA, upgraded=True)
             return self._opened
 
+    def now(self) -> float:
+        """Seconds since the epoch, by the one clock of all servers of this site."""
+        return self._database().now()
+
     def key(self, name: str) -> str:
         """A secret of this server, 64 hexadecimal digits, made when it is first asked for.
 
@@ -90,7 +93,7 @@ class People:
         always : bool
             Now, whenever it was done last.
         """
-        now = time.time()
+        now = self._database().now()
         with self._lock:
             if not always and now - self._tidied < _TIDY_EVERY:
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
@@ -79,6 +78,10 @@ class Persons:
             raise NotFound(_("There is nobody of that id; perhaps they were removed."))
         return found
 
+    def has(self, person_id: str) -> bool:
+        """Whether there is somebody of this id."""
+        return bool(self._open().rows(sa.select(people.c.id).where(people.c.id == person_id)))
+
     def meant(self, asked: str) -> Person:
         """Find somebody by id, or by a name that only one has.
 
@@ -88,7 +91,7 @@ class Persons:
         """
         return self.get(meant(asked, {each.id: each.name for each in self.list()}, "person", listed_by="mirage people list"))
 
-    def add(self, connection: sa.Connection, name: str, role: Role, subject: str | None = None) -> str:
+    def add(self, connection: sa.Connection, name: str, role: Role, subject: str | None = None, invitation: str = "") -> str:
         """Add somebody, in a transaction of who calls; gives the id.
 
         Raises
@@ -96,10 +99,11 @@ class Persons:
         mirage.errors.BadInput
             When the name cannot be one, or there are too many people.
         """
-        called, own, now = name_of(name), secrets.token_hex(8), time.time()
+        called, own, now = name_of(name), secrets.token_hex(8), self._open().now(connection)
         if (connection.execute(sa.select(sa.func.count()).select_from(people)).scalar() or 0) >= MOST_PEOPLE:
             raise BadInput(_("There are %(most)s people already, and no more are taken.", most=MOST_PEOPLE))
         row = {"id": own, "name": called, "role": role, "subject": subject, "created": now, "seen": now}
+        row["invitation"] = invitation
         connection.execute(sa.insert(people), row)
         return own
 
@@ -117,7 +121,7 @@ class Persons:
             What somebody new is then.
         """
         mine = sa.select(people).where(people.c.subject == subject)
-        now = time.time()
+        now = self._open().now()
         row = next(iter(self._open().rows(mine)), None)
         if row is None or (role is not None and role != row.role) or row.seen < now - SEEN_EVERY:
             with self._open().writing(alone=True) as connection:
@@ -184,8 +188,10 @@ class Persons:
         was = connection.execute(sa.select(people).where(people.c.id == person_id)).first()
         if was is None or was.role != OWNER or role == OWNER:
             return
-        theirs = (invitations.c.made_by == was.name) | (invitations.c.role == OWNER)
-        ended = sa.update(invitations).where(theirs & (invitations.c.ended == 0)).values(ended=time.time())
+        # Of links that were made before it was written down who made them, the name is all that is known.
+        theirs = (invitations.c.maker == was.id) | (invitations.c.maker == "") & (invitations.c.made_by == was.name)
+        theirs |= invitations.c.role == OWNER
+        ended = sa.update(invitations).where(theirs & (invitations.c.ended == 0)).values(ended=self._open().now(connection))
         connection.execute(ended)
 
 

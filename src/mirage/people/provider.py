@@ -6,7 +6,7 @@ Authlib asks the provider and reads its token; its absence is said where it is n
 from __future__ import annotations
 
 import secrets
-import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ from mirage.people.roles import ROLES, Role
 from mirage.settings import Settings
 from mirage.wording import _
 
-_SECONDS = 20.0
-_LEEWAY = 60  # seconds by which clocks may differ
+_SECONDS = 5.0  # for each step of asking: somebody waits for it
+_RESTS = 5.0  # seconds for which a provider that did not answer is not asked again, so that others do not wait for it, too
+_LEEWAY = 300  # seconds by which clocks may differ
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", nor one by a shared secret
 
 
@@ -60,7 +61,7 @@ class IdentityProvider:
         self._id, self._secret = settings.oidc_client_id, settings.oidc_client_secret.get_secret_value()
         self._claim, self._otherwise = settings.oidc_role_claim, settings.default_role
         self._metadata: dict[str, Any] = {}
-        self._lock = threading.Lock()
+        self._rests_until, self._why = 0.0, ""
 
     def begin(self, back: str) -> tuple[str, dict[str, str]]:
         """Begin to sign in.
@@ -113,6 +114,7 @@ class IdentityProvider:
             raise ProviderError(_("That sign-in was not begun in this browser, or is too old. Begin it anew."))
         if answer.get("error"):
             raise ProviderError(_("The provider refused: %(why)s. Nobody was signed in.", why=answer["error"][:80]))
+        self._check_rested()
         try:
             with self._client(back) as client:
                 token = client.fetch_token(
@@ -165,13 +167,13 @@ class IdentityProvider:
         return OAuth2Client(self._id, self._secret or None, redirect_uri=back, **options)
 
     def _known(self) -> dict[str, Any]:
-        with self._lock:
-            if not self._metadata:
-                found = self._fetched(f"{self.issuer}/.well-known/openid-configuration")
-                if str(found.get("issuer", "")).rstrip("/") != self.issuer:
-                    raise ProviderError(_("The provider calls itself otherwise than the setting oidc_issuer does."))
-                self._metadata = found
-            return self._metadata
+        # Several that come at once may each ask: nobody waits for somebody else's asking.
+        if not self._metadata:
+            found = self._fetched(f"{self.issuer}/.well-known/openid-configuration")
+            if str(found.get("issuer", "")).rstrip("/") != self.issuer:
+                raise ProviderError(_("The provider calls itself otherwise than the setting oidc_issuer does."))
+            self._metadata = found
+        return self._metadata
 
     def _keys(self, *, again: bool = False) -> Any:
         from joserfc.jwk import KeySet  # noqa: PLC0415 - an extra
@@ -182,15 +184,29 @@ class IdentityProvider:
         return known["keys"]
 
     def _fetched(self, address: str) -> dict[str, Any]:
+        self._check_rested()
         try:
             found: dict[str, Any] = httpx.get(address, timeout=_SECONDS).raise_for_status().json()
             return found
         except (httpx.HTTPError, ValueError) as error:
             raise self._silent(error) from error
 
+    def _check_rested(self) -> None:
+        if time.monotonic() < self._rests_until:
+            raise self._unavailable()
+
     def _silent(self, error: Exception) -> Unavailable:
+        self._rests_until, self._why = time.monotonic() + _RESTS, _why(error)
+        return self._unavailable()
+
+    def _unavailable(self) -> Unavailable:
         return Unavailable(
-            _("The provider %(issuer)s does not answer as it should (%(why)s).", issuer=self.issuer, why=_why(error))
+            _(
+                "The provider %(issuer)s, where people of this site sign in, does not answer as it should (%(why)s). Nobody "
+                "was signed in. Try again in a minute; who is signed in stays so.",
+                issuer=self.issuer,
+                why=self._why,
+            )
         )
 
 

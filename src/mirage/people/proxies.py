@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 from mirage.errors import BadInput
 
@@ -30,6 +30,23 @@ def networks(addresses: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...
         except ValueError as error:
             raise BadInput(f"The setting trusted_proxies names {each!r}, which is no address: {error}.") from None
     return tuple(found)
+
+
+@lru_cache(maxsize=4_096)
+def place_of(address: str) -> str:
+    """Whom an address counts as: of IPv6 its network of 64 bits, whose addresses are all one's own to take.
+
+    Parameters
+    ----------
+    address : str
+    """
+    try:
+        own = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(own, IPv4Address) or own.ipv4_mapped:
+        return address
+    return str(ip_network((own, 64), strict=False))
 
 
 def is_trusted(peer: str, addresses: Iterable[str]) -> bool:

@@ -32,6 +32,7 @@ people = sa.Table(
     *(_text(name) for name in ("name", "role")),
     sa.Column("subject", TEXT, nullable=True, unique=True),  # who a provider or a proxy says it is
     *_times("created", "seen"),
+    _text("invitation"),  # id of the link that they came by
 )
 invitations = sa.Table(
     "invitations",
@@ -42,6 +43,7 @@ invitations = sa.Table(
     *(_text(name) for name in ("role", "person", "made_by")),
     *(sa.Column(name, INTEGER, nullable=False, server_default="0") for name in ("uses", "used")),
     *_times("created", "until", "ended"),
+    _text("maker"),  # id of who made it; empty for a command on the machine
 )
 sessions = sa.Table(
     "sessions",
@@ -71,7 +73,7 @@ sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), p
 SCHEMA = Schema(
     "people",
     _metadata,
-    "0001",
+    "0002",
     "",
     Path(__file__).parent / "migrations",
     "Restore it from a backup, or move it away: then everybody is invited anew.",

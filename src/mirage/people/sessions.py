@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import time
 
 import sqlalchemy as sa
 
@@ -35,7 +34,7 @@ class Sessions:
         ----------
         person_id : str
         """
-        secret, now = secrets.token_urlsafe(32), time.time()
+        secret, now = secrets.token_urlsafe(32), self._open().now()
         row = {"id": secrets.token_hex(8), "hash": digest(secret), "person": person_id, "created": now, "seen": now}
         mine = sa.select(sessions.c.id).where(sessions.c.person == person_id).order_by(sessions.c.seen.desc())
         with self._open().writing(alone=True) as connection:
@@ -54,10 +53,12 @@ class Sessions:
         days : float
             How long a session holds that is not used.
         """
-        now = time.time()
+        now = self._open().now()
+        theirs = (people.c.id.label("person"), people.c.name, people.c.role, people.c.invitation, invitations.c.uses)
         wanted = (
-            sa.select(sessions.c.id, sessions.c.seen, people.c.id.label("person"), people.c.name, people.c.role)
+            sa.select(sessions.c.id, sessions.c.seen, *theirs)
             .join(people, people.c.id == sessions.c.person)
+            .outerjoin(invitations, invitations.c.id == people.c.invitation)
             .where((sessions.c.hash == digest(secret)) & (sessions.c.seen > now - days * 86_400))
         )
         row = next(iter(self._open().rows(wanted)), None)
@@ -67,7 +68,8 @@ class Sessions:
             with self._open().writing() as connection:
                 connection.execute(sa.update(sessions).where(sessions.c.id == row.id).values(seen=now))
                 connection.execute(sa.update(people).where(people.c.id == row.person).values(seen=now))
-        return Visitor(row.person, row.name, row.role, token_of(secret), row.id)
+        link = (row.invitation, row.uses) if row.uses and row.uses > 1 else ("", 1)
+        return Visitor(row.person, row.name, row.role, token_of(secret), row.id, *link)
 
     def end(self, session_id: str) -> None:
         """Sign out one session."""

@@ -24,6 +24,10 @@ class Visitor:
         What requests of this session must show to change state; empty where the one of this start of the site holds.
     session : str
         Id of the session; empty where there is none.
+    link : str
+        Id of the link that they came by, where it lets in several; else empty.
+    places : int
+        How many it lets in.
     """
 
     id: str = ""
@@ -31,6 +35,8 @@ class Visitor:
     role: Role = OWNER
     token: str = ""
     session: str = ""
+    link: str = ""
+    places: int = 1
 
 
 ALONE = Visitor()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from mirage.storage.migrations import RECORDS, Schema, lock_schema, version_of
 from mirage.storage.records import batched, version
 
 AT_ONCE = 500  # things that a statement takes
+_CLOCK_HOLDS = 60.0  # seconds for which it is remembered how far the clock of a server is from this one
 
 
 def put(connection: sa.Connection, table: sa.Table, *values: Mapping[str, Any], key: str = "") -> None:
@@ -101,6 +103,7 @@ class Database:
         self._schema, self._pool = schema, engines.opened(url)
         self._engine = self._pool.engine
         self._told = Failures.of(self._pool, schema.what, schema.restore).told
+        self._ahead, self._ahead_until = 0.0, 0.0
         try:
             with self._told():
                 self._check_version()
@@ -158,6 +161,20 @@ class Database:
             lock_schema(connection, self._pool.name)
         else:  # its driver begins no transaction for changes of tables, nor for reading
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def now(self, connection: sa.Connection | None = None) -> float:
+        """Seconds since the epoch by the database's own clock: the same for all who have it open, however theirs differ.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection, optional
+            Asked where it is not known now; another one when left out. Who has one gives it, and waits for no second.
+        """
+        if self._pool.on_server and time.monotonic() >= self._ahead_until:
+            with nullcontext(connection) if connection is not None else self.reading() as asked:
+                there = asked.execute(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))).scalar_one()
+            self._ahead, self._ahead_until = float(there) - time.time(), time.monotonic() + _CLOCK_HOLDS
+        return time.time() + self._ahead
 
     def compact(self) -> None:
         """Give back the room of what was deleted, so that nothing of it stays in the file."""

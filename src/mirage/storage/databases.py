@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mirage.errors import AtlasError, BadInput
+from mirage.errors import AtlasError, BadInput, NotFound
 from mirage.storage.database import Database
 from mirage.storage.engines import opened
 from mirage.storage.failures import Failures
@@ -49,7 +49,7 @@ class Databases:
 
     def __init__(self, folder: Path, server: str = "") -> None:
         self.folder, self.server = folder, checked_server(server)
-        self._found = set[str]()
+        self._found, self._removed = set[str](), set[str]()
 
     def file(self, name: str) -> Path:
         """Where a database lies in the folder where there is no server.
@@ -125,7 +125,11 @@ class Databases:
         Raises
         ------
         mirage.errors.AtlasError, mirage.errors.Unavailable
+        mirage.errors.NotFound
+            When it was removed: what somebody still asked for while their account was deleted brings nothing of it back.
         """
+        if name in self._removed:
+            raise NotFound("That account was deleted, with all that it kept.")
         if not self.server:
             self.file(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if upgraded:
@@ -170,6 +174,7 @@ class Databases:
         """
         if not name.startswith(OF_PERSON):
             raise ValueError(f"{name!r} is not one person's")
+        self._removed.add(name)
         if not self.server:
             shutil.rmtree(self.file(name).parent, ignore_errors=True)
             return

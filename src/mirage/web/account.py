@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +10,7 @@ from mirage.errors import BadInput, MirageError
 from mirage.jobs.lanes import KEPT_JOBS, KEPT_SECONDS
 from mirage.people.invitations import DEVICE_SECONDS
 from mirage.people.roles import ROLE_WORDS
+from mirage.people.times import moment
 from mirage.people.visitor import ALONE, tell, visitor
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import RefusedError, wants
@@ -119,7 +118,7 @@ def _account_page(site: RunningSite, error: MirageError | None = None, link: str
         error.status if error else 200,
         person=known,
         role=ROLE_WORDS[known.role],
-        since=time.strftime("%Y-%m-%d", time.localtime(known.created)),
+        since=moment(known.created, "%Y-%m-%d"),
         by_session=bool(visitor().session),
         link=link,
         minutes=int(DEVICE_SECONDS // 60),
@@ -136,8 +135,8 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
         if do == "name":
             site.people.persons.change(own, name=str(form.get("name", "")))
         elif do == "device":
-            until = time.time() + DEVICE_SECONDS
-            made = site.people.invitations.make(visitor().role, until=until, made_by=visitor().name, person=own)
+            who = visitor()
+            made = site.people.invitations.make(who.role, lasts=DEVICE_SECONDS, made_by=who.name, maker=own, person=own)
             return _account_page(site, link=f"{base_of(site, request)}/invited/{made[1]}")
         elif do == "delete":
             if not form.get("sure"):

@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mirage.people.proxies import place_of
+
 HEAD_SECONDS = 20.0
 """From a connection's begin, or from the first byte of a later request, to the end of the request's head."""
 READ_SECONDS = 30.0
@@ -109,7 +111,7 @@ def _make_room(there: Collection[PatientProtocol], most: int) -> None:
 
 
 def _address(connection: PatientProtocol) -> str:
-    return connection.client[0] if connection.client else ""
+    return place_of(connection.client[0]) if connection.client else ""
 
 
 def until_stopped(app: ASGIApp) -> ASGIApp:

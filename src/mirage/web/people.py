@@ -15,6 +15,7 @@ from mirage.people.auditing import AuditEntry
 from mirage.people.invitations import DAY, DEVICE_SECONDS, MOST_USES, Invitation
 from mirage.people.persons import Person
 from mirage.people.roles import OWNER, ROLE_WORDS, ROLES
+from mirage.people.times import last_day, moment
 from mirage.people.visitor import tell, visitor
 from mirage.web.account import forget
 from mirage.web.openapi import PROBLEM, sent
@@ -134,15 +135,15 @@ def _invitation_view(invitation: Invitation) -> InvitationView:
 
 def _invited(request: Request, site: RunningSite, role: str, uses: int, until: date | None) -> InvitedView:
     last = time.mktime((until + timedelta(days=1)).timetuple()) - 1 if until else 0.0
-    made, token = site.people.invitations.make(role, uses=uses, until=last, made_by=visitor().name)
+    made, token = site.people.invitations.make(role, uses=uses, until=last, made_by=visitor().name, maker=visitor().id)
     tell(f"invited: {uses} × {role}")
     return InvitedView(id=made, link=f"{base_of(site, request)}/invited/{token}")
 
 
 def _linked(request: Request, site: RunningSite, person_id: str) -> InvitedView:
     known = site.people.persons.get(person_id)
-    until = time.time() + DAY
-    made, token = site.people.invitations.make(known.role, until=until, made_by=visitor().name, person=known.id)
+    who = visitor()
+    made, token = site.people.invitations.make(known.role, lasts=DAY, made_by=who.name, maker=who.id, person=known.id)
     tell(f"link to sign in again: {known.name}")
     return InvitedView(id=made, link=f"{base_of(site, request)}/invited/{token}")
 
@@ -244,8 +245,8 @@ def _page(site: RunningSite, error: MirageError | None = None, link: str = "", f
         for_whom=for_whom,
         hours=24,
         minutes=int(DEVICE_SECONDS // 60),
-        day=lambda when: time.strftime("%Y-%m-%d", time.localtime(when)),
-        moment=lambda when: time.strftime("%Y-%m-%d %H:%M", time.localtime(when)),
+        until=last_day,
+        moment=moment,
         problem=str(error) if error else "",
         token=site.token,
         OWNER=OWNER,

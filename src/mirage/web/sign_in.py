@@ -5,16 +5,16 @@ Opening a link changes nothing, since mail programs open links before people do:
 
 from __future__ import annotations
 
-import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Form, Request
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer
 from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadInput, MirageError
 from mirage.people.provider import IdentityProvider, ProviderError
+from mirage.people.times import last_day
 from mirage.people.visitor import ALONE, visitor
 from mirage.web.forms import with_query
 from mirage.web.rights import RefusedError, wants
@@ -61,19 +61,13 @@ def _invited_page(site: RunningSite, token: str, error: MirageError | None = Non
         "invited.html",
         error.status if error else 200,
         invitation=found,
-        until=_until(found.until),
+        until=last_day(found.until),
         address=at(f"/invited/{token}"),
         who=visitor(),
         name=name,
         problem=str(error) if error else "",
         session_days=site.settings.session_days,
     )
-
-
-def _until(when: float) -> str:
-    """The last day of a link; its minute, too, where that is not the end of the day."""
-    last = time.localtime(when)
-    return time.strftime("%Y-%m-%d" if (last.tm_hour, last.tm_min) == (23, 59) else "%Y-%m-%d, %H:%M", last)
 
 
 @router.post("/invited/{token}")
@@ -110,18 +104,39 @@ def _provider(site: RunningSite) -> IdentityProvider:
     return site.kept("provider", site.settings.oidc_issuer, lambda: IdentityProvider(site.settings))
 
 
-def _sealing(site: RunningSite) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(site.people.key("sign-in"), salt="provider")
+def _sealing(site: RunningSite) -> URLSafeSerializer:
+    return URLSafeSerializer(site.people.key("sign-in"), salt="provider")
+
+
+def _opened(site: RunningSite, sealed: str) -> dict[str, Any]:
+    """What the browser kept of a sign-in that was begun.
+
+    Raises
+    ------
+    ProviderError
+        When it was begun elsewhere, or too long ago by the clock that all servers of this site go by.
+    """
+    try:
+        kept: dict[str, Any] = _sealing(site).loads(sealed)
+        if site.people.now() - kept["begun"] < _BEGUN_SECONDS:
+            return kept
+    except (BadData, KeyError, TypeError):
+        pass
+    raise ProviderError(_("That sign-in was not begun in this browser, or is too old. Begin it anew."))
 
 
 @router.get("/sign-in/provider")
-def by_provider(request: Request, site: Site, next: str = "") -> Response:
+async def by_provider(request: Request, site: Site, next: str = "") -> Response:
     """Lead to the provider, where somebody signs in."""
     _check_shared()
     check_private(site, request)
-    address, kept = _provider(site).begin(base_of(site, request) + _BACK)
+
+    def begun() -> tuple[str, str]:
+        address, kept = _provider(site).begin(base_of(site, request) + _BACK)
+        return address, _sealing(site).dumps({**kept, "next": local(next), "begun": site.people.now()})
+
+    address, sealed = await run_sync(begun, limiter=site.asking)
     answer = RedirectResponse(address, 303)
-    sealed = _sealing(site).dumps({**kept, "next": local(next)})
     secure = by_https(site, request)
     answer.set_cookie(
         _BEGUN, sealed, max_age=_BEGUN_SECONDS, httponly=True, samesite="lax", secure=secure, path=at("/sign-in")
@@ -134,17 +149,14 @@ async def back_from_provider(request: Request, site: Site) -> Response:
     """Sign in who comes back from the provider."""
     _check_shared()
     check_private(site, request)
-    try:
-        kept = _sealing(site).loads(request.cookies.get(_BEGUN, ""), max_age=_BEGUN_SECONDS)
-    except BadData:
-        raise ProviderError(_("That sign-in was not begun in this browser, or is too old. Begin it anew.")) from None
     provider, given = _provider(site), dict(request.query_params)
 
     def signed() -> Response:
+        kept = _opened(site, request.cookies.get(_BEGUN, ""))
         found = provider.finish(base_of(site, request) + _BACK, given, kept)
         person = site.people.persons.of_subject(found.subject, found.name, found.role, site.settings.default_role)
         return signed_in(site, request, person.id, RedirectResponse(at(local(kept["next"])), 303), visitor().session)
 
-    answer = await run_sync(signed)
+    answer = await run_sync(signed, limiter=site.asking)
     answer.delete_cookie(_BEGUN, path=at("/sign-in"))
     return answer

@@ -55,8 +55,9 @@ class RunningSite:
         A token made anew at each start, which whatever changes state has to show where nobody signs in.
     given_jobs : mirage.jobs.Jobs or None
         The atlas's jobs; None makes them when they are first needed.
-    decoding, taking : anyio.CapacityLimiter
-        How many pictures are decoded, and files to take along made, at once.
+    decoding, taking, asking : anyio.CapacityLimiter
+        How many pictures are decoded, files to take along made, and people asked about at a provider, at once. Threads of
+        their own: what a provider that is down holds up is signing in by it, and nothing else.
     cache : mirage.web.cache.Cache
     answers : mirage.web.answers.Answers
         What many ask for, kept until the atlas changes.
@@ -75,6 +76,7 @@ class RunningSite:
     # One at a time: the pixels of the largest take most of the budget, and encoding uses every thread that it may.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     taking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
+    asking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(8))
     cache: Cache = field(default_factory=Cache)
     measures: Measures | None = None
     following: Counter[Hashable] = field(default_factory=Counter)
@@ -97,6 +99,8 @@ class RunningSite:
             if self.given_jobs is None:
                 self.given_jobs = Jobs(self.atlas)
             self.given_jobs.most_each = self.settings.limit_jobs if self.settings.shared else 0
+            if self.settings.shared:
+                self.given_jobs.knows = self.people.persons.has
         return self.given_jobs
 
     @property
@@ -128,11 +132,10 @@ class RunningSite:
         ------
         mirage.people.limits.LimitReached
         """
-        if not (own := visitor().id):
-            return
         seconds = MINUTE if what == "explanations" else DAY
         most = self.settings.limit_explanations if what == "explanations" else self.settings.limit_generations
-        await run_sync(self.people.limits.use, own, what, amount, most, seconds)
+        if visitor().id:
+            await run_sync(self.people.limits.use, visitor(), what, amount, most, seconds)
 
     def kept(self, name: str, of: object, make: Callable[[], Kept]) -> Kept:
         """Make something once, and anew when what it was made of has changed.

@@ -18,6 +18,7 @@ from fastapi import Request
 
 from mirage.explain.explainers.base import Writing
 from mirage.explain.explanation import Began, Ended, Event
+from mirage.people.proxies import place_of
 from mirage.people.visitor import visitor
 from mirage.web.cache import Cache
 from mirage.web.turns import Place, Turns
@@ -217,4 +218,4 @@ def asker(request: Request) -> Hashable:
     ----------
     request : Request
     """
-    return visitor().id or (request.client.host if request.client else "")
+    return visitor().id or (place_of(request.client.host) if request.client else "")

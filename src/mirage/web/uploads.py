@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -29,6 +29,7 @@ from mirage.web.problems import RETRY_AFTER
 from mirage.web.root import at
 from mirage.web.security import SAFE_METHODS, check_token
 from mirage.web.site import RunningSite, site_of
+from mirage.web.telling import asker
 from mirage.web.views.search import EmbeddingView
 from mirage.wording import _
 
@@ -93,7 +94,7 @@ class BodyLimits:
         kind = kind_of(Headers(scope=scope))
         most = next((most for start, most in self._streamed.items() if scope["path"].startswith(start)), 0)
         streamed = bool(most) and kind == "multipart/form-data"
-        body = _Body(receive, kind, most if streamed else self._upload_bytes, streamed=streamed)
+        body = _Body(receive, kind, most if streamed else self._upload_bytes, asker(Request(scope)), streamed=streamed)
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start" and body.refusal is not None:
@@ -103,14 +104,17 @@ class BodyLimits:
         try:
             await self._app(scope, body.receive, told)
         finally:
-            BUDGET.received(body.reserved)
+            BUDGET.received(body.reserved, body.who)
 
 
 class _Body:
     """One body as it comes in."""
 
-    def __init__(self, receive: Receive, kind: str, upload_bytes: int, *, streamed: bool = False) -> None:
+    def __init__(
+        self, receive: Receive, kind: str, upload_bytes: int, who: Hashable = "", *, streamed: bool = False
+    ) -> None:
         self._receive = receive
+        self.who = who
         self._kind = kind
         self._upload_bytes = upload_bytes
         self._streamed = streamed
@@ -142,11 +146,10 @@ class _Body:
             raise BodyRefusedError(413, words)
         need = 0 if self._streamed else len(message.get("body", b""))
         try:
-            BUDGET.receive(need)
-        except Busy:
+            BUDGET.receive(need, self.who, self.reserved)
+        except Busy as busy:
             await self._drain(most)
-            words = "Too much is being sent to this site at once. Try again in a moment."
-            raise BodyRefusedError(503, words, {"Retry-After": RETRY_AFTER, "Connection": "close"}) from None
+            raise BodyRefusedError(503, str(busy), {"Retry-After": RETRY_AFTER, "Connection": "close"}) from None
         self.reserved += need
         return message
 

@@ -60,9 +60,9 @@ class Visiting:
         changes = scope["method"] not in SAFE_METHODS
         try:
             who = STRANGER if scope["path"].startswith("/static/") else await run_sync(self._who, request)
-            sends = changes and bool(who.id) and kind_of(request.headers).startswith("multipart/")
-            if sends:
-                await run_sync(self._sent, who, 0)
+            limited = bool(who.id and self._site.settings.limit_upload_bytes)
+            sends = changes and limited and kind_of(request.headers).startswith("multipart/")
+            reserved = await run_sync(self._reserved, who, request) if sends else 0
         except MirageError as error:
             if isinstance(error, (AtlasError, Unavailable)):  # which may say where things lie, to who may be anybody
                 _log.warning("nobody can be told apart now: %s", error)
@@ -94,18 +94,22 @@ class Visiting:
             try:
                 await self._app(scope, receiving, sending)
             finally:
-                if sends and taken:
-                    await run_sync(self._sent, who, taken)
+                if reserved > taken:
+                    await run_sync(self._site.people.limits.give_back, who, "uploads", reserved - taken)
             if changes and who.role in (EDUCATOR, OWNER) and 200 <= status < 400 and (what := _audited(scope)):
                 target = "; ".join(told) or urlsplit(there).path or scope["path"]
                 await run_sync(self._site.people.audit.note, who, what, target)
 
-    def _sent(self, who: Visitor, amount: int) -> None:
-        limits, most = self._site.people.limits, self._site.settings.limit_upload_bytes
-        if amount:
-            limits.add(who.id, "uploads", amount, HOUR)
-        else:
-            limits.use(who.id, "uploads", 0, most, HOUR)
+    def _reserved(self, who: Visitor, request: Request) -> int:
+        """Count a body before it comes: of many that are sent at once each would else find that nothing is used yet.
+
+        It may go beyond what is left, as somebody who may send something at all may send one file.
+        """
+        most = self._site.settings.limit_upload_bytes
+        told = request.headers.get("content-length", "")
+        amount = min(int(told), most) if told.isascii() and told.isdigit() else most
+        self._site.people.limits.use(who, "uploads", amount, most, HOUR, beyond=True)
+        return amount
 
     def _who(self, request: Request) -> Visitor:
         people, settings = self._site.people, self._site.settings
