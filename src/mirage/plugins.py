@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from mirage.errors import BadInput, NotFound, Unavailable
+from mirage.errors import BadInput, MirageError, NotFound, Unavailable
 
 _KINDS = {"mirage.corpora": "corpus", "mirage.indexes": "index"}  # whose plural is not made by adding an s
 
@@ -75,16 +75,23 @@ class Port(Generic[T]):
     def __init__(self, group: str, default: str = "") -> None:
         self.group, self.default = group, default
         self._adapters: dict[str, Callable[..., T]] = {}
+        self._missing: dict[str, tuple[type[MirageError], str]] = {}
 
     def available(self) -> list[str]:
         """Names of the adapters that are installed, those of other packages included."""
         return list(available(self.group))
 
     def adapter(self, name: str) -> Callable[..., T]:
-        """Import an adapter's class; raises as `mirage.plugins.load` does."""
-        # Looking through all packages that are installed takes longer than a search.
+        """Import an adapter's class, or say why that fails, once in a process; raises as `mirage.plugins.load` does."""
+        # Looking through all packages that are installed takes longer than a search, and so does an import that fails.
+        if why := self._missing.get(name):
+            raise why[0](why[1])
         if name not in self._adapters:
-            self._adapters[name] = load(self.group, name)
+            try:
+                self._adapters[name] = load(self.group, name)
+            except MirageError as error:
+                self._missing[name] = type(error), str(error)
+                raise
         return self._adapters[name]
 
     def load(self, name: str = "", /, **options: Any) -> T:

@@ -318,10 +318,11 @@ def test_a_run_tells_what_it_was_made_from(straight: Path, drawn: Path, clip: Pa
 
 
 def test_a_model_learns_what_it_is_shown(tune: Tune, tmp_path: Path) -> None:
-    config = dataclasses.replace(TINY, steps=40, batch=14, chunk=14, rate=3e-3, held_out=0.0, augmenting=0.0, wording=0.0)
+    config = dataclasses.replace(TINY, steps=60, batch=14, chunk=14, rate=3e-3, held_out=0.0, augmenting=0.0, wording=0.0)
     folder = tune(tmp_path / "out", config)
     losses = [float(row["loss"]) for row in curve(tmp_path / "out")[1:]]
-    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+    # One that learns nothing stays at 1; eight seeds came to 0.5 to 0.8, and so does one seed on other processors.
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
     assert folder is not None
     assert "Nothing was held out" in (folder / "card.md").read_text("utf-8")
 

@@ -94,8 +94,10 @@ def form_of(site: RunningSite, found: FigureView, tried: Mapping[str, str] | Non
     tried : mapping, optional
         What was written into it, where it could not be used.
     """
+    if not may(visitor().role, "edit") or not site.takes_files:
+        return None
     figure = site.atlas.figure(found.id)
-    if not may(visitor().role, "edit") or not site.takes_files or not is_own(site.atlas, figure):
+    if not is_own(site.atlas, figure):
         return None
     view = edit_view(site, figure)
     return {

@@ -283,8 +283,9 @@ def figure_in(atlas: Atlas, figure: str | Figure) -> FigureView:
     ------
     mirage.errors.NotFound
     """
-    known = atlas.figure(figure) if isinstance(figure, str) else figure
-    return figure_view(known, atlas.size(known.id), Path(atlas.picture(known.id)).stem)
+    row = atlas.store.row(figure if isinstance(figure, str) else figure.id)
+    known, picture = row.figure if isinstance(figure, str) else figure, row.picture
+    return figure_view(known, (picture.width, picture.height), Path(picture.name).stem)
 
 
 def case_in(atlas: Atlas, case_id: str) -> CaseView:
