@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.adding import adding
 from benchmarks.congruence import congruence
-from benchmarks.crowd import crowd, explaining_at_once, repeated, slow_clients
+from benchmarks.crowd import crowd, crowd_by_two, explaining_at_once, repeated, slow_clients
 from benchmarks.department import postgres
 from benchmarks.dicom import dicom
 from benchmarks.diffusing import diffusers
@@ -44,6 +44,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "explain": explain,
     "explaining-at-once": explaining_at_once,
     "crowd": crowd,
+    "crowd-workers": crowd_by_two,
     "slow-clients": slow_clients,
     "diffusers": diffusers,
     "adding": adding,

@@ -35,6 +35,15 @@ _HEAD = (
 
 def crowd(setting: Setting) -> Outcome:
     """People that search (70 %), open a figure (20 %) and have explained (10 %), on an atlas that was just opened."""
+    return _crowded("crowd", setting, "one process")
+
+
+def crowd_by_two(setting: Setting) -> Outcome:
+    """The same people, served by two processes that only read."""
+    return _crowded("crowd-workers", setting, "two processes, read only", "--read-only", "--workers", "2")
+
+
+def _crowded(name: str, setting: Setting, how: str, *served_by: str) -> Outcome:
     folder, texts = _atlas(setting)
     people, seconds = setting.size(PEOPLE, 10), setting.count or setting.size(SECONDS, 3)
     some = texts[: setting.size(DISTINCT, 20)]
@@ -50,7 +59,7 @@ def crowd(setting: Setting) -> Outcome:
         "explain": {"share": 1, "addresses": [f"/explain/stream?q={quote_plus(text)}" for text in some], "weights": zipf},
     }
     before = load()
-    with Served(folder) as served, _memory(served) as seen:
+    with Served(folder, *served_by) as served, _memory(served) as seen:
         told = _client(what="crowd", url=served.url, people=people, seconds=seconds, pause=_PAUSE, parts=parts)
         cpu = served.cpu()
     every = [each for taken in told["taken"].values() for each in taken]
@@ -60,14 +69,14 @@ def crowd(setting: Setting) -> Outcome:
     growth = round(
         float(np.mean(seen[-max(1, len(seen) // 10) :]) - np.mean(seen[len(seen) // 2 :][: max(1, len(seen) // 10)])), 1
     )
-    words = f"{people} people, {len(some):,} distinct queries, {seconds} s"
+    words = f"{people} people, {len(some):,} distinct queries, {seconds} s, {how}"
     return Outcome(
-        "crowd",
+        name,
         (
             Row(f"requests a second, {words}", round(len(every) / told["seconds"], 1), "/s", bar=60.0, better="more"),
-            Row("the slowest of a hundred answers, p99", round(late, 3), "s", bar=1.0),
-            Row("answers that were none", failed, "", bar=0),
-            Row("memory of the server, from the half to the end", growth, "MB", bar=50.0),
+            Row(f"the slowest of a hundred answers, p99, {how}", round(late, 3), "s", bar=1.0),
+            Row(f"answers that were none, {how}", failed, "", bar=0),
+            Row(f"memory of the server, from the half to the end, {how}", growth, "MB", bar=50.0),
         ),
         {
             "by kind": {kind: _spread(taken) for kind, taken in told["taken"].items()},

@@ -74,20 +74,25 @@ class Served:
         return memory_of(self._process.pid)
 
     def cpu(self) -> float:
-        """Seconds of processor time that the server's process has taken."""
-        after_name = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds of processor time that the server and the processes that it began have taken."""
+        return sum(map(_cpu, self._processes()))
 
     def memory_of_all(self) -> float:
         """Resident memory in MB of the server and of the processes that it began."""
-        total, todo = 0.0, [self._process.pid]
-        while todo:
-            pid = todo.pop()
+        total = 0.0
+        for pid in self._processes():
             with suppress(OSError):  # it ended meanwhile
                 total += memory_of(pid).get("rss", 0.0)
-                for tasks in Path(f"/proc/{pid}/task").iterdir():
-                    todo += map(int, (tasks / "children").read_text().split())
         return round(total, 1)
+
+    def _processes(self) -> list[int]:
+        found, todo = [], [self._process.pid]
+        while todo:
+            found.append(todo.pop())
+            with suppress(OSError):  # it ended meanwhile
+                for tasks in Path(f"/proc/{found[-1]}/task").iterdir():
+                    todo += map(int, (tasks / "children").read_text().split())
+        return found
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stop()
@@ -99,6 +104,14 @@ class Served:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _cpu(pid: int) -> float:
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it ended meanwhile
+        return 0.0
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _answers(url: str) -> bool:

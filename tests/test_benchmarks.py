@@ -42,7 +42,7 @@ def test_a_benchmark_runs_and_reports_positive_figures(name: str, setting: Setti
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("name", ["explaining-at-once", "crowd", "slow-clients"])
+@pytest.mark.parametrize("name", ["explaining-at-once", "crowd", "crowd-workers", "slow-clients"])
 def test_a_crowd_is_answered(name: str, setting: Setting) -> None:
     outcome = BENCHMARKS[name](setting)
     values = {row.what.partition(",")[0]: row.value for row in outcome.rows}

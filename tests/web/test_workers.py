@@ -16,7 +16,7 @@ from mirage.errors import BadInput
 from mirage.settings import Settings
 from mirage.storage import read_only
 from mirage.web.workers import serve
-from parts import until
+from parts import PATIENCE, until
 
 
 def copies() -> list[dict[str, object]]:
@@ -43,24 +43,27 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
     pids = {int(each["pid"]) for each in first}
     assert len(pids) == 2
 
+    alone = httpx.Limits(max_keepalive_connections=0)  # so that any of them may answer
+    asked = httpx.Client(base_url=url, timeout=PATIENCE, limits=alone).request
+
     def token() -> str:
-        """Of a page, over a connection of its own, so that any of them may answer."""
-        return re.search(r'data-token="([^"]+)"|name="token" value="([^"]+)"', httpx.get(f"{url}/repeat").text)[0]
+        """Of a page."""
+        return re.search(r'data-token="([^"]+)"|name="token" value="([^"]+)"', asked("GET", "/repeat").text)[0]
 
     assert len({token() for _ in range(12)}) == 1
     given = {"X-Mirage-Token": str(first[0]["token"])}
-    made = [httpx.post(f"{url}/api/collections", json={"title": f"{n}"}, headers=given) for n in range(6)]
+    made = [asked("POST", "/api/collections", json={"title": f"{n}"}, headers=given) for n in range(6)]
     assert {each.status_code for each in made} == {201}
-    listed = {len(httpx.get(f"{url}/api/collections").json()["collections"]) for _ in range(6)}
+    listed = {len(asked("GET", "/api/collections").json()["collections"]) for _ in range(6)}
     assert listed == {6}
-    drawn = httpx.post(f"{url}/api/generate", json={"terms": [{"text": "brain MRI"}]}, headers=given)
+    drawn = asked("POST", "/api/generate", json={"terms": [{"text": "brain MRI"}]}, headers=given)
     assert drawn.status_code == 503
     assert "know nothing of each other's jobs" in drawn.json()["detail"]
 
     os.kill(min(pids), signal.SIGKILL)
     again = until(lambda: {int(each["pid"]) for each in copies()} - pids and len(copies()) == 2 and copies())
     assert max(pids) in {int(each["pid"]) for each in again}
-    assert httpx.get(f"{url}/api/search", params={"q": "brain MRI"}).json()["hits"]
+    assert asked("GET", "/api/search", params={"q": "brain MRI"}).json()["hits"]
 
     site.send_signal(signal.SIGTERM)
     assert site.wait() == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -182,6 +184,16 @@ def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | No
         making=generate.offer(site, query),
         **forms.comparing(replace(query, withdrawn=False)),
     )
+
+
+def warm(site: RunningSite) -> None:
+    """Find, draw and explain an example, so that the first of many does not wait while models and words are read."""
+    with suppress(MirageError):
+        for query in site.atlas.examples(1):
+            answer = site.search(query)
+            _results(site, answer, None, "")
+            if not site.costly:
+                deque(site.atlas.explaining(answer, explainer=site.explainer("")), 0)
 
 
 # -- the start page and the help --------------------------------------------------------------------------------------

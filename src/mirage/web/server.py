@@ -237,6 +237,8 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
         here = settings.model_copy(update={"host": host, "port": taken})
         app = create_app(atlas, here, jobs_of=jobs)
         logs.begin(settings.log_format)
+        if settings.shared:
+            search.warm(app.state.site)
         config = uvicorn.Config(until_stopped(app), lifespan="off", **UVICORN)
         atlas.serving(url)
         greet(app.state.site, url)

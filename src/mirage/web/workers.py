@@ -28,7 +28,7 @@ from mirage.atlas import Atlas
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs import Jobs
 from mirage.settings import Settings
-from mirage.web import logs, server
+from mirage.web import logs, search, server
 from mirage.web.connections import until_stopped
 from mirage.wording import _
 
@@ -105,8 +105,9 @@ def _app(settings: Settings, url: str, tokens: tuple[str, str]) -> ASGIApp:
             )
         )
     atlas.holder = replace(atlas.holder, token=tokens[1])
-    atlas.serving(url)
     app = server.create_app(atlas, settings, jobs_of=jobs, token=tokens[0])
+    search.warm(app.state.site)
+    atlas.serving(url)
     opened.enter_context(server.tidied(app.state.site))
     return _Ending(until_stopped(app), opened.close)
 
