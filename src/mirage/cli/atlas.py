@@ -78,7 +78,8 @@ def rebuild(
             figures, encoded = rebuild_atlas(folder, encoder, tell, model=model, index=index)
     except AtlasHeld as held:
         if index:
-            raise
+            where = "Its index moves only while nobody has it open; without --index the server that has it makes it anew."
+            raise AtlasHeld(f"{held} {where}") from held
         with served(folder, held) as client:
             say(f"The atlas is served at {client.url}; rebuilding through it.")
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
