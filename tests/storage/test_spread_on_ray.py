@@ -17,11 +17,13 @@ from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import Unavailable
+from mirage.images.bucket import Bucket
 from mirage.storage.ingest import add
 from mirage.storage.spread import opened
 from mirage.storage.spread.base import Recipe
 from parts import mirage, picture_folder
 from roco_maker import make_roco
+from s3 import BUCKET, S3
 from spread_maker import added, contents, mixed_folder, plainly
 from squares import Squares, installed
 
@@ -32,13 +34,15 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, _s3: S3) -> Iterator[Cluster]:
     """A head without processors, so that all work is on the other two nodes, or three."""
     site = installed(tmp_path_factory.mktemp("nodes") / "site")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(site)
         patch.setenv("PYTHONPATH", os.pathsep.join([site.as_posix(), *filter(None, sys.path)]))
         patch.setenv("RAY_DISABLE_DOCKER_CPU_WARNING", "1")
+        for name, value in {"ENDPOINT_URL": _s3.url, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+            patch.setenv(f"AWS_{name}", value)  # each node finds its own
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         made.add_node(num_cpus=1)
         made.add_node(num_cpus=1)
@@ -84,6 +88,19 @@ def test_parquet_files_are_read_on_the_nodes(atlas: Atlas, tmp_path: Path) -> No
     added(atlas, "roco", given, "ray?cpus=1")
     with plainly(tmp_path / "plain", "roco", given) as plain:
         assert contents(atlas) == contents(plain)
+
+
+@pytest.mark.parametrize("kind", ["folder", "roco"])
+def test_a_corpus_in_a_bucket_is_read_on_the_nodes(kind: str, atlas: Atlas, s3: S3, tmp_path: Path) -> None:
+    folder = mixed_folder(tmp_path / "ward", 40) if kind == "folder" else make_roco(tmp_path / "roco")
+    bucket = Bucket(f"s3://{BUCKET}/nodes-{kind}")
+    for path in filter(Path.is_file, folder.rglob("*")):
+        bucket.put(path.relative_to(folder).as_posix(), path)
+    given = {"path": bucket.address} | ({"name": "ward"} if kind == "folder" else {})
+    told = added(atlas, kind, given, "ray?cpus=1")
+    with plainly(tmp_path / "plain", kind, given | {"path": folder}) as plain:
+        assert contents(atlas) == contents(plain)
+        assert told["added"] == len(plain.store.keys())
 
 
 def test_a_node_without_the_model_is_named(atlas: Atlas, tmp_path: Path) -> None:
