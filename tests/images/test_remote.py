@@ -78,6 +78,16 @@ def test_what_was_read_once_is_read_here(pictures: RemotePictures, s3: S3) -> No
     assert s3.asked == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="This system has no disk that is always full.")
+def test_a_disk_here_that_is_full_is_not_told_as_a_fault_of_the_storage(address: str, s3: S3) -> None:
+    bucket = buckets.Bucket(address)
+    bucket.put("large", bytes(100_000))
+    s3.asked.clear()
+    with pytest.raises(Unavailable, match="full"):
+        bucket.fetch("large", Path("/dev/full"), lambda _: True)
+    assert len([each for each in s3.asked if each.startswith("GET")]) == 1
+
+
 def test_another_process_and_another_store_read_the_same(pictures: RemotePictures, tmp_path: Path) -> None:
     name = pictures.put(picture()).name
     reader = RemotePictures(pictures.address, "", tmp_path / "elsewhere", 10**7)

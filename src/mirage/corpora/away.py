@@ -23,8 +23,9 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from mirage.corpora.base import Refused
 from mirage.corpora.inside import stands_for
-from mirage.errors import BadInput
+from mirage.errors import BadInput, Unavailable
 from mirage.images.bucket import Bucket, Forbidden, NotWhole, check_address
+from mirage.images.store import cannot_write
 
 _Given = TypeVar("_Given")
 _HEAD = 2**14  # bytes that are asked for first: they hold the header of most DICOM files
@@ -180,7 +181,7 @@ class Away:
                 self._stand(self._files[name])
             self._filled.clear()
             missing = [(each[0], each[1]) for each in parts]
-        with path.open("r+b") as into:
+        with self._room_here(), path.open("r+b") as into:
             for start, end in missing:
                 into.seek(start)
                 for at in range(start, end, _PIECE):
@@ -211,10 +212,11 @@ class Away:
         try:
             if any(part in ("", ".", "..") or "\\" in part for part in parts):
                 raise OSError(errno.EINVAL, "no folder and no file is called so")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._room_here():
+                path.parent.mkdir(parents=True, exist_ok=True)
             if file.name not in self._files and path.exists():
                 raise OSError(errno.EEXIST, "something else there is called so, but for capitals")
-            with path.open("wb") as made:
+            with self._room_here(), path.open("wb") as made:
                 made.truncate(file.size)
             os.utime(path, ns=_times(file))
         except (OSError, ValueError) as error:
@@ -224,6 +226,16 @@ class Away:
             if file.name not in self._files:
                 self._heads.names.append(file.name)
             self._files[file.name] = file
+
+    @contextmanager
+    def _room_here(self) -> Iterator[None]:
+        """Tell a disk here that is full as that: it is no fault of a file's."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise Unavailable(cannot_write(self.folder, error)) from error
+            raise
 
     def _name(self, path: Path) -> str:
         try:

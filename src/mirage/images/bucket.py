@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from mirage.errors import BadInput, Unavailable
+from mirage.images.store import cannot_write
 
 _Given = TypeVar("_Given")
 _TRIES, _FIRST_WAIT = 5, 0.2  # seconds; each wait is twice the one before: 3 s in all
@@ -152,11 +154,16 @@ class Bucket:
         ------
         FileNotFoundError
         mirage.errors.Unavailable
-            When it is not whole as often as it is read, too.
+            When it is not whole as often as it is read, and when the disk here is full, too.
         """
 
         def fetch(fs: Any, place: str) -> None:
-            fs.get_file(place, str(into))
+            try:
+                fs.get_file(place, str(into))
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):  # nothing that the storage could help
+                    raise Unavailable(cannot_write(into.parent, error)) from error
+                raise
             if not check(into):
                 raise _Damaged
 
@@ -279,7 +286,7 @@ class Bucket:
         for left in reversed(range(_TRIES)):
             try:
                 return action(fs, place)
-            except FileNotFoundError:
+            except (FileNotFoundError, Unavailable):
                 raise
             except PermissionError as error:
                 raise self._refused(what, error) from error
