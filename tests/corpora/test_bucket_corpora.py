@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -209,6 +211,22 @@ def test_names_that_no_file_can_have_are_told(address: str) -> None:
     refused = [each for each in corpora.load("folder", path=address).items() if isinstance(each, Refused)]
     named = [each.label[:10] for each in refused if "No file here can have its name" in each.reason]
     assert sorted(named) == ["../out.png", "a/b.png", "nnnnnnnnnn"]
+
+
+def test_the_folder_of_a_process_that_was_killed_goes_and_those_in_use_stay(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sent(pictures(tmp_path / "ward", 1), address)
+    corpus = corpora.load("folder", path=address)
+    left = tmp_path / "mirage-away-left"
+    (left / "files").mkdir(parents=True)
+    for folder in tmp_path.glob("mirage-away-*"):
+        os.utime(folder, (1, 1))
+    another = corpora.load("folder", path=address)
+    assert not left.exists()
+    assert len(list(tmp_path.glob("mirage-away-*"))) == 2
+    assert len(told(corpus)) == len(told(another)) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
@@ -32,6 +33,7 @@ _HEAD = 2**14  # bytes that are asked for first: they hold the header of most DI
 _PIECE = 2**23  # the most that is asked for at once, where a file is read on and on
 _AHEAD, _AT_ONCE = 64, 16  # files whose heads are asked for before they are wanted, and how many at a time
 _MOST_FILLED = 2 * 2**30  # bytes of parts that are kept here
+_PREFIX, _BEGINNING = "mirage-away-", 60.0  # seconds
 _FOOT = 2**16  # bytes at a parquet file's end, which hold most of their tables of contents
 
 
@@ -69,7 +71,8 @@ class Away:
     def __init__(self, address: str) -> None:
         self.address = check_address(address, "files")
         self.title = self.address.rpartition("/")[2]
-        own = Path(tempfile.mkdtemp(prefix="mirage-away-")).resolve()
+        _sweep()
+        own = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         self.folder, self._room = own / "files", own / "held"
         self.refused: list[Refused] = []
         self.lock = threading.RLock()
@@ -81,7 +84,7 @@ class Away:
         self.folder.mkdir()
         self._room.mkdir()
         stands_for(self.folder, self)
-        weakref.finalize(self, shutil.rmtree, own, ignore_errors=True)
+        weakref.finalize(self, _let_go, own, _held_by(own))
 
     def look(self) -> None:
         """List what lies there, once; nothing happens where files were told by `take`.
@@ -341,6 +344,39 @@ class _Heads:
                 self._coming[each] = self._pool.submit(self._read, each)
         while len(self._coming) > 4 * _AHEAD:  # looked at in another order than that of their names
             self._coming.popitem(last=False)
+
+
+def _held_by(folder: Path) -> int | None:
+    """Hold a folder for as long as this process lives, unless another one does; None where that cannot be said."""
+    try:
+        import fcntl  # noqa: PLC0415 - not everywhere
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _let_go(folder: Path, handle: int | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if handle is not None:
+        os.close(handle)
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed, as workers are: names of files may be those of patients."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # it may go meanwhile
+            known = folder.lstat()
+            ours = known.st_uid == os.geteuid() if hasattr(os, "geteuid") else False
+            # One that is being made is not held yet.
+            if ours and time.time() - known.st_mtime > _BEGINNING and (handle := _held_by(folder)) is not None:
+                _let_go(folder, handle)
 
 
 def _stamp(info: Mapping[str, Any]) -> str:
