@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,8 @@ def test_word_of_the_holder_is_for_this_users_eyes_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "atlas.lock").stat().st_mode) == 0o600
     assert str(holder) == f"process {os.getpid()}, serving http://localhost:8000"
     assert holder.token not in str(holder)
-    Holder.clear(tmp_path)
-    Holder.clear(tmp_path)
+    holder.clear(tmp_path)
+    holder.clear(tmp_path)
     assert Holder.read(tmp_path) is None
 
 
@@ -83,3 +84,19 @@ def test_word_of_the_holder_is_for_this_users_eyes_only(tmp_path: Path) -> None:
 def test_a_damaged_word_of_the_holder_is_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "atlas.lock").write_text(text)
     assert Holder.read(tmp_path) is None
+
+
+def test_of_two_servers_that_have_one_folder_open_each_leaves_word_and_takes_back_its_own(tmp_path: Path) -> None:
+    one = Holder.mine("http://localhost:8000")
+    two = replace(Holder.mine("http://localhost:8001"), pid=os.getppid())  # a process that is there
+    one.write(tmp_path, among=True)
+    two.write(tmp_path, among=True)
+    assert Holder.read(tmp_path) == one
+    two.clear(tmp_path)
+    assert Holder.read(tmp_path) == one
+    two.write(tmp_path, among=True)
+    one.clear(tmp_path)
+    assert Holder.read(tmp_path) == two
+    one.write(tmp_path)  # who has it alone
+    assert [path.name for path in tmp_path.glob("atlas.lock*")] == ["atlas.lock"]
+    assert Holder.read(tmp_path) == one

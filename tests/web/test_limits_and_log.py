@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,7 @@ def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made
     assert ben.get("/api/synthetic").json()["total"] == 0
     assert edda.get("/api/synthetic").json()["total"] == 2
     one = mine["images"][0]["id"]
+    assert stat.S_IMODE(site.jobs.outputs.folder.stat().st_mode) == 0o700
     shown = ben.get(f"/api/synthetic/{one}")  # who has the link sees it
     assert shown.status_code == 200
     assert id_of(ada) not in shown.text

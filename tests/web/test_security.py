@@ -162,7 +162,13 @@ def test_what_another_page_asks_for_unseen_starts_nothing_and_a_link_to_a_search
     for path in ("/search?q=brain", "/about", "/compare?a.q=brain&b.q=chest"):
         assert client.get(path, headers=followed).status_code == 200, path
     costly = ("/explain?q=brain", "/explain/stream?q=brain", "/api/explain?q=brain", "/compare/explain?a.q=brain&b.q=chest")
-    for path in (*costly, "/take/file?kind=search&target=q%3Dbrain"):
+    files = (
+        "/take/file?kind=search&target=q%3Dbrain",
+        "/api/reviews/x/packet",
+        "/api/reviews/ratings.csv",
+        "/api/synthetic/x/image",
+    )
+    for path in (*costly, *files):
         refused = client.get(path, headers=followed)
         assert (refused.status_code, "Nothing was done" in refused.text) == (403, True), path
         own = client.get(path, headers={**followed, "Sec-Fetch-Site": "same-origin"})

@@ -149,7 +149,7 @@ def test_the_start_says_from_where_one_can_sign_in(site: SharedSite, capsys: pyt
         ({"host": "0.0.0.0", "site_url": PUBLIC}, ""),
         ({}, ""),
     ):
-        _say_shared(site.otherwise(**how).app.state.site, LOCAL)
+        _say_shared(site.otherwise(**how).app.state.site, LOCAL, print)
         told = capsys.readouterr().out
         assert [each for each in ("works on this machine only", "read along") if each in told] == [said_so] * bool(said_so)
 

@@ -69,7 +69,9 @@ class Outputs:
         """
         picture, words = self._paths(synthetic.record.id)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            # With what somebody typed, and who they are where people sign in: for nobody else on the machine.
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)  # an earlier version left it open
             with _alone(self.folder) as alone:
                 if alone:
                     self._sweep()

@@ -185,13 +185,13 @@ class AtlasFolder:
                 undo.close()
                 return cls.open(path, encoder=encoder, create=create, to_read=to_read, steps=steps)
             manifest.sweep(place, name)
-            undo.callback(manifest.Holder.clear, place)
+            undo.callback(holder.clear, place)
             store = Store.of(Databases(place, databases.server) if copy else databases, upgraded=True)
             undo.callback(store.close)
             where = known.pictures if known else settings.pictures
             opened = cls(place, store, index, used, holder, name, where, databases, copy)
             opened._release = release
-            holder.write(place)
+            holder.write(place, among=store.sharing is not None)
             if copy is None:
                 whereabouts.remove_left(store, name)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
@@ -218,7 +218,7 @@ class AtlasFolder:
 
     def close(self) -> None:
         """Let go of the folder."""
-        manifest.Holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
+        self.holder.clear(self.path)  # before the index: afterwards the word there may be somebody else's
         self.store.close()
         for index in (self.index, *self._former):
             index.close()
@@ -235,7 +235,7 @@ class AtlasFolder:
     def serving(self, url: str) -> None:
         """Leave word that this process serves the atlas at a URL."""
         self.holder = replace(self.holder, url=url)
-        self.holder.write(self.path)
+        self.holder.write(self.path, among=self.store.sharing is not None)
 
     def info(self) -> AtlasInfo:
         """What this atlas is and holds, corpus by corpus."""

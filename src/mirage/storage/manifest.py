@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -256,7 +257,8 @@ def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
     if known is not None:
         return known
     inside = {entry.name for entry in folder.iterdir()} - _CLUTTER if folder.is_dir() else set()
-    if not {name for name in inside if not fnmatch(name, "index.*.partial")} <= _BEGUN:
+    left = ("index.*.partial", f"{LOCK}.*")
+    if not {name for name in inside if not any(fnmatch(name, each) for each in left)} <= _BEGUN:
         raise AtlasError(
             f"{folder} is not an atlas: it has no {NAME}. Nothing in it was touched. "
             "Name another folder, or an empty one to make an atlas in."
@@ -278,11 +280,14 @@ class Holder:
         Where it is served; empty when it is not.
     token : str
         What a command must show to change something through that URL.
+    host : str
+        The machine that it runs on; empty in a word of an earlier version.
     """
 
     pid: int
     url: str
     token: str
+    host: str = ""
 
     def __str__(self) -> str:
         where = f", serving {self.url}" if self.url else ""
@@ -291,22 +296,58 @@ class Holder:
     @classmethod
     def mine(cls, url: str = "") -> Holder:
         """This process, with a fresh token."""
-        return cls(os.getpid(), url, secrets.token_urlsafe(24))
+        return cls(os.getpid(), url, secrets.token_urlsafe(24), socket.gethostname())
 
-    def write(self, folder: Path) -> None:
-        """Leave word in the folder, for this user's eyes only."""
-        _put(folder / LOCK, json.dumps(asdict(self)), 0o600)
+    def write(self, folder: Path, *, among: bool = False) -> None:
+        """Leave word in the folder, for this user's eyes only.
+
+        Parameters
+        ----------
+        folder : Path
+        among : bool
+            Whether others may have it open, too, whose words stay beside this one; else all that is there is left over.
+        """
+        words = self._words(folder)
+        stay = {path: each for path, each in words.items() if among and each.there and not self._is(each)}
+        for path in words.keys() - stay.keys():
+            if path.name != LOCK:
+                path.unlink(missing_ok=True)
+        name = LOCK if folder / LOCK not in stay else f"{LOCK}.{self.host}-{self.pid}"
+        _put(folder / name, json.dumps(asdict(self)), 0o600)
 
     @classmethod
     def read(cls, folder: Path) -> Holder | None:
-        """Who left word in the folder; None when nobody did."""
-        try:
-            return TypeAdapter(cls).validate_json((folder / LOCK).read_bytes())
-        except (OSError, ValueError):
-            return None
+        """Who left word in the folder, of several one that is there and serves; None when nobody did."""
+        words = list(cls._words(folder).values())
+        return next(iter(sorted(words, key=lambda each: (not each.there, not each.url))), None)
 
-    @staticmethod
-    def clear(folder: Path) -> None:
-        """Take the word back, if it is there and can be."""
-        with contextlib.suppress(OSError):
-            (folder / LOCK).unlink(missing_ok=True)
+    def clear(self, folder: Path) -> None:
+        """Take this process's word back, if it is there and can be."""
+        for path, each in self._words(folder).items():
+            if self._is(each):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+
+    @classmethod
+    def _words(cls, folder: Path) -> dict[Path, Holder]:
+        found = {}
+        for path in (folder / LOCK, *sorted(folder.glob(f"{LOCK}.*-*"))):
+            with contextlib.suppress(OSError, ValueError):
+                found[path] = TypeAdapter(cls).validate_json(path.read_bytes())
+        return found
+
+    def _is(self, other: Holder) -> bool:
+        return self.pid == other.pid and (self.host == other.host or "" in (self.host, other.host))
+
+    @property
+    def there(self) -> bool:
+        """Whether the process may be at work: of another machine nobody can tell."""
+        if os.name != "posix" or self.host not in ("", socket.gethostname()):
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:  # another user's
+            pass
+        return True

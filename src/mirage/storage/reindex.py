@@ -213,8 +213,9 @@ def holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
         else:
             if held is not None:
                 stack.callback(held.close)
-            stack.callback(manifest.Holder.clear, folder)
-            manifest.Holder.mine().write(folder)
+            mine = manifest.Holder.mine()
+            stack.callback(mine.clear, folder)
+            mine.write(folder)
         yield
 
 

@@ -30,7 +30,10 @@ _AWAY = (
     "this site and ask there."
 )
 # What is made when it is asked for: a link elsewhere leads to a search, which leads there.
-_COSTLY = re.compile(r"/(?:api/)?(?:explain|compare/explain|take/file|my-data/file|collections/[^/]+/file)(?:/|$)")
+_COSTLY = re.compile(
+    r"/(?:api/)?(?:explain|compare/explain|take/file|my-data/file|collections/[^/]+/file|synthetic/[^/]+/image"
+    r"|reviews/[^/]+/(?:packet|ratings)|reviews/(?:ratings\.csv|queries\.json))(?:/|$)"
+)
 _PROBES = ("/healthz", "/readyz")  # who looks after a machine asks it by its address
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 

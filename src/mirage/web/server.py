@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from gettext import NullTranslations
 from pathlib import Path
@@ -249,7 +249,7 @@ def serve(atlas_path: Path | None, *, host: str, port: int, settings: Settings) 
             say("Stopping.")
 
 
-def greet(site: RunningSite, url: str) -> None:
+def greet(site: RunningSite, url: str, tell: Callable[[str], object] | None = None) -> None:
     """Say where the site is, and what whoever serves it has to know.
 
     Parameters
@@ -257,27 +257,29 @@ def greet(site: RunningSite, url: str) -> None:
     site : RunningSite
     url : str
         Without the path at which it begins.
+    tell : callable, optional
+        Given each line; `say` when left out.
     """
-    settings, atlas = site.settings, site.atlas
-    say(f"MIRAGE is at {url}{settings.root_path} (stop it with Ctrl-C)")
+    settings, atlas, tell = site.settings, site.atlas, tell or say
+    tell(f"MIRAGE is at {url}{settings.root_path} (stop it with Ctrl-C)")
     if atlas.copy is not None:
-        say(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
+        tell(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
     if settings.shared:
-        _say_shared(site, url + settings.root_path)
+        _say_shared(site, url + settings.root_path, tell)
     if settings.host not in _LOOPBACK:
-        say(f"It answers to these names only: {', '.join(settings.allowed_hosts)} (setting allowed_hosts)")
+        tell(f"It answers to these names only: {', '.join(settings.allowed_hosts)} (setting allowed_hosts)")
 
 
-def _say_shared(site: RunningSite, url: str) -> None:
+def _say_shared(site: RunningSite, url: str, tell: Callable[[str], object]) -> None:
     """Say what a shared site still needs: its first owner, or an address that it can be reached at safely."""
     networks(site.settings.trusted_proxies)  # which refuses what is no address
     if token := site.people.invitations.first():
-        say("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
-        say(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
+        tell("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
+        tell(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
     if site.settings.insecure:
-        say("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
+        tell("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
     elif not (site.settings.host in _LOOPBACK or site.settings.site_url or site.settings.trusted_proxies):
-        say("Signing in works on this machine only. From others it needs HTTPS, and the setting site_url: docs/classes.md.")
+        tell("Signing in works on this machine only. From others it needs HTTPS, and the setting site_url: docs/classes.md.")
 
 
 @contextmanager

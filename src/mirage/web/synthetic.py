@@ -145,7 +145,9 @@ async def _marks(request: Request, form: FormData) -> Marks:
 @router.get("/synthetic")
 def list_page(site: Site, number: Annotated[int, Query(alias="page")] = 1) -> Response:
     """All synthetic images."""
-    return page("synthetics.html", view=synthetics_in(site, number), problem=site.generator()[1])
+    return page(
+        "synthetics.html", view=synthetics_in(site, number), problem=site.generator()[1], kept=site.settings.synthetic_images
+    )
 
 
 @router.get("/synthetic/{image_id}")

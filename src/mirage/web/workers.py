@@ -14,10 +14,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 
+import httpx
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
@@ -70,9 +71,12 @@ def serve(settings: Settings, workers: int) -> None:
                 raise BadInput(_ALONE)
             tokens = secrets.token_urlsafe(32), atlas.holder.token
             here = settings.model_copy(update=changed)
-            server.greet(server.create_app(atlas, here, token=tokens[0]).state.site, url)
+            lines: list[str] = []
+            server.greet(server.create_app(atlas, here, token=tokens[0]).state.site, url, lines.append)
         apart = "" if here.read_only or atlas.copy else " Files and sources are added by mirage add, not from pages."
-        server.say(f"{workers} processes answer.{apart}")
+        lines.append(f"{workers} processes answer.{apart}")
+        server.say(f"{workers} processes open the atlas; the address follows when the first of them answers.")
+        threading.Thread(target=_say_when_answered, args=(f"{url}{here.root_path}/healthz", lines), daemon=True).start()
         config = uvicorn.Config(
             partial(_app, here, url, tokens),
             factory=True,
@@ -83,6 +87,14 @@ def serve(settings: Settings, workers: int) -> None:
         )
         Multiprocess(config, sockets=[listening]).run()
         server.say("Stopping.")
+
+
+def _say_when_answered(probe: str, lines: list[str]) -> None:
+    """Say where the site is once one of its processes answers: who opens the address before would wait for nothing seen."""
+    with suppress(httpx.HTTPError):  # none came up, which is said by them
+        httpx.get(probe, timeout=None, trust_env=False)  # noqa: S113 - it waits for as long as they take
+        for line in lines:
+            server.say(line)
 
 
 def _app(settings: Settings, url: str, tokens: tuple[str, str]) -> ASGIApp:
