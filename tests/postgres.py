@@ -31,7 +31,7 @@ _SETTINGS = (
     "fsync=off",
     "full_page_writes=off",
     "shared_buffers=32MB",
-    "max_connections=200",
+    "max_connections=500",
     "dynamic_shared_memory_type=mmap",
 )
 

@@ -15,7 +15,10 @@ from mirage.atlas import Atlas
 from mirage.settings import Settings
 from parts import draw
 
-pytestmark = pytest.mark.one_server("what is sent, and what was looked through, stays with one server")
+pytestmark = [
+    pytest.mark.one_server("what is sent, and what was looked through, stays with one server"),
+    pytest.mark.writes("its page offers to add, which a page of such an atlas does not"),
+]
 DROPPED = """([names, contents]) => {
   const files = names.map((name, n) => new File([Uint8Array.from(atob(contents[n]), (c) => c.charCodeAt(0))], name));
   const carried = new DataTransfer();

@@ -51,6 +51,7 @@ def quiet(served):
                     time.sleep(0.05)
 
 
+@pytest.mark.one_server("a picture in the making is shown by the server that draws it")
 def test_on_the_search_page_the_image_is_drawn_in_place_and_stays_out_of_the_grid(tab):
     tab.goto("/search?q=leisurely+axial+brain+MRI")
     cards = tab.locator("ol.grid > li").count()
@@ -153,6 +154,7 @@ def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(chromium, drawing)
     page.context.close()
 
 
+@pytest.mark.one_server("a picture in the making is shown by the server that draws it")
 def test_everything_works_without_scripts(chromium, drawing):
     page, complaints = opened(chromium, drawing, java_script_enabled=False)
     page.goto("/search?q=leisurely+axial+brain+MRI")

@@ -96,7 +96,8 @@ def test_the_old_encoder_answers_until_the_new_one_does_without_a_restart(
     assert refused.json()["detail"] == "This picture was embedded by another encoder than this atlas uses. Drop it again."
     again = command.post("/api/embed", files={"file": ("a.png", picture())}).json()["picture"]
     assert command.post("/api/search", json={"terms": [{"picture": again}]}).json()["hits"]
-    assert [path.name for path in moving.atlas.path.glob("index*")] == [moving.atlas.index_name]
+    name = moving.atlas.index_name
+    assert [path.name for path in moving.atlas.path.glob("index*")] == ([] if "://" in name else [name])
 
 
 def test_no_search_fails_while_the_atlas_is_swapped_under_it(moving: Served, command: httpx.Client, held: Held) -> None:

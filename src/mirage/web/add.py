@@ -113,9 +113,12 @@ def check_takes_files(request: Request, given: str | None = None) -> None:
     Raises
     ------
     RefusedError
+    mirage.errors.ReadOnly
     """
-    if not check_token(request, given) and not site_of(request).settings.takes_files:
+    site = site_of(request)
+    if not check_token(request, given) and not site.settings.takes_files:
         raise RefusedError(_NOT_HERE)
+    site.atlas.check_writable()
 
 
 @twins.post("/uploads", response_model=UploadView, status_code=201)

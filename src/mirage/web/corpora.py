@@ -207,11 +207,14 @@ def options_of(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_c
         When there is no such corpus to add.
     mirage.errors.BadInput
         When an option cannot be used, or a path is not under a root that the settings name.
+    mirage.errors.ReadOnly
+        When the atlas can only be read.
     mirage.web.security.RefusedError
         When an option is one that only a command may choose, or a page may not ask a living source.
     """
     known = cards()
     if corpus in known and known[corpus].live and not by_command and not site.takes_files:
+        site.atlas.check_writable()
         raise RefusedError(_NO_SOURCES % corpus)
     if not by_command and (corpus not in known or known[corpus].ships):
         there = ", ".join(offer.name for offer in corpora_view(site).addable)
