@@ -96,7 +96,7 @@ def test_a_program_sends_looks_and_adds(own: Served, caplog: pytest.LogCaptureFi
         assert "wrist/" not in text
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_the_page_does_it_without_scripts_and_asks_before_it_joins_a_collection(own: Served) -> None:
     with own.client(headers={"Origin": own.url}) as client:
         assert 'name="file" multiple' in client.get("/corpora").text
@@ -144,7 +144,7 @@ def test_a_collection_gets_a_name_that_may_be_a_patients_only_where_that_is_said
         assert (job["state"], job["added"]) == ("done", 2)
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_a_folder_of_the_server_gets_such_a_name_only_where_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "a.png").write_bytes(picture(seed=1))

@@ -313,7 +313,7 @@ def test_an_answer_that_comes_late_does_not_take_the_place_of_a_later_one(tab, s
 
 
 @pytest.mark.one_server("names of somebody's own files are told by the server that read them")
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_a_folder_is_added_by_a_click_with_progress(chromium, roots, tmp_path):
     with (
         Atlas.open(tmp_path / "atlas", create=True) as atlas,

@@ -17,7 +17,7 @@ from parts import draw
 
 pytestmark = [
     pytest.mark.one_server("what is sent, and what was looked through, stays with one server"),
-    pytest.mark.writes("its page offers to add, which a page of such an atlas does not"),
+    pytest.mark.writes("a page of such an atlas offers no change"),
 ]
 DROPPED = """([names, contents]) => {
   const files = names.map((name, n) => new File([Uint8Array.from(atob(contents[n]), (c) => c.charCodeAt(0))], name));

@@ -15,7 +15,7 @@ from mirage.settings import Settings
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.one_server("what is sent, and what was looked through, stays with one server"),
-    pytest.mark.writes("its page offers to add, which a page of such an atlas does not"),
+    pytest.mark.writes("a page of such an atlas offers no change"),
 ]
 
 

@@ -64,7 +64,7 @@ def test_the_page_of_an_atlas_lists_its_stacks(stacked):
     assert '<a href="/figure/made:scan">Made-up abdomen, CT</a>, 24 slices' in page
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 @pytest.mark.usefixtures("slides")
 def test_a_corpus_of_another_package_gets_its_place_and_its_form(client):
     page = client.get("/corpora").text
@@ -113,7 +113,7 @@ def test_what_concerns_privacy_is_chosen_by_a_command_alone(site, client, corpus
     assert by_command.status_code == 400, "the command gets as far as the options' values"
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_a_choice_is_made_among_plain_words_and_a_wrong_one_keeps_the_form(site, client):
     page = client.get("/corpora").text
     chosen = re.search(r'<select name="stacks">.*?</select>', page, re.DOTALL)[0]
@@ -130,7 +130,7 @@ def test_a_choice_is_made_among_plain_words_and_a_wrong_one_keeps_the_form(site,
     assert 'name="licence" value="CC-BY-4.0"' in place
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_a_folder_is_called_by_its_name_where_that_name_is_offered_and_nowhere_else(site, client):
     page = client.get("/corpora").text
     held = page[: page.index("Add more")]

@@ -43,6 +43,7 @@ def form_on(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(token|figure|seen|title|diagnosis|region)" value="([^"]*)"', form))
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_words_are_edited_on_the_figures_page_and_marked_with_the_day(own: Served, one: str) -> None:
     with own.client(headers={"Origin": own.url}) as client:
         given = form_on(client.get(f"/figure/{one}").text)
@@ -63,6 +64,7 @@ def test_words_are_edited_on_the_figures_page_and_marked_with_the_day(own: Serve
         assert "caption" not in client.get(f"/api/figures/{one}").json()["edited"]
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_of_two_tabs_the_later_is_told_and_loses_nothing_of_what_it_wrote(own: Served, one: str) -> None:
     with own.client() as client:
         given = form_on(client.get(f"/figure/{one}").text) | {"modality": "CT", "plane": "axial"}
@@ -76,6 +78,7 @@ def test_of_two_tabs_the_later_is_told_and_loses_nothing_of_what_it_wrote(own: S
         assert own.atlas.figure(one).caption == "The second tab"
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_what_cannot_be_is_said_and_stands_in_the_form(own: Served, one: str) -> None:
     with own.client() as client:
         given = form_on(client.get(f"/figure/{one}").text)
@@ -102,6 +105,7 @@ def test_without_the_token_or_from_elsewhere_nothing_is_edited(own: Served, one:
     assert own.atlas.figure(one).caption == "Phantom number 1"
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_neither_figures_of_others_nor_sites_that_others_reach_have_the_form(site: Served, a_figure: str, tmp_path) -> None:
     with site.client() as client:
         assert 'action="/edit"' not in client.get(f"/figure/{a_figure}").text

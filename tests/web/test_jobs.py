@@ -27,7 +27,7 @@ def ended(client, job: dict) -> dict:
     return until(lambda: (now := client.get(f"/api/jobs/{job['id']}").json())["ended"] and now)
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_an_empty_atlas_says_so_and_still_answers(empty):
     with empty.client() as client:
         assert "This atlas holds 0 figures" in client.get("/").text
@@ -36,7 +36,7 @@ def test_an_empty_atlas_says_so_and_still_answers(empty):
         assert "MedPix" in client.get("/corpora").text
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 @pytest.mark.one_server("names of somebody's own files are told by the server that read them")
 def test_a_folder_is_added_by_a_form_without_javascript(empty, roots):
     with empty.client() as client:
@@ -141,7 +141,7 @@ def test_only_folders_under_the_named_roots_can_be_added(empty, roots, tmp_path)
         link.unlink()
 
 
-@pytest.mark.writes("its page offers to add, which a page of such an atlas does not")
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_without_roots_the_page_says_how_to_name_them(tmp_path):
     with (
         Atlas.open(tmp_path / "atlas", create=True) as atlas,

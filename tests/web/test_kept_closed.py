@@ -170,6 +170,7 @@ def test_so_many_jobs_are_followed_by_one_person_at_once(site: SharedSite) -> No
     assert ada.get(there).status_code == 404  # of another
 
 
+@pytest.mark.writes("who signs in to such an atlas is kept elsewhere")
 def test_who_there_is_and_what_is_sent_is_read_by_nobody_else_on_the_machine(folder: Path) -> None:
     (folder / "people.sqlite").touch(mode=0o644)  # as an earlier version made it
     with shared_site(folder) as made:

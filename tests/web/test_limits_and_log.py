@@ -165,7 +165,7 @@ def test_so_many_jobs_of_one_person_wait_and_an_owner_sees_whose_they_are(
         update(state="done", message="Looked.")
 
     monkeypatch.setattr("mirage.jobs.change.look_through", look_through)
-    look = {"corpus": "folder", "path": str(site.atlas.path.parent)}
+    look = {"corpus": "folder", "path": str(site.atlas.folder.parent)}
     try:
         headers = {"X-Mirage-Token": token_of(edda)}
         assert edda.post("/api/previews", json=look, headers=headers).status_code == 202

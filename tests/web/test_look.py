@@ -13,7 +13,10 @@ from mirage.errors import NoNetwork, Unavailable
 from mirage.settings import Settings
 from parts import until
 
-pytestmark = pytest.mark.one_server("what is sent, and what was looked through, stays with one server")
+pytestmark = [
+    pytest.mark.one_server("what is sent, and what was looked through, stays with one server"),
+    pytest.mark.writes("a page of such an atlas offers no change"),
+]
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def ended(client, job: dict) -> dict:
     return until(lambda: (now := client.get(f"/api/jobs/{job['id']}").json())["ended"] and now)
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_a_corpus_is_removed_from_the_page_which_asks_first(own: Served) -> None:
     with own.client() as client:
         library = client.get("/corpora").text
@@ -53,6 +54,7 @@ def test_a_corpus_is_removed_from_the_page_which_asks_first(own: Served) -> None
         assert "0 figures" in client.get("/").text
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_a_figure_is_removed_from_its_page_and_is_gone_from_all_addresses(own: Served) -> None:
     gone = some_figure(own)
     with own.client() as client:

@@ -128,6 +128,7 @@ def test_whatever_changes_state_wants_the_token(site, client):
     assert client.get("/api/jobs").json() == {"jobs": []}
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_the_token_is_in_forms_of_the_page_and_not_in_the_json(site, client):
     assert site.token in client.get("/corpora").text
     for path in ("/api/corpora", "/api/jobs", "/api/atlas", "/api/openapi.json"):

@@ -154,6 +154,7 @@ def test_the_start_says_from_where_one_can_sign_in(site: SharedSite, capsys: pyt
         assert [each for each in ("works on this machine only", "read along") if each in told] == [said_so] * bool(said_so)
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_who_may_not_add_is_not_offered_it(site: SharedSite) -> None:
     learner, educator = site.signed_in("learner"), site.signed_in("educator")
     for page, offer in (("/", "and add more"), ("/corpora", 'href="#add"')):
