@@ -150,6 +150,7 @@ def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made
     assert edda.get("/api/synthetic").json()["total"] == 0
 
 
+@pytest.mark.one_server("what is looked through stays with one server")
 def test_so_many_jobs_of_one_person_wait_and_an_owner_sees_whose_they_are(
     site: SharedSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
