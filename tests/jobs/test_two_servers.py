@@ -17,10 +17,12 @@ import pytest
 
 from mirage.atlas import Atlas
 from mirage.backup import move_records
+from mirage.corpora.live.base import Standing
 from mirage.errors import AtlasHeld, Busy, Unavailable
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
 from mirage.storage import staging
+from mirage.storage.gone import heed
 from mirage.storage.reindex import rebuild
 from mirage.storage.remove import collect
 from parts import picture_folder, until
@@ -94,6 +96,14 @@ def test_what_one_hides_the_other_does_not_show(two: list[Served]) -> None:
     other.search("phantom number 1")
     one.study.reviews.hidden.set(one.reference(first), True)
     until(lambda: first not in [hit.figure.id for hit in other.search("phantom number 1").hits])
+
+
+def test_what_a_source_withdraws_while_one_asks_it_the_other_does_not_show_either(two: list[Served]) -> None:
+    (one, _), (other, _) = two
+    first = one.search("phantom number 1").hits[0].figure
+    assert first.id in [hit.figure.id for hit in other.search("phantom number 1").hits]
+    heed(one, first.source.corpus, [Standing(first.id, 1e9, "It was retracted.", "")])
+    until(lambda: first.id not in [hit.figure.id for hit in other.search("phantom number 1").hits])
 
 
 def test_only_one_changes_the_atlas_at_a_time_and_the_other_waits_for_it(two: list[Served], shared: Path) -> None:

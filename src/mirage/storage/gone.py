@@ -101,6 +101,7 @@ def heed(atlas: AtlasFolder, name: str, standings: Sequence[Standing]) -> Heeded
         atlas.renewed()
         # So that an export under way knows; behind it, for pages keep by this number what they made of the contents.
         atlas.store.set_note(STAMP, str(int(atlas.store.note(STAMP) or 0) + 1))
+        atlas.tell_others()
     return heeded
 
 
