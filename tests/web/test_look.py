@@ -193,7 +193,7 @@ def test_who_may_not_add_files_asks_no_source(tmp_path, site, answers):
             assert 'action="/look"' not in page
             assert "mirage add made" in page
         assert answers.asked == []
-        command = {"X-Mirage-Token": site.atlas.holder.token}
+        command = {"X-Mirage-Token": served.atlas.holder.token}
         assert client.post("/api/previews", json=body, headers=command).status_code == 202
         until(lambda: answers.asked == ["pneumonia"])
 

@@ -16,7 +16,7 @@ from mirage.settings import Settings
 @pytest.fixture(scope="module")
 def laid_out(site) -> dict:
     """What the API says of the map, once it is there."""
-    assert site.atlas.browse.map() is not None
+    assert all(atlas.browse.map() is not None for atlas in site.atlases)
     with site.client() as client:
         return client.get("/api/map").json()
 

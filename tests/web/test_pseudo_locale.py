@@ -6,6 +6,7 @@ import re
 from gettext import NullTranslations
 
 import pytest
+import sqlalchemy as sa
 from browsing import expect, opened
 from conftest import serving
 from lxml import html
@@ -18,6 +19,7 @@ from mirage.corpora import load
 from mirage.language.concepts import lexicon
 from mirage.settings import Settings
 from mirage.storage.ingest import add
+from mirage.storage.records import cases, corpora, figures
 from parts import copy_atlas
 from pencil import drawn_with
 
@@ -126,9 +128,7 @@ def data(site_in_pseudo):
     """All that the sources and the person have written, in one string."""
     served, client, listed = site_in_pseudo
     with served.atlas.store._database.reading() as records:
-        rows = [
-            row for table in ("figures", "cases", "corpora") for row in records.exec_driver_sql(f"select * from {table}")
-        ]
+        rows = [row for table in (figures, cases, corpora) for row in records.execute(sa.select(table))]
     written = [cell for row in rows for cell in row if isinstance(cell, str)]
     # What plug-ins say of themselves, and what was written when a synthetic image was made.
     twins = ["/api/corpora", "/api/jobs", *(f"/api{state.address}" for state in listed if state.name == "synthetic")]

@@ -33,7 +33,7 @@ def map_(site: Site) -> Response:
 @twins.get("/map/{fingerprint}/{level}/{column}/{row}", response_model=MapTileView)
 def tile(site: Site, fingerprint: str, level: Level, column: Place, row: Place) -> Response:
     """The figures in one tile of the map, each with its cell."""
-    made = site.atlas.browse.map(0.0)
+    made = site.atlas.browse.map(_PATIENCE)  # another server may have laid it out, and this one have to read it
     if made is None or level >= len(made.levels) or not made.fingerprint.startswith(fingerprint):
         raise NotFound(_("The map has changed, is still being laid out, or has no such level. /api/map says how it is now."))
     return sent(tile_view(site.atlas, made, level, column * TILE, row * TILE))
