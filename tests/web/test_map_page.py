@@ -11,12 +11,13 @@ from conftest import serving
 
 from mirage.atlas import Atlas
 from mirage.settings import Settings
+from parts import until
 
 
 @pytest.fixture(scope="module")
 def laid_out(site) -> dict:
     """What the API says of the map, once it is there."""
-    assert all(atlas.browse.map() is not None for atlas in site.atlases)
+    until(lambda: all(atlas.browse.map() is not None for atlas in site.atlases))
     with site.client() as client:
         return client.get("/api/map").json()
 

@@ -106,6 +106,7 @@ def test_control_characters_markup_and_emoji_are_only_words(client):
     assert "<script>alert" not in answer.text
 
 
+@pytest.mark.writes("a page of such an atlas offers no change")
 def test_what_the_atlas_cannot_hold_is_said_and_medpix_offered(client):
     page = client.get("/search", params={"q": "appendicitis with an inflamed appendix"}).text
     if "Nothing here fits" in page:
