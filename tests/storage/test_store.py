@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from mirage.errors import AtlasError, NotFound
-from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack, StackLabel, Window
+from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack, StackLabel, Window, Withdrawal
 from mirage.storage.databases import Databases
 from mirage.storage.records import FigureRecord, PictureRow, SliceVectors, StackRow, figures, metadata, reference_of, stacks
 from mirage.storage.store import Store
@@ -118,6 +118,22 @@ def test_a_figure_that_is_put_again_keeps_its_key_and_changes_its_words(store: S
     assert store.row("folder:1").figure.caption == "Other words"
     assert store.fingerprints("folder") == {"folder:1": "new", "folder:2": "print-2"}
     assert len(store.keys()) == 2
+
+
+@pytest.mark.parametrize("withdrawn", [(False, True, False), (True, False, True)])
+def test_each_of_several_figures_keeps_its_own_mark_and_one_put_again_stays_withdrawn(
+    store: Store, withdrawn: tuple[bool, ...]
+) -> None:
+    mark = Withdrawal("Retracted.", "https://example.org/notice", 100.0)
+    marked = [replace(each, figure=replace(each.figure, withdrawn=mark)) for each in map(record, range(3))]
+    store.put(
+        [one if out else record(number) for number, (one, out) in enumerate(zip(marked, withdrawn, strict=True))],
+        "encoder",
+        1,
+    )
+    assert [bool(store.row(f"folder:{number}").figure.withdrawn) for number in range(3)] == list(withdrawn)
+    store.put([record(number) for number in range(3)], "encoder", 2)
+    assert [bool(store.row(f"folder:{number}").figure.withdrawn) for number in range(3)] == list(withdrawn)
 
 
 def test_many_figures_take_as_many_statements_as_few_and_of_one_that_comes_twice_the_last_stays(store: Store) -> None:

@@ -71,7 +71,8 @@ class Outputs:
         try:
             # With what somebody typed, and who they are where people sign in: for nobody else on the machine.
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.chmod(0o700)  # an earlier version left it open
+            with contextlib.suppress(OSError):  # another user's, who lets this one write into it
+                self.folder.chmod(0o700)  # an earlier version left it open
             with _alone(self.folder) as alone:
                 if alone:
                     self._sweep()

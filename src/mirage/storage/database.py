@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ _CLOCK_HOLDS = 60.0  # seconds for which it is remembered how far the clock of a
 
 
 def put(connection: sa.Connection, table: sa.Table, *values: Mapping[str, Any], key: str = "") -> None:
-    """Insert rows of the same columns, or replace those of the same key.
+    """Insert rows, or replace those of the same key; a column that a row has no value for stays as it is.
 
     Parameters
     ----------
@@ -33,8 +34,8 @@ def put(connection: sa.Connection, table: sa.Table, *values: Mapping[str, Any], 
     key : str
         Column that rows are known by; the primary key where it is empty.
     """
-    if values:
-        connection.execute(upserting(connection.dialect.name, table, tuple(values[0]), key), list(values))
+    for names, alike in groupby(values, tuple):
+        connection.execute(upserting(connection.dialect.name, table, names, key), list(alike))
 
 
 def put_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
