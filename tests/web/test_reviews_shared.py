@@ -61,6 +61,16 @@ def test_nobody_rates_as_somebody_else_or_ends_what_others_rated(site: SharedSit
     assert set(names) == {"Edda", "Edda (2)"}  # who was called so when they rated
     taken = emil.post("/api/reviews/import", files={"file": ("r.mirage-ratings", file)}, headers=headers["Emil"])
     assert (taken.status_code, "ratings of 2 people" in taken.json()["detail"]) == (400, True)
+    # What the site wrote, of all or of one, is taken in as of those who rated.
+    before = olga.get("/api/reviews").json()["educators"]
+    for asked in ({}, {"reviewer": "Edda"}, {"reviewer": "edda (2)"}):
+        written = olga.get(f"{there}/ratings", params=asked).content
+        raters = {each["name"]: each["ratings"] for each in json.loads(written)["reviewers"]}
+        assert raters == {name: names[name] for name in names if asked.get("reviewer", name).casefold() == name.casefold()}
+        sent = {"file": ("r.mirage-ratings", written)}
+        taken = olga.post("/api/reviews/import", files=sent, headers=headers["Olga"]).json()
+        assert (taken["new"], taken["changed"], taken["same"]) == (0, 0, len(raters))
+    assert olga.get("/api/reviews").json()["educators"] == before
     one = json.loads(file)
     one["reviewers"] = [{"name": "Edda", "ratings": [names["Edda"][0] | {"rated": 4e9, "rating": "misleading"}]}]
     sent = {"file": ("r.mirage-ratings", json.dumps(one).encode())}

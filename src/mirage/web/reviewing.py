@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mirage.people.roles import OWNER
 from mirage.people.visitor import tell, visitor
+from mirage.study.reviews.files import by_name
 from mirage.study.reviews.ratings import Reviewer
 from mirage.study.reviews.reviews import Review
 from mirage.web.rights import RefusedError
@@ -17,10 +18,12 @@ def own() -> Reviewer | None:
     return Reviewer(who.name, who.id) if who.id else None
 
 
-def called(name: str) -> Reviewer:
-    """Whom a name means: who has signed in where it is theirs, else somebody who is known by it alone."""
-    mine = own()
-    return mine if mine and mine.name.casefold() == name.casefold() else Reviewer.of(name)
+def called(site: RunningSite, review_id: str, name: str) -> Reviewer:
+    """Whom a name means: who has signed in where it is theirs, else who rated by it, else who is known by it alone."""
+    mine, given = own(), Reviewer.of(name)
+    if mine and mine.name.casefold() == given.name.casefold():
+        return mine
+    return by_name(site.reviews, review_id).get(given.name.casefold(), given)
 
 
 def rater(named: str) -> Reviewer:

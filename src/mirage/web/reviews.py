@@ -183,7 +183,7 @@ def close(site: Site, review_id: str) -> Response:
 def rate(site: Site, review_id: str, item_id: str, body: RatingBody) -> Response:
     """Rate an item, or change the rating."""
     own, place = reviewing.own(), body.place
-    if own and body.reviewer and reviewing.called(body.reviewer) != own:
+    if own and body.reviewer and Reviewer.of(body.reviewer).name.casefold() != own.name.casefold():
         raise RefusedError(
             _("You rate as %(own)s here, and as nobody else. Leave the reviewer out. Nothing was kept.", own=own.name)
         )
@@ -226,7 +226,8 @@ def ratings(site: Site, review_id: str, reviewer: str = "") -> Response:
     """The ratings of a review as a file that another MIRAGE with the same review takes in."""
     mine = site.reviews
     name = reviews_files.file_name(mine.get(review_id), reviewer)
-    return _file(reviews_files.printed(mine, review_id, reviewing.called(reviewer) if reviewer else None), name, _JSON)
+    whose = reviewing.called(site, review_id, reviewer) if reviewer else None
+    return _file(reviews_files.printed(mine, review_id, whose), name, _JSON)
 
 
 # -- the pages -----------------------------------------------------------------------------------------------------------

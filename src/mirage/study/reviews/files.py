@@ -87,11 +87,11 @@ def printed(mine: Reviews, review_id: str, reviewer: str | Reviewer | None = Non
     """
     review = mine.get(review_id)
     by: dict[str, dict[str, Any]] = {}
+    names = names_apart(mine.rated(review_id))  # of one too: where others have the name, it is not theirs in a file either
     if reviewer is not None:
-        by[Reviewer.of(reviewer).key] = {"name": Reviewer.of(reviewer).name, "ratings": []}
-    rated = mine.rated(review_id, reviewer)
-    names = names_apart(rated)
-    for each in rated:
+        one = Reviewer.of(reviewer)
+        by[one.key] = {"name": names.get(one.key, one.name), "ratings": []}
+    for each in mine.rated(review_id, reviewer):
         mine_of = by.setdefault(each.reviewer, {"name": names[each.reviewer], "ratings": []})
         mine_of["ratings"].append(each.rating.model_dump(mode="json"))
     told = {
@@ -104,13 +104,28 @@ def printed(mine: Reviews, review_id: str, reviewer: str | Reviewer | None = Non
     return json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
+def by_name(mine: Reviews, review_id: str) -> dict[str, Reviewer]:
+    """Who has rated a review, by the name that its files call them, in small letters.
+
+    Parameters
+    ----------
+    mine : Reviews
+    review_id : str
+    """
+    rated = mine.rated(review_id)
+    kept = {each.reviewer: Reviewer.kept(each.reviewer, each.name) for each in rated}
+    return {name.casefold(): kept[key] for key, name in names_apart(rated).items()}
+
+
 def file_name(review: Review, reviewer: str = "", ending: str = ENDING) -> str:
     """What a file of a review may be called, whatever its words are."""
     return f"{plain_name(f'{review.query} {reviewer}', 'review')}{ending}"
 
 
 def take_in(mine: Reviews, data: bytes, name: str = "The file", reviewer: Reviewer | None = None) -> Taken:
-    """Take in a file of ratings. The same file again changes nothing.
+    """Take in a file of ratings. The same file again changes nothing, nor does one that was written here.
+
+    Of a name by which somebody has rated the review here, the ratings are theirs, whether or not they signed in for it.
 
     Parameters
     ----------
@@ -182,7 +197,9 @@ def take_in(mine: Reviews, data: bytes, name: str = "The file", reviewer: Review
                 )
             )
         by = [(reviewer, given) for _name, given in by]
-    new, changed, same_ones = mine.take(here.id, by)
+    known = {} if reviewer is not None else by_name(mine, here.id)
+    whose = [(known.get(each.name.casefold(), each), given) for each, given in by]
+    new, changed, same_ones = mine.take(here.id, whose)
     return Taken(mine.get(here.id), tuple(each.name for each, _ratings in by), new, changed, same_ones)
 
 

@@ -22,6 +22,7 @@ MEANS: dict[Word, str] = {
     "misleading": "somebody who learns this from it would learn something wrong",
 }
 MOST_NAME, MOST_PLACE = 100, 500  # characters
+_PERSON = "P:"
 _Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -44,10 +45,15 @@ class Reviewer:
         """A reviewer, by a name that is checked as `name_of` does, or as given."""
         return given if isinstance(given, Reviewer) else cls(name_of(given))
 
+    @classmethod
+    def kept(cls, key: str, name: str) -> Reviewer:
+        """The one whom a rating that is kept is of, by its `key` and the name beside it."""
+        return cls(name, key.removeprefix(_PERSON) if key.startswith(_PERSON) else "")
+
     @property
     def key(self) -> str:
         """What tells them from all others: no name in small letters is what a person has."""
-        return f"P:{self.person}" if self.person else self.name.casefold()
+        return f"{_PERSON}{self.person}" if self.person else self.name.casefold()
 
 
 class Region(BaseModel):
