@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
@@ -10,8 +12,11 @@ from browsing import expect, opened
 from conftest import serving
 
 from mirage.atlas import Atlas
+from mirage.browse.browse import Browse
+from mirage.browse.map import Map
 from mirage.settings import Settings
-from parts import until
+from mirage.web import map as web_map
+from parts import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,30 @@ def test_an_empty_atlas_has_no_map_and_says_so(tmp_path, roots):
     ):
         assert "This atlas is empty" in client.get("/map").text
         assert client.get("/api/map").json()["levels"] == []
+
+
+def test_who_waits_while_a_map_is_laid_out_keeps_nobody_from_other_pages(tmp_path, roots, monkeypatch):
+    laid_out, pages, looks = threading.Event(), 45, []  # more than the site has threads
+    of, get = Map.of, Browse.map
+    monkeypatch.setattr(web_map, "_PATIENCE", PATIENCE)
+    monkeypatch.setattr(Map, "of", lambda *given: laid_out.wait(PATIENCE) and of(*given))
+    monkeypatch.setattr(Browse, "map", lambda *given, **how: looks.append(1) or get(*given, **how))
+    with (
+        Atlas.open(tmp_path / "empty", create=True) as atlas,
+        serving(atlas, Settings(), roots) as served,
+        served.client() as client,
+        ThreadPoolExecutor(pages) as pool,
+    ):
+        try:
+            asked = [pool.submit(client.get, "/map") for _ in range(pages)]
+            until(lambda: len(looks) >= pages, seconds=60)
+            tile = client.get("/api/map/x/0/0/0", timeout=60)
+            assert (tile.status_code, "laid out" in tile.json()["detail"]) == (404, True)
+            assert client.get("/about", timeout=60).status_code == 200
+            assert not any(each.done() for each in asked)
+        finally:
+            laid_out.set()
+        assert all("This atlas is empty" in each.result().text for each in asked)
 
 
 @pytest.mark.one_server("what the test breaks is one of the two servers")

@@ -86,20 +86,22 @@ class Browse:
         """
         return self.suggestions.of(typed, most)
 
-    def map(self, patience: float = 600.0) -> Map | None:
+    def map(self, patience: float = 600.0, *, kept: bool = False) -> Map | None:
         """Where each picture lies on the map of the atlas; it is laid out when it is first asked for, and kept.
 
         Parameters
         ----------
         patience : float
             Seconds to wait.
+        kept : bool
+            Wait only while one that is kept is read, not while one is laid out.
 
         Returns
         -------
         Map or None
             None when it is not ready in time; `map_done` says how far it is.
         """
-        return self._mapmaker.get(patience)
+        return self._mapmaker.get(patience, kept=kept)
 
     @property
     def map_done(self) -> float:

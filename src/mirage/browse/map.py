@@ -146,20 +146,22 @@ class Mapmaker:
     def __init__(self, store: Store, folder: Path, encoder: str) -> None:
         self._store, self._path, self._encoder = store, folder / FILE, encoder
         self._lock = threading.Lock()
-        self._ready = threading.Event()
+        self._looked, self._ready = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._map: Map | None = None
         self._failed: MirageError | None = None
         self._stop = False
         self.done = 0.0
 
-    def get(self, patience: float = 0.0) -> Map | None:
+    def get(self, patience: float = 0.0, *, kept: bool = False) -> Map | None:
         """The map; None when it is not ready in time. Somebody who asks first begins it.
 
         Parameters
         ----------
         patience : float
             Seconds to wait.
+        kept : bool
+            Wait only while one that is kept is read, not while one is laid out.
 
         Raises
         ------
@@ -170,7 +172,7 @@ class Mapmaker:
             if self._thread is None and self._map is None:
                 self._thread = threading.Thread(target=self._make, name="mirage-map", daemon=True)
                 self._thread.start()
-        self._ready.wait(patience)
+        (self._looked if kept else self._ready).wait(patience)
         if self._failed is not None:
             raise self._failed
         return self._map
@@ -189,12 +191,15 @@ class Mapmaker:
 
     def _make(self) -> None:
         try:
-            self._map = self._kept() or self._new()
+            self._map = self._kept()
+            self._looked.set()
+            self._map = self._map or self._new()
         except _Stopped:
             pass
         except MirageError as error:
             self._failed = error
         finally:
+            self._looked.set()
             self._ready.set()
 
     @cached_property

@@ -48,16 +48,14 @@ class MapTileView(ApiModel):
     figures: list[MapFigureView]
 
 
-def map_view(atlas: Atlas, patience: float) -> MapView:
+def map_view(atlas: Atlas) -> MapView:
     """Show how the map of an atlas is cut into levels and tiles.
 
     Parameters
     ----------
     atlas : mirage.atlas.Atlas
-    patience : float
-        Seconds to wait for it.
     """
-    made = atlas.browse.map(patience)
+    made = atlas.browse.map(0.0)
     if made is None:
         return MapView(ready=False, done=atlas.browse.map_done, fingerprint="", figures=0, tile=TILE, levels=[])
     levels = [MapLevelView(columns=level.shape[1], rows=level.shape[0]) for level in made.levels]
