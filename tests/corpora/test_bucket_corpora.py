@@ -11,12 +11,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
 from PIL import Image
 
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora.base import Findable, Item, Refused
+from mirage.corpora.folder import FolderCorpus
 from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.images import bucket as buckets
 from mirage.images.bucket import Bucket
@@ -124,6 +127,20 @@ def test_files_are_found_by_what_was_told_of_them_alone(address: str, s3: S3, tm
         elif item.label != "broken.png":
             assert there.read(item).image.tobytes() == here.read(item).image.tobytes()  # type: ignore[attr-defined]
     assert not any("list-type" in each for each in s3.asked)
+
+
+def test_one_stack_after_the_other_is_found_where_a_worker_is(address: str, tmp_path: Path) -> None:
+    (tmp_path / "ward").mkdir()
+    for number in (1, 2):
+        scan = nib.Nifti1Image(np.full((4, 5, 6), number, np.int16), np.eye(4))
+        nib.save(scan, tmp_path / "ward" / f"{number}.nii")
+    sent(tmp_path / "ward", address)
+    here, there = (FolderCorpus(address) for _ in range(2))
+    stacks = told(here)
+    for item in stacks:  # each of them is a task of its own
+        there.find_at(here.places_of([item]))
+        assert there.read_stack(item).voxels.tobytes() == here.read_stack(item).voxels.tobytes()
+    assert len(stacks) == 2
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,17 @@ def test_what_is_missing_at_a_node_is_said(changed: dict[str, Any], told: str, a
     assert re.search(told, done.trouble)
 
 
+def test_a_defect_is_told_by_the_worker_that_has_it(atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe.of("folder", {"path": picture_folder(tmp_path / "some", 1)}, atlas.encoder_info, atlas.pictures)
+
+    def find_at(self: FolderCorpus, places: Any) -> None:
+        raise KeyError("a.nii")
+
+    monkeypatch.setattr(FolderCorpus, "find_at", find_at)
+    done = Worker(recipe, "node 7")(Task(()))
+    assert (done.node, done.trouble) == ("node 7", "a defect of the program (KeyError: 'a.nii').")
+
+
 def test_what_a_worker_makes_does_not_depend_on_its_clock(
     atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

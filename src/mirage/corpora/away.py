@@ -117,7 +117,8 @@ class Away:
         """Have these files stand here in place of all others, without listing what lies there."""
         for name in self._files:
             (self.folder / name).unlink(missing_ok=True)
-        self._files, self._listed, self._heads.names = {}, True, []
+        self._files, self._listed, self._heads = {}, True, _Heads(self._head)
+        self._filled.clear()
         for each in dict.fromkeys(Standing(*file) for file in files):
             self._stand(each)
 
@@ -227,7 +228,7 @@ class Away:
             self.refused.append(Refused(file.name, f"No file here can have its name: {why}. Give it another one there."))
         else:
             if file.name not in self._files:
-                self._heads.names.append(file.name)
+                self._heads.add(file.name)
             self._files[file.name] = file
 
     @contextmanager
@@ -317,12 +318,17 @@ class _Heads:
     """How files begin, asked for some at a time before they are wanted: one by one, a million would take hours."""
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
-        self.names: list[str] = []
+        self._names: list[str] = []
+        self._places: dict[str, int] = {}
         self._read = read
-        self._places: Mapping[str, int] = {}
         self._coming: OrderedDict[str, Future[bytes]] = OrderedDict()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
+
+    def add(self, name: str) -> None:
+        """Know of another file, which is looked at after those before it."""
+        self._places[name] = len(self._names)
+        self._names.append(name)
 
     def get(self, name: str, size: int) -> bytes:
         """The first bytes of a file."""
@@ -335,11 +341,9 @@ class _Heads:
         return coming.result()
 
     def _ask(self, name: str) -> None:
-        if len(self._places) != len(self.names):
-            self._places = {each: place for place, each in enumerate(self.names)}
         self._pool = self._pool or ThreadPoolExecutor(_AT_ONCE, "heads")
         place = self._places[name]
-        for each in self.names[place : place + _AHEAD]:
+        for each in self._names[place : place + _AHEAD]:
             if each not in self._coming:
                 self._coming[each] = self._pool.submit(self._read, each)
         while len(self._coming) > 4 * _AHEAD:  # looked at in another order than that of their names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import socket
 import time
 from collections import deque
@@ -22,6 +23,8 @@ from mirage.images.store import PictureStore, thumbnail_name
 from mirage.settings import Settings
 from mirage.storage.edits import Edit, Edits
 from mirage.storage.prepare import BATCH, Made, Preparing, Refuse
+
+logger = logging.getLogger(__name__)
 
 _AHEAD = 2  # tasks that a worker has: while one's work is stored, it has another
 _MOST_LOST = 3  # workers that one task may take with it
@@ -153,9 +156,17 @@ class Worker:
     def __call__(self, task: Task | None) -> Done:
         """Do a task; None only opens what is needed."""
         try:
-            corpus, encoder = self._open()
-        except MirageError as error:
+            return self._done(task)
+        except MirageError as error:  # a storage that does not answer, say: no other worker would do better
             return Done(trouble=str(error), node=self.node)
+        except MemoryError:  # another worker may have enough
+            raise
+        except Exception as error:  # told, so that it is not taken for the fault of what was read
+            logger.exception("A task failed.")
+            return Done(trouble=f"a defect of the program ({type(error).__name__}: {error}).", node=self.node)
+
+    def _done(self, task: Task | None) -> Done:
+        corpus, encoder = self._open()
         if task is None:
             return Done(node=self.node)
         if isinstance(corpus, Findable):
@@ -170,10 +181,7 @@ class Worker:
         def refuse(label: str, reason: str) -> None:
             refused.append((label, reason))
 
-        try:
-            made = [each for batch in preparing.batches(task.entries, self._threads, refuse) for each in batch]
-        except MirageError as error:  # a storage that does not answer, say: no other worker would do better
-            return Done(trouble=str(error), node=self.node)
+        made = [each for batch in preparing.batches(task.entries, self._threads, refuse) for each in batch]
         return Done(tuple(made), tuple(refused), kept.files, node=self.node)
 
     def _open(self) -> tuple[Corpus, Encoder]:
