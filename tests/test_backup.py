@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 import stat
 import threading
 import zipfile
@@ -25,6 +26,7 @@ from mirage.backup import back_up, copying, move_records, restore
 from mirage.cli import app
 from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, Unavailable
 from mirage.people.people import People
+from mirage.people.records import SCHEMA as PEOPLE
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.databases import Databases
@@ -245,6 +247,35 @@ def test_a_picture_that_goes_while_it_is_backed_up_goes_with_its_figure(folder: 
         made = back_up(folder, tmp_path / "b", remove_one)
     assert (made.figures, made.missing) == (5, 0)
     assert restore(tmp_path / "b", tmp_path / "back").figures == 5
+
+
+def test_a_backup_is_of_this_version_though_nobody_has_signed_in_since_an_upgrade(
+    folder: Path, postgres_url: str, tmp_path: Path
+) -> None:
+    earlier = (
+        "ALTER TABLE {}people DROP COLUMN invitation",
+        "ALTER TABLE {}invitations DROP COLUMN maker",
+        "UPDATE {}alembic_version SET version_num = '0001'",
+    )
+
+    def written(name: str) -> str:
+        back_up(folder, tmp_path / name)
+        with zipfile.ZipFile(tmp_path / name) as file:
+            return str(json.loads(file.read("backup.json"))["versions"]["people"])
+
+    with closing(sqlite3.connect(folder / "people.sqlite")) as there:
+        for each in earlier:
+            there.execute(each.format(""))
+        there.commit()
+        assert written("of-files") == PEOPLE.newest
+        assert there.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)  # nobody's but the file's
+    restore(tmp_path / "of-files", tmp_path / "back")
+    assert rows(Databases(tmp_path / "back"))["people"].keys() > set(SECRET_TABLES)
+    move_records(folder, postgres_url)
+    with psycopg.connect(postgres_url) as server:
+        for each in earlier:
+            server.execute(each.format("people."))
+    assert written("of-a-server") == PEOPLE.newest
 
 
 def test_a_backup_that_is_stopped_leaves_nothing_and_one_that_is_killed_is_tidied_by_the_next(

@@ -46,7 +46,8 @@ class BackedUp:
 def back_up(folder: Path, target: Path, progress: Tell = lambda _: None) -> BackedUp:
     """Write records, what people keep, pictures and manifest of an atlas into one file, whoever has it open.
 
-    The databases are as they were at one moment, and the pictures are theirs. Interrupted, no file is left.
+    The databases are as they were at one moment, and the pictures are theirs; those of an earlier version are brought up to
+    date in the file, on a server where they lie, but for its records. Interrupted, no file is left.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def back_up(folder: Path, target: Path, progress: Tell = lambda _: None) -> Back
     Raises
     ------
     mirage.errors.AtlasError
-        When the folder is no atlas, a picture of it is damaged, or its databases are of another version.
+        When the folder is no atlas, a picture of it is damaged, its databases are of a newer version, or records on a
+        server of an earlier one.
     mirage.errors.BadInput
         When the file is there already.
     mirage.errors.Unavailable
@@ -129,6 +131,7 @@ class _Writing:
     def _snapshot(self, part: Databases, names: list[str]) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
         versions, counts = dict[str, str](), dict[str, dict[str, int]]()
         if self.databases.server:
+            self._bring_up_to_date(names)
             with reading(self.databases) as source, writing(part) as target:
                 for name in names:
                     copy(source, target, name, lambda _rows: None)
@@ -139,19 +142,29 @@ class _Writing:
                 with closing(sqlite3.connect(self.databases.file(name))) as there, closing(sqlite3.connect(place)) as here:
                     there.backup(here)
             with closing(sqlite3.connect(place)) as here:
+                if (found := here.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
+                    raise AtlasError(f"The {schema_of(name).what} are damaged ({found}). {schema_of(name).restore}")
+            part.upgrade(name, schema_of(name))  # opening an atlas brings only its records up to date
+            with closing(sqlite3.connect(place)) as here:
                 here.execute("PRAGMA secure_delete=ON")
                 for table in FORGOTTEN.get(name, ()):
                     here.execute(f"DELETE FROM {table}")  # noqa: S608 - own names
                 here.commit()
                 here.execute("PRAGMA journal_mode=DELETE")
-                if (found := here.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
-                    raise AtlasError(f"The {schema_of(name).what} are damaged ({found}). {schema_of(name).restore}")
                 versions[name] = here.execute("SELECT version_num FROM alembic_version").fetchone()[0]
         with reading(part) as of:
             for name in names:
                 asked = {each.name: sa.select(sa.func.count()).select_from(each) for each in tables_of(name)}
                 counts[name] = {table: of(name).execute(each).scalar_one() for table, each in asked.items()}
         return versions, counts
+
+    def _bring_up_to_date(self, names: list[str]) -> None:
+        """On a server bring up to date where it lies what is not until somebody asks for it, once the records are."""
+        with reading(self.databases) as of:
+            of(RECORDS_NAME)  # those of another version are for who opens the atlas, and nothing is changed
+        for name in names:
+            if name != RECORDS_NAME:
+                self.databases.upgrade(name, schema_of(name))
 
     def _put_pictures(self, used: set[str], sizes: Mapping[str, int]) -> list[str]:
         """Write pictures that are not in the file yet, with their thumbnails; gives those that are not there."""
