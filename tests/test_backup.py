@@ -253,6 +253,7 @@ def test_a_backup_is_of_this_version_though_nobody_has_signed_in_since_an_upgrad
     folder: Path, postgres_url: str, tmp_path: Path
 ) -> None:
     earlier = (
+        "ALTER TABLE {}people DROP COLUMN places",
         "ALTER TABLE {}people DROP COLUMN invitation",
         "ALTER TABLE {}invitations DROP COLUMN maker",
         "UPDATE {}alembic_version SET version_num = '0001'",

@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from mirage.errors import BadInput
 from mirage.people.invitations import InvitationError
 from mirage.people.limits import LimitReached
 from mirage.people.people import People
+from mirage.people.records import invitations
 from mirage.people.visitor import ALONE, Visitor
 from mirage.storage.databases import OF_PERSON, Databases
 from mirage.study.records import SCHEMA
@@ -50,6 +52,26 @@ def test_two_servers_let_in_as_many_as_a_link_is_for_and_keep_one_count(postgres
         one.tidy(30, 365, always=True)
         assert two.persons.remove(came[0]).name
         assert one.sessions.find(secret, 30) is None
+
+
+def test_who_came_by_a_link_for_many_shares_its_limits_after_an_upgrade_and_when_it_is_deleted(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    for databases in (Databases(tmp_path), Databases(tmp_path, postgres_url)):
+        with closing(People(databases)) as people:
+            came = people.invitations.accept(people.invitations.make("learner", uses=30)[1], "Eve")
+            secret = people.sessions.begin(came)
+            alone = people.sessions.begin(people.invitations.accept(people.invitations.make("learner")[1], "Ada"))
+            with people._database().writing() as connection:
+                place = "people." if databases.server else ""
+                connection.exec_driver_sql(f"ALTER TABLE {place}people DROP COLUMN places")
+                connection.exec_driver_sql(f"UPDATE {place}alembic_version SET version_num = '0002'")
+        with closing(People(databases)) as people:
+            people.tidy(30, -500, always=True)
+            with people._database().reading() as connection:
+                assert connection.execute(sa.select(invitations.c.id)).all() == []
+            found = [people.sessions.find(each, 30) for each in (secret, alone)]
+            assert [(bool(each.link), each.places) for each in found if each] == [(True, 30), (False, 1)]
 
 
 def test_servers_whose_clocks_differ_go_by_the_clock_of_the_database(

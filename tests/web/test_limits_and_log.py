@@ -90,6 +90,9 @@ def test_a_link_for_a_class_does_not_give_one_the_limits_of_all(site: SharedSite
         assert [browser.get(SEARCH).status_code for _ in range(2)] == [200, 200]
     last = site.browser()
     assert last.post(link, data={"name": "Eve, once more"}).status_code == 303
+    site.people.invitations.end(site.people.invitations.list()[0].id)
+    site.people.tidy(30, 0, always=True)  # nor when the link is over and deleted
+    assert "no such invitation" in site.browser().get(link).text
     assert "All who came by the same link may ask for 10 explanations together" in told(last.get(SEARCH))
     assert site.signed_in("learner", "Ada").get(SEARCH).status_code == 200
 

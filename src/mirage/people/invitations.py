@@ -231,7 +231,7 @@ class Invitations:
             role = connection.execute(sa.select(people.c.role).where(people.c.id == known)).scalar() if known else None
             if role is None:
                 connection.execute(used)
-                return self._persons.add(connection, name, found.role, invitation=found.id)
+                return self._persons.add(connection, name, found.role, invitation=found.id, places=found.uses)
             if ROLES.index(role) < ROLES.index(found.role):
                 connection.execute(used)
                 connection.execute(sa.update(people).where(people.c.id == known).values(role=found.role))

@@ -91,8 +91,29 @@ class Persons:
         """
         return self.get(meant(asked, {each.id: each.name for each in self.list()}, "person", listed_by="mirage people list"))
 
-    def add(self, connection: sa.Connection, name: str, role: Role, subject: str | None = None, invitation: str = "") -> str:
+    def add(
+        self,
+        connection: sa.Connection,
+        name: str,
+        role: Role,
+        subject: str | None = None,
+        *,
+        invitation: str = "",
+        places: int = 1,
+    ) -> str:
         """Add somebody, in a transaction of who calls; gives the id.
+
+        Parameters
+        ----------
+        connection : sqlalchemy.Connection
+        name : str
+        role : Role
+        subject : str, optional
+            Who a provider or a proxy says it is.
+        invitation : str
+            Id of the link that they came by.
+        places : int
+            How many it lets in.
 
         Raises
         ------
@@ -103,7 +124,7 @@ class Persons:
         if (connection.execute(sa.select(sa.func.count()).select_from(people)).scalar() or 0) >= MOST_PEOPLE:
             raise BadInput(_("There are %(most)s people already, and no more are taken.", most=MOST_PEOPLE))
         row = {"id": own, "name": called, "role": role, "subject": subject, "created": now, "seen": now}
-        row["invitation"] = invitation
+        row["invitation"], row["places"] = invitation, places
         connection.execute(sa.insert(people), row)
         return own
 

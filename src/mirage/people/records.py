@@ -32,7 +32,8 @@ people = sa.Table(
     *(_text(name) for name in ("name", "role")),
     sa.Column("subject", TEXT, nullable=True, unique=True),  # who a provider or a proxy says it is
     *_times("created", "seen"),
-    _text("invitation"),  # id of the link that they came by
+    _text("invitation"),  # id of the link that they came by, which may be deleted since
+    sa.Column("places", INTEGER, nullable=False, server_default="1"),  # how many it lets in
 )
 invitations = sa.Table(
     "invitations",
@@ -73,7 +74,7 @@ sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), p
 SCHEMA = Schema(
     "people",
     _metadata,
-    "0002",
+    "0003",
     "",
     Path(__file__).parent / "migrations",
     "Restore it from a backup, or move it away: then everybody is invited anew.",

@@ -54,11 +54,10 @@ class Sessions:
             How long a session holds that is not used.
         """
         now = self._open().now()
-        theirs = (people.c.id.label("person"), people.c.name, people.c.role, people.c.invitation, invitations.c.uses)
+        theirs = (people.c.id.label("person"), people.c.name, people.c.role, people.c.invitation, people.c.places)
         wanted = (
             sa.select(sessions.c.id, sessions.c.seen, *theirs)
             .join(people, people.c.id == sessions.c.person)
-            .outerjoin(invitations, invitations.c.id == people.c.invitation)
             .where((sessions.c.hash == digest(secret)) & (sessions.c.seen > now - days * 86_400))
         )
         row = next(iter(self._open().rows(wanted)), None)
@@ -68,7 +67,7 @@ class Sessions:
             with self._open().writing() as connection:
                 connection.execute(sa.update(sessions).where(sessions.c.id == row.id).values(seen=now))
                 connection.execute(sa.update(people).where(people.c.id == row.person).values(seen=now))
-        link = (row.invitation, row.uses) if row.uses and row.uses > 1 else ("", 1)
+        link = (row.invitation, row.places) if row.places > 1 else ("", 1)
         return Visitor(row.person, row.name, row.role, token_of(secret), row.id, *link)
 
     def end(self, session_id: str) -> None:
