@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
 
 from mirage.cli import main
-from mirage.errors import BadInput
+from mirage.cli.client import served as served_atlas
+from mirage.errors import AtlasHeld, BadInput
 from mirage.settings import Settings
 from mirage.storage import manifest
 from parts import COMMAND, PATIENCE, STARTER_FIGURES, copy_atlas, environment, in_terminal, mirage, start, until
@@ -376,6 +380,31 @@ def test_a_server_that_does_not_answer_is_named(small: Path, started: Callable, 
     assert done.returncode == 5
     assert f"process {process.pid}" in done.stderr
     assert "does not answer" in done.stderr
+
+
+def test_of_words_that_servers_left_the_one_that_answers_is_taken(tmp_path: Path, taken_port: int) -> None:
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as there:
+        Thread(target=there.serve_forever, daemon=True).start()
+        urls = f"http://127.0.0.1:{there.server_port}", f"http://127.0.0.1:{taken_port}"
+        for number, url in enumerate(urls):
+            word = manifest.Holder(4711, url, "x", f"host-{number}")
+            (tmp_path / f"atlas.lock.host-{number}-4711").write_text(json.dumps(asdict(word)))
+            os.utime(tmp_path / f"atlas.lock.host-{number}-4711", (number, number))
+        with served_atlas(tmp_path, AtlasHeld("It is open.")) as client:
+            assert client.url == urls[0]
+        there.shutdown()
+        (tmp_path / "atlas.lock.host-0-4711").unlink()
+        with (
+            pytest.raises(AtlasHeld, match=f"It is open. It does not answer at {urls[1]}."),
+            served_atlas(tmp_path, AtlasHeld("It is open.")),
+        ):
+            pass
 
 
 # -- up and serve -------------------------------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
 from mirage.storage import staging
 from mirage.storage.gone import heed
+from mirage.storage.manifest import Holder
 from mirage.storage.reindex import rebuild
 from mirage.storage.remove import collect
 from parts import picture_folder, until
@@ -54,6 +57,19 @@ def serving(stack: ExitStack, folder: Path) -> tuple[Atlas, Jobs]:
 
 def ended(jobs: Jobs, job_id: str) -> Any:
     return until(lambda: (job := jobs.get(job_id)).ended and job)
+
+
+@pytest.mark.parametrize("index", ["", "embedded"])
+def test_words_of_servers_that_are_gone_are_left_over_by_who_opens_it_alone(shared: Path, index: str) -> None:
+    if index:
+        rebuild(shared, index=index)
+    gone = Holder(4711, "http://localhost:1", "x", "a-container-that-was-removed")
+    for name in ("atlas.lock", "atlas.lock.a-container-that-was-removed-4711"):
+        (shared / name).write_text(json.dumps(asdict(gone)))
+    with Atlas.open(shared) as atlas:
+        assert Holder.every(shared) == [atlas.holder]
+        atlas.serving("http://localhost:8000")
+        assert Holder.every(shared) == [atlas.holder]
 
 
 def test_what_one_adds_the_other_finds_and_lists(two: list[Served], shared: Path) -> None:

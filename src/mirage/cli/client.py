@@ -254,7 +254,7 @@ def taken_in(file: Path, route: str, atlas: Path | None) -> Any:
 
 @contextmanager
 def served(folder: Path, held: AtlasHeld) -> Iterator[AtlasClient]:
-    """Reach the server that holds an atlas.
+    """Reach the server that holds an atlas: of those that left word there, the first that answers.
 
     Parameters
     ----------
@@ -268,16 +268,21 @@ def served(folder: Path, held: AtlasHeld) -> Iterator[AtlasClient]:
     mirage.errors.AtlasHeld
         The one given, when the process that holds it serves nothing; one that says where it does not answer, else.
     """
-    holder = Holder.read(folder)
-    if holder is None or not holder.url:
+    failed: MirageError | None = None
+    holders = [each for each in Holder.every(folder) if each.url]
+    for holder in holders:
+        with _asking(holder.url, holder) as client:
+            try:
+                client.ask("GET", "/api/atlas")
+            except MirageError as error:  # a word may be left of one that is gone
+                failed = error
+                continue
+            client.url = holder.url
+            yield client
+            return
+    if failed is None:
         raise held
-    with _asking(holder.url, holder) as client:
-        try:
-            client.ask("GET", "/api/atlas")
-        except MirageError as error:
-            raise AtlasHeld(f"{held} It does not answer at {holder.url}.") from error
-        client.url = holder.url
-        yield client
+    raise AtlasHeld(f"{held} It does not answer at {' or '.join(each.url for each in holders)}.") from failed
 
 
 @contextmanager

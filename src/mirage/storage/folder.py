@@ -191,7 +191,7 @@ class AtlasFolder:
             where = known.pictures if known else settings.pictures
             opened = cls(place, store, index, used, holder, name, where, databases, copy)
             opened._release = release
-            holder.write(place, among=store.sharing is not None)
+            holder.write(place, among=opened.has_others)
             if copy is None:
                 whereabouts.remove_left(store, name)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
@@ -232,10 +232,20 @@ class AtlasFolder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may have it open: both its records and its index lie on servers."""
+        return self.store.sharing is not None and indexes.is_address(self.index_name)
+
+    @property
+    def has_others(self) -> bool:
+        """Whether other servers have it open now."""
+        return self.is_shared and self.store.sharing is not None and self.store.sharing.others() > 0
+
     def serving(self, url: str) -> None:
         """Leave word that this process serves the atlas at a URL."""
         self.holder = replace(self.holder, url=url)
-        self.holder.write(self.path, among=self.store.sharing is not None)
+        self.holder.write(self.path, among=self.has_others)
 
     def info(self) -> AtlasInfo:
         """What this atlas is and holds, corpus by corpus."""

@@ -317,9 +317,13 @@ class Holder:
 
     @classmethod
     def read(cls, folder: Path) -> Holder | None:
-        """Who left word in the folder, of several one that is there and serves; None when nobody did."""
-        words = list(cls._words(folder).values())
-        return next(iter(sorted(words, key=lambda each: (not each.there, not each.url))), None)
+        """Who left word in the folder, of several the first of `every`; None when nobody did."""
+        return next(iter(cls.every(folder)), None)
+
+    @classmethod
+    def every(cls, folder: Path) -> list[Holder]:
+        """All who left word in the folder: those that may be there and serve before the others, the last to do so first."""
+        return sorted(cls._words(folder).values(), key=lambda each: (not each.there, not each.url))
 
     def clear(self, folder: Path) -> None:
         """Take this process's word back, if it is there and can be."""
@@ -330,11 +334,11 @@ class Holder:
 
     @classmethod
     def _words(cls, folder: Path) -> dict[Path, Holder]:
-        found = {}
+        found = []
         for path in (folder / LOCK, *sorted(folder.glob(f"{LOCK}.*-*"))):
             with contextlib.suppress(OSError, ValueError):
-                found[path] = TypeAdapter(cls).validate_json(path.read_bytes())
-        return found
+                found.append((path.stat().st_mtime_ns, path, TypeAdapter(cls).validate_json(path.read_bytes())))
+        return {path: word for _, path, word in sorted(found, key=lambda each: -each[0])}  # the last first
 
     def _is(self, other: Holder) -> bool:
         return self.pid == other.pid and (self.host == other.host or "" in (self.host, other.host))

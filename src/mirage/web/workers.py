@@ -24,7 +24,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from mirage import indexes
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs import Jobs
@@ -66,8 +65,7 @@ def serve(settings: Settings, workers: int) -> None:
         changed = {"port": taken, "add_files": False, "live": False}
         url = server.address(settings.host, taken)
         with Atlas.open(settings.atlas, to_read=settings.read_only) as atlas:
-            shared = atlas.store.sharing is not None and indexes.is_address(atlas.index_name)
-            if atlas.copy is None and not shared:
+            if atlas.copy is None and not atlas.is_shared:
                 raise BadInput(_ALONE)
             tokens = secrets.token_urlsafe(32), atlas.holder.token
             here = settings.model_copy(update=changed)
