@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import nibabel as nib
@@ -18,6 +18,7 @@ from PIL import Image
 
 from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.corpora import away
 from mirage.corpora.base import Findable, Item, Refused
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import BadInput, BadPicture, Unavailable
@@ -228,6 +229,26 @@ def test_names_that_no_file_can_have_are_told(address: str) -> None:
     refused = [each for each in corpora.load("folder", path=address).items() if isinstance(each, Refused)]
     named = [each.label[:10] for each in refused if "No file here can have its name" in each.reason]
     assert sorted(named) == ["../out.png", "a/b.png", "nnnnnnnnnn"]
+
+
+def test_no_name_leads_out_of_the_folder_on_windows_either() -> None:
+    windows, here = PureWindowsPath("C:/files"), PurePosixPath("/files")
+    for name in (
+        "D:/x.png",
+        "C:/x.png",
+        "D:x.png",
+        "a/D:/x.png",
+        "x.png:other",
+        "a\\x.png",
+        "a/../x.png",
+        "/x.png",
+        "a//x.png",
+    ):
+        assert not away._can_stand(windows / name, windows, name), name
+    for name in ("/x.png", "a/../../x.png", "./x.png", "a/./x.png", "a//x.png", "a\\x.png"):
+        assert not away._can_stand(here / name, here, name), name
+    assert away._can_stand(windows / "a/x.png", windows, "a/x.png")
+    assert away._can_stand(here / "a/12:30.png", here, "a/12:30.png")
 
 
 def test_the_folder_of_a_process_that_was_killed_goes_and_those_in_use_stay(

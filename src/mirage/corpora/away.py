@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from mirage.corpora.base import Refused
@@ -211,10 +211,9 @@ class Away:
                 self.fill(self.path(file), [(0, file.size)])
 
     def _stand(self, file: Standing) -> None:
-        parts = file.name.split("/")
-        path = self.folder.joinpath(*parts)
+        path = self.path(file)
         try:
-            if any(part in ("", ".", "..") or "\\" in part for part in parts):
+            if not _can_stand(path, self.folder, file.name):
                 raise OSError(errno.EINVAL, "no folder and no file is called so")
             with self._room_here():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -381,6 +380,14 @@ def _sweep() -> None:
             # One that is being made is not held yet.
             if ours and time.time() - known.st_mtime > _BEGINNING and (handle := _held_by(folder)) is not None:
                 _let_go(folder, handle)
+
+
+def _can_stand(path: PurePath, folder: PurePath, name: str) -> bool:
+    """Whether a path is that of a file below a folder, called as one at an address: on Windows ``D:`` names a drive."""
+    parts = name.split("/")
+    below = path.parts == (*folder.parts, *parts)  # what names another place takes the folder's
+    strange = "\\" in name or (isinstance(path, PureWindowsPath) and ":" in name)
+    return below and not strange and ".." not in parts
 
 
 def _stamp(info: Mapping[str, Any]) -> str:
