@@ -19,6 +19,7 @@ from PIL import Image
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora import away
+from mirage.corpora.away import Away
 from mirage.corpora.base import Findable, Item, Refused
 from mirage.corpora.folder import FolderCorpus
 from mirage.errors import BadInput, BadPicture, Unavailable
@@ -220,6 +221,18 @@ def test_a_file_that_was_changed_or_taken_away_meanwhile_is_told(address: str, s
         corpus.read(items[0])
     with pytest.raises(BadPicture, match=r"1\.png cannot be read: it is not at s3://.* any more"):
         corpus.read(items[1])
+
+
+def test_a_storage_that_says_times_otherwise_of_one_file_than_in_a_list(tmp_path: Path) -> None:
+    address = sent(pictures(tmp_path / "ward", 2), f"memory://corpus-{next(_PREFIXES)}")
+    place = Away(address)
+    place.look()
+    file = place.folder / "0.png"
+    with place.held(file) as held:
+        assert held.read_bytes() == (tmp_path / "ward" / "0.png").read_bytes()
+    Bucket(address).put("0.png", bytes(file.stat().st_size))
+    with pytest.raises(OSError, match="it has been changed there since"), place.held(file):
+        pass
 
 
 def test_names_that_no_file_can_have_are_told(address: str) -> None:

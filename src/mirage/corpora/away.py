@@ -34,6 +34,8 @@ _PIECE = 2**23  # the most that is asked for at once, where a file is read on an
 _AHEAD, _AT_ONCE = 64, 16  # files whose heads are asked for before they are wanted, and how many at a time
 _MOST_FILLED = 2 * 2**30  # bytes of parts that are kept here
 _PREFIX, _BEGINNING = "mirage-away-", 60.0  # seconds
+_DIGESTS = ("ETag", "etag", "md5Hash", "content_md5")  # what storages call a digest of what a file holds
+_CHANGED = ("LastModified", "last_modified", "mtime", "updated", "created")  # and when it became that
 _FOOT = 2**16  # bytes at a parquet file's end, which hold most of their tables of contents
 
 
@@ -81,6 +83,7 @@ class Away:
         self._listed = False
         self._heads = _Heads(self._head)
         self._filled: dict[str, set[tuple[int, int]]] = {}
+        self._said: dict[str, str] = {}
         self.folder.mkdir()
         self._room.mkdir()
         stands_for(self.folder, self)
@@ -117,8 +120,7 @@ class Away:
         """Have these files stand here in place of all others, without listing what lies there."""
         for name in self._files:
             (self.folder / name).unlink(missing_ok=True)
-        self._files, self._listed, self._heads = {}, True, _Heads(self._head)
-        self._filled.clear()
+        self._files, self._filled, self._said, self._listed, self._heads = {}, {}, {}, True, _Heads(self._head)
         for each in dict.fromkeys(Standing(*file) for file in files):
             self._stand(each)
 
@@ -273,9 +275,12 @@ class Away:
             raise OSError(errno.EACCES, f"the storage refuses it ({error.answer}); see what the key may read") from None
 
     def _check(self, file: Standing) -> None:
-        """Whether what lies there is still what was listed."""
+        """Whether what lies there is still what was listed, and what it was when it was asked for first."""
         there = self._tried(file, lambda: self._bucket.info(file.name))
-        if (int(there["size"]), _stamp(there)) != (file.size, file.stamp):
+        key, now = file.stamp.partition(" ")[0], _stamp(there)
+        # Of times some storages say other things in a list than of one file: those are compared with their like.
+        before = file.stamp if key in _DIGESTS and key == now.partition(" ")[0] else self._said.setdefault(file.name, now)
+        if (int(there["size"]), now) != (file.size, before):
             raise OSError(errno.ESTALE, "it has been changed there since the files were listed; run the command again")
 
 
@@ -384,16 +389,15 @@ def _sweep() -> None:
 
 def _can_stand(path: PurePath, folder: PurePath, name: str) -> bool:
     """Whether a path is that of a file below a folder, called as one at an address: on Windows ``D:`` names a drive."""
-    parts = name.split("/")
-    below = path.parts == (*folder.parts, *parts)  # what names another place takes the folder's
+    below = path.parts == (*folder.parts, *name.split("/"))  # what names another place takes the folder's
     strange = "\\" in name or (isinstance(path, PureWindowsPath) and ":" in name)
-    return below and not strange and ".." not in parts
+    return below and not strange and ".." not in path.parts
 
 
 def _stamp(info: Mapping[str, Any]) -> str:
-    """What changes with what a file holds, as far as a storage says it."""
-    keys = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "mtime", "updated", "created")
-    return next((str(info[key]) for key in keys if info.get(key)), "")
+    """What changes with what a file holds, as far as a storage says it, and what it calls that."""
+    said = next((key for key in (*_DIGESTS, *_CHANGED) if info.get(key)), "")
+    return f"{said} {info[said]}".replace('"', "") if said else ""  # some put a digest in quotes here and not there
 
 
 def _times(file: Standing) -> tuple[int, int]:
