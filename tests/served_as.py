@@ -2,7 +2,8 @@
 
 ``MIRAGE_TEST_DATABASE=postgres`` (``make test-two-servers``): records, what is kept and the index lie in PostgreSQL, two
 servers have the atlas open, and requests go to one and the other in turn. ``MIRAGE_TEST_READ_ONLY=1``
-(``make test-read-only``): the folder is opened to be read only; a test that fails after it was refused a change is skipped.
+(``make test-read-only``): the folder is opened to be read only; a test that fails after it was refused a change is skipped,
+unless the site broke in it, too, or it was stopped because it hung.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from http import HTTPStatus
 from itertools import count
 from typing import Any
 
@@ -35,7 +37,8 @@ TWO_SERVERS = os.environ.get("MIRAGE_TEST_DATABASE") == "postgres"
 READ_ONLY = bool(os.environ.get("MIRAGE_TEST_READ_ONLY"))
 _sticky: list[str] = []  # why this test asks one server only
 _refused: list[str] = []  # changes, in this test
-_because: list[BaseException] = []  # what failed after that
+_broke: list[str] = []  # in this test, whether or not it was after that
+_because: list[BaseException] = []  # what failed after a refusal
 _server: list[PostgresServer] = []
 
 Served = tuple[Atlas, Jobs]
@@ -115,17 +118,25 @@ def _heard(teller: Atlas, listener: Atlas) -> None:
             until(lambda: _reached.get(me, 0) >= number, seconds=2.0, every=0.002)
 
 
-def _note_refusals(patch: pytest.MonkeyPatch) -> None:
-    answer = problems.answer
+def _note_answers(patch: pytest.MonkeyPatch) -> None:
+    """Note what changes were refused, and what broke: as an answer, or as an event of one that had begun."""
+    answer, exception = problems.answer, problems.log.exception
 
     def noted(
         request: Request, status: int, detail: str, headers: dict[str, str] | None = None, title: str = ""
     ) -> Response:
         if title == ReadOnly.title and request.method not in ("GET", "HEAD"):
             _refused.append(f"{request.method} {request.url.path}")
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _broke.append(f"{request.method} {request.url.path}")
         return answer(request, status, detail, headers, title)
 
+    def logged(*told: Any, **how: Any) -> None:
+        _broke.append("a defect")
+        exception(*told, **how)
+
     patch.setattr(problems, "answer", noted)
+    patch.setattr(problems.log, "exception", logged)
 
 
 def _follow_marks(patch: pytest.MonkeyPatch) -> None:
@@ -157,13 +168,14 @@ def _served_as(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
             _server.append(request.getfixturevalue("postgres_server"))
             _follow_marks(patch)
         if READ_ONLY:
-            _note_refusals(patch)
+            _note_answers(patch)
             patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     _refused.clear()
+    _broke.clear()
     _sticky.clear()
     if TWO_SERVERS and (mark := item.get_closest_marker("one_server")):
         _sticky.append(mark.args[0])
@@ -172,12 +184,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(_WRITES + mark.args[0])
 
 
+def _was_refused(found: BaseException) -> bool:
+    """Whether a test failed because a change was refused: not where the site broke as well, or the test hung."""
+    if _broke or (isinstance(found, pytest.fail.Exception) and "pytest-timeout" in str(found)):
+        return False
+    return bool(_refused) or isinstance(found, ReadOnly) or any(found is each for each in _because)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
     """Count what failed because a change was refused among what is skipped."""
     if READ_ONLY and call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
         found = call.excinfo.value
-        if _refused or isinstance(found, ReadOnly) or any(found is each for each in _because):
+        if _was_refused(found):
             _because.append(found)
             skipped = pytest.skip.Exception(f"{_WRITES}that was refused")
             call.excinfo = pytest.ExceptionInfo.from_exception(skipped.with_traceback(found.__traceback__))
