@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 from mirage.language.sentences import is_english, language_of
 from parts import assert_linear
@@ -68,3 +69,19 @@ def test_spanish_denies_before_and_behind_a_name(text: str) -> None:
 def test_a_spanish_denial_leaves_open_what_stands_behind_and() -> None:
     said = spoken("Ausencia de neumotórax y fractura de costilla")
     assert (said["pneumothorax"], said["rib fracture"]) == ("denied", "possible")
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "named"),
+    [
+        ("Radiografía de tórax que muestra una neumonía", False, ["chest radiography", "pneumonia"]),
+        ("cómo se ve una disección aórtica", True, ["aortic dissection"]),
+        ("la aorta", True, ["aorta"]),
+        ("tumor en la cabeza", True, ["neoplasm", "head"]),
+        ("hongos en las uñas", True, ["nail"]),
+        ("la dilation", True, ["left atrium", "dilation"]),
+        ("LA aorta", True, ["left atrium", "aorta"]),
+    ],
+)
+def test_an_article_of_spanish_is_neither_a_nail_nor_the_left_atrium(text: str, typed: bool, named: list[str]) -> None:
+    assert [match.concept for match in lexicon().find(text, typed=typed).matches] == named

@@ -85,8 +85,10 @@ def test_the_first_hour_of_a_class(chromium, shared: tuple[Served, str]) -> None
     olga.goto("/people")
     expect(olga.get_by_role("heading", name="Ben")).to_be_visible()
     ada.goto("/me")
+    ada.evaluate("localStorage.setItem('mirage.recent', '[]'); sessionStorage.setItem('mirage.pictures', '[]')")
     ada.get_by_role("button", name="Sign out", exact=True).click()
     expect(ada.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert ada.evaluate("[localStorage.length, sessionStorage.getItem('mirage.pictures')]") == [0, None]
     ada.go_back()
     ada.reload()
     expect(ada.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -46,6 +46,8 @@ _FARTHEST_SPREAD = 6  # words from "metastatic" to "to the lungs"
 _USUAL = "usually"  # among the settling words of a short form's meaning: what it means in a text that settles nothing
 _LONGEST_AROUND_OF = 4
 _LONGEST_BETWEEN = 8  # words from "of" to the place that the thing is in
+_BESIDE_LA = frozenset("de del el en con sin un una los las por y que se como".split())  # where *la* is Spanish
+_NEAR = 12  # words
 _SIDES = frozenset({"left", "right"})
 _GRADED = frozenset({"type", "grade", "stage", "class", "tipo", "grado"})
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
@@ -298,6 +300,9 @@ class Lexicon:
                 if (more := self._numbered_short(spans[place][0], words, place, typed))[1]:
                     doubtful.pop(self._short_form(spans[place][0], typed), None)
                     concept, length = more
+            if length == 1 and _is_article(spans, place, typed):
+                concept = ""
+                doubtful.pop(self._short_form(spans[place][0], typed), None)
             bare = not concept or (length == 1 and self.kind(concept) == "anatomy")
             if bare and not typed and (shared := self._shared(words, place, text.startswith("/", spans[place][2]))):
                 concept, length = shared, 1
@@ -450,6 +455,17 @@ class Lexicon:
         name = self._names[usual]
         others = {self._names[own] for own in meanings} - {name}
         return self.kind(name) in ("modality", "sequence", "plane") or others <= self.children(name) | self.parents(name)
+
+
+def _is_article(spans: Sequence[tuple[str, int, int]], place: int, typed: bool) -> bool:
+    """Whether a word of a text, as it is written, is an article of Spanish: *una* is no *uña*, and *la* is not always LA."""
+    word = spans[place][0]
+    if word.lower() in ("una", "unas"):
+        return True
+    if not typed or word != "la" or place + 1 == len(spans):
+        return False
+    near = spans[max(0, place - _NEAR) : place + _NEAR]
+    return spans[place + 1][0].endswith("a") or not _BESIDE_LA.isdisjoint(word.lower() for word, _, _ in near)
 
 
 def _all_of(name: str, steps: Mapping[str, Sequence[str]], without: Set[str] = frozenset()) -> frozenset[str]:

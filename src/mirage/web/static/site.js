@@ -52,6 +52,12 @@ function refocus() {
   box?.focus({ preventScroll: true });
 }
 
+// Who comes next in this browser finds nothing of who signs out.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-leaves]")) return;
+  try { localStorage.clear(); sessionStorage.clear(); } catch { /* nothing was kept */ }
+});
+
 // Soft hyphens in titles are for the eye; what is copied has none.
 document.addEventListener("copy", (event) => {
   const text = getSelection().toString();
