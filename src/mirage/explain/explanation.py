@@ -40,7 +40,7 @@ NO_EVIDENCE = N_("No figure here fits well enough to explain it from. Nothing is
 NOT_CALLED_SO = N_(
     "The figures found are of this: {}. Their sources do not call it “{}”, and nothing is said rather than a guess."
 )
-NO_WORDS = N_("The sources name “{}”, but no sentence of theirs says what it is or how it looks. Look at the figures.")
+NO_WORDS = N_("You asked for “{}”. Figures here fit, but no sentence with them says what it is or how it looks.")
 
 
 @dataclass(frozen=True, slots=True)
