@@ -62,7 +62,7 @@ def test_the_first_hour_of_a_class(chromium, shared: tuple[Served, str]) -> None
     olga.get_by_role("link", name="People", exact=True).click()
     olga.get_by_label("how many").fill("40")
     olga.get_by_role("button", name="Make a link").click()
-    link = olga.locator("code").inner_text()
+    link = olga.locator("#handed").inner_text()
     assert link.startswith(f"{served.url}/invited/")
     olga.get_by_role("button", name="Copy the link").click()
     expect(olga.get_by_role("button", name="Copied")).to_be_visible()
