@@ -77,6 +77,7 @@ def test_a_spanish_denial_leaves_open_what_stands_behind_and() -> None:
         ("Radiografía de tórax que muestra una neumonía", False, ["chest radiography", "pneumonia"]),
         ("cómo se ve una disección aórtica", True, ["aortic dissection"]),
         ("la aorta", True, ["aorta"]),
+        ("la pelvis", True, ["pelvis"]),
         ("tumor en la cabeza", True, ["neoplasm", "head"]),
         ("hongos en las uñas", True, ["nail"]),
         ("la dilation", True, ["left atrium", "dilation"]),

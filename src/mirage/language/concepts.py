@@ -300,7 +300,7 @@ class Lexicon:
                 if (more := self._numbered_short(spans[place][0], words, place, typed))[1]:
                     doubtful.pop(self._short_form(spans[place][0], typed), None)
                     concept, length = more
-            if length == 1 and _is_article(spans, place, typed):
+            if length == 1 and (_is_article(spans, place, typed) or self._is_before_organ(spans, words, place, typed)):
                 concept = ""
                 doubtful.pop(self._short_form(spans[place][0], typed), None)
             bare = not concept or (length == 1 and self.kind(concept) == "anatomy")
@@ -310,6 +310,13 @@ class Lexicon:
                 matches.append(Match(concept, spans[place][1], spans[place + length - 1][2]))
             place += length or 1
         return Found(tuple(matches), doubtful)
+
+    def _is_before_organ(self, spans: Sequence[tuple[str, int, int]], words: Sequence[str], place: int, typed: bool) -> bool:
+        """Whether a typed *la* stands before an organ, *la pelvis*: nobody writes so of the left atrium."""
+        if not typed or spans[place][0] != "la" or place + 1 == len(words):
+            return False
+        named = self._named_at(words, place + 1)[0]
+        return bool(named) and self.kind(named) == "anatomy"
 
     def _short_form(self, word: str, typed: bool) -> str:
         """The short form that a word is, or of which it is the plural; or empty."""
