@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import stat
 import threading
@@ -13,6 +14,7 @@ import pytest
 import uvicorn
 from conftest import picture
 
+from mirage.atlas import Atlas
 from mirage.errors import AtlasError, Unavailable
 from mirage.people.visitor import ALONE, STRANGER, Visitor, asking, sharing, visitor
 from mirage.settings import Settings
@@ -173,11 +175,46 @@ def test_so_many_jobs_are_followed_by_one_person_at_once(site: SharedSite) -> No
 
 @pytest.mark.skipif(TWO_SERVERS, reason="people are in no file there")
 @pytest.mark.writes("who signs in to such an atlas is kept elsewhere")
-def test_who_there_is_and_what_is_sent_is_read_by_nobody_else_on_the_machine(folder: Path) -> None:
-    (folder / "people.sqlite").touch(mode=0o644)  # as an earlier version made it
+def test_what_people_keep_and_send_is_read_by_nobody_else_on_the_machine(folder: Path) -> None:
+    for name in ("people.sqlite", "study.sqlite", "people.sqlite.moved"):
+        (folder / name).touch(mode=0o644)  # as an earlier version made it
+    (folder / "people").mkdir(mode=0o755)
     with shared_site(folder) as made:
-        made.signed_in("learner")
-        files = [*folder.glob("people.sqlite*"), made.jobs.staging.begin(1_000).folder]
-        assert {each.name: oct(stat.S_IMODE(each.stat().st_mode) & 0o077) for each in files} == {
-            each.name: "0o0" for each in files
-        }
+        ada = made.signed_in("learner")
+        made.atlas.studies.of(id_of(ada)).collections.make("Week 3")
+        made.atlas.study.collections.make("Mine")
+        made.jobs.start_collect()
+        files = [each for name in ("people", "records", "study") for each in folder.glob(f"{name}*")]
+        files += [*(folder / "people").rglob("*"), made.jobs.staging.begin(1_000).folder]
+        assert {"records.sqlite-wal", "study.sqlite-wal", "people.sqlite-wal"} <= {each.name for each in files}
+        assert {str(each): closed(each) for each in files} == {str(each): "0o0" for each in files}
+    with Atlas.open(folder) as again:  # by a command, which asks nobody who they are
+        again.study.collections.make("Mine, too")
+        assert {closed(each) for name in ("records", "study") for each in folder.glob(f"{name}*")} == {"0o0"}
+
+
+@pytest.mark.skipif(TWO_SERVERS, reason="records are in no file there")
+def test_an_atlas_that_nobody_signs_in_to_is_as_readable_as_its_folder(folder: Path) -> None:
+    with Atlas.open(folder) as alone:
+        alone.study.collections.make("Mine")
+        assert closed(folder / "records.sqlite") == closed(folder / "study.sqlite") == oct(0o077 & ~umask())
+
+
+def test_who_may_not_read_the_records_of_a_shared_atlas_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, how: may(path, how) and not (how == os.R_OK and str(path).endswith("sqlite"))
+    )
+    with pytest.raises(AtlasError, match="people sign in to it"):
+        Atlas.open(folder, to_read=True)
+
+
+def closed(path: Path) -> str:
+    """What others may do with a file."""
+    return oct(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now | 0o111

@@ -112,7 +112,7 @@ def export(
     check_target(file, "mine.mirage-data.zip")
     with connect(atlas) as client:
         data = client.fetch("/api/my-data/file")
-    write(file, data)
+    write(file, data, private=True)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
         say(f"Written: {file} ({size(len(data))})")
 

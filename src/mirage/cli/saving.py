@@ -33,8 +33,15 @@ def check_target(file: Path, name: str) -> None:
         raise BadInput(f"{other} is a file, so nothing can lie in it. Choose another folder.")
 
 
-def write(file: Path, data: bytes) -> None:
+def write(file: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file, and the folders that it lies in where they are not there.
+
+    Parameters
+    ----------
+    file : Path
+    data : bytes
+    private : bool
+        Whether nobody else on the machine reads it.
 
     Raises
     ------
@@ -43,6 +50,8 @@ def write(file: Path, data: bytes) -> None:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            file.touch(mode=0o600)
         file.write_bytes(data)
     except OSError as error:
         raise Unavailable(cannot_write(file, error)) from error

@@ -131,18 +131,28 @@ class Databases:
         if name in self._removed:
             raise NotFound("That account was deleted, with all that it kept.")
         if not self.server:
-            self.file(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_private(name)
         if upgraded:
             self.upgrade(name, schema)
-        if not self.server and name not in (RECORDS_NAME, STUDY):
-            self._close_to_others(self.file(name))
         return Database(self.url(name), schema)
 
-    @staticmethod
-    def _close_to_others(file: Path) -> None:
-        """Let nobody else on the machine read who there is, what they keep, and what signs for this server."""
+    def _make_private(self, name: str) -> None:
+        """Let nobody else on the machine read who there is, what they keep, and the rest of an atlas that they sign in to.
+
+        Its reviews are of all of them, and its records have their jobs. Where nobody signs in, the folder says who may read:
+        others open such an atlas to read it only.
+        """
+        file = self.file(name)
+        if name.startswith(OF_PERSON):
+            (self.folder / PEOPLE).mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(OSError):
+                (self.folder / PEOPLE).chmod(0o700)  # an earlier version left it open
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if name in (RECORDS_NAME, STUDY) and not self.file(PEOPLE).exists():
+            return
         file.touch(mode=0o600)  # its logs take after it
-        for each in file.parent.glob(f"{file.name}*"):
+        files = [file] if name.startswith(OF_PERSON) else map(self.file, (RECORDS_NAME, STUDY, PEOPLE))
+        for each in [found for one in files for found in one.parent.glob(f"{one.name}*")]:
             with suppress(OSError):  # another user's, who shares the folder, or gone meanwhile
                 each.chmod(0o600)
 

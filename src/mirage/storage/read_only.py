@@ -63,10 +63,15 @@ class PrivateCopy:
     mirage.errors.Unavailable
         When there is no room for the copy.
     mirage.errors.AtlasError
-        When the atlas is being changed all the while.
+        When the atlas is being changed all the while, or its records are not for this user.
     """
 
     def __init__(self, folder: Path, index: str) -> None:
+        if any((folder / name).exists() and not os.access(folder / name, os.R_OK) for name in _DATABASES):
+            raise AtlasError(
+                f"The records of the atlas {folder} are for the user who serves it alone, since people sign in to it. Ask "
+                "that one for the address of the site, or for an atlas file (`mirage export`)."
+            )
         place = _place()
         _sweep(place)
         self.original = folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,6 +194,7 @@ def _run(connection: sa.Connection, found: str, schema: Schema) -> None:
 
 def _copy(path: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
+    target.touch(mode=stat.S_IMODE(path.stat().st_mode))  # read by nobody who may not read the other
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
 
