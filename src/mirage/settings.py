@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     limit_generations: int = Field(
         default=50, ge=0, description="Synthetic images that one person may ask for within a day; 0 for any number."
     )
+    limit_joins: int = Field(
+        default=30,
+        ge=0,
+        description="People who may come in from one address within a minute by links for many; 0 for any number.",
+    )
     metrics: bool = Field(
         default=False, description="Whether /metrics gives numbers for Prometheus, without a name, a query or an id in them."
     )

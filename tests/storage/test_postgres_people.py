@@ -64,7 +64,8 @@ def test_who_came_by_a_link_for_many_shares_its_limits_after_an_upgrade_and_when
             alone = people.sessions.begin(people.invitations.accept(people.invitations.make("learner")[1], "Ada"))
             with people._database().writing() as connection:
                 place = "people." if databases.server else ""
-                connection.exec_driver_sql(f"ALTER TABLE {place}people DROP COLUMN places")
+                for column in ("places", "came_from", "came_with"):
+                    connection.exec_driver_sql(f"ALTER TABLE {place}people DROP COLUMN {column}")
                 connection.exec_driver_sql(f"UPDATE {place}alembic_version SET version_num = '0002'")
         with closing(People(databases)) as people:
             people.tidy(30, -500, always=True)

@@ -37,6 +37,11 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
         devices = f"{each['sessions']} device{'' if each['sessions'] == 1 else 's'}"
         kept = f"{each['jobs']} jobs, {each['images']} images, {size(each['bytes'])}"
         plain(f"{each['id']}  {each['role']:<8}  {each['name']} (last here {moment(each['seen'])}, {devices}, {kept})")
+    for each in answer["together"]:
+        plain(
+            f"{each['id']}  {len(each['people'])} people came by one link from one address, "
+            f"{moment(each['first'])} to {moment(each['last'])}"
+        )
     for each in answer["invitations"]:
         plain(f"{each['id']}  invitation of {each['used']}/{each['uses']} {each['role']}s until {last_day(each['until'])}")
     if not answer["people"]:
@@ -118,21 +123,22 @@ def end(
 
 @app.command()
 def remove(
-    who: Who,
+    who: Annotated[str, typer.Argument(help="Id or name of a person, or id of those who came together.")],
     sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     atlas: AtlasOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Remove somebody with all that they kept, for good."""
+    """Remove somebody with all that they kept, for good; or the learners who came together, by the id that `list` prints."""
     with connect(atlas) as client:
-        address = _address(client, who)
+        groups = [each["id"] for each in client.ask("GET", "/api/people")["together"]]
+        address = f"/api/people/together/{who}" if who in groups else _address(client, who)
         if not sure and not sys.stdin.isatty():
             raise BadInput("Nobody was removed: there is no terminal to ask at. Add --yes to remove without being asked.")
         if not sure and not typer.confirm(f"Remove {who} with all that they kept, for good?", err=True):
             raise MirageError("Nobody was removed.")
         answer = client.ask("DELETE", address)
     if not printed(json, answer):
-        say(f"Removed: {answer['removed']}.")
+        say(f"Removed: {', '.join(answer['removed']) if who in groups else answer['removed']}.")
 
 
 @app.command()

@@ -204,7 +204,7 @@ class Invitations:
             raise InvitationError(_("This invitation held until %(day)s. Ask for a new one.", day=day))
         return found
 
-    def accept(self, token: str, name: str, known: str = "") -> str:
+    def accept(self, token: str, name: str, known: str = "", came_from: str = "") -> str:
         """Let somebody in; gives the person's id.
 
         Parameters
@@ -214,6 +214,8 @@ class Invitations:
             As they want to be called.
         known : str
             Id of who has signed in already: they get the invitation's role, where it may do more.
+        came_from : str
+            A keyed digest of the address that they come from.
 
         Raises
         ------
@@ -231,7 +233,9 @@ class Invitations:
             role = connection.execute(sa.select(people.c.role).where(people.c.id == known)).scalar() if known else None
             if role is None:
                 connection.execute(used)
-                return self._persons.add(connection, name, found.role, invitation=found.id, places=found.uses)
+                return self._persons.add(
+                    connection, name, found.role, invitation=found.id, places=found.uses, came_from=came_from
+                )
             if ROLES.index(role) < ROLES.index(found.role):
                 connection.execute(used)
                 connection.execute(sa.update(people).where(people.c.id == known).values(role=found.role))

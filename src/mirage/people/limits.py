@@ -16,6 +16,7 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 _WORDS = {
     "explanations": N_("One person may ask for %(most)s explanations within a minute."),
     "generations": N_("One person may ask for %(most)s synthetic images within a day."),
+    "joins": N_("From one address %(most)s people may come in by such a link within a minute. Nothing was used up."),
     "uploads": N_("One person may send %(most)s bytes within an hour."),
 }
 _TOGETHER = {
@@ -84,6 +85,23 @@ class PersonLimits:
             except LimitReached:
                 self._give_back(who.id, what, amount)
                 raise
+
+    def join(self, came_from: str, most: float) -> None:
+        """Count one more who comes in by a link for many.
+
+        Parameters
+        ----------
+        came_from : str
+            A keyed digest of the address.
+        most : float
+            How many may within a minute; 0 for any.
+
+        Raises
+        ------
+        LimitReached
+        """
+        if came_from and most:
+            self._use(f"address {came_from}", "joins", 1, most, MINUTE, _WORDS, beyond=False)
 
     def _use(
         self, whose: str, what: str, amount: float, most: float, seconds: float, words: dict[str, str], *, beyond: bool

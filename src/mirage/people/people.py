@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from mirage.people.auditing import AuditLog
 from mirage.people.invitations import Invitations
+from mirage.people.joining import forget_addresses
 from mirage.people.limits import DAY, PersonLimits
 from mirage.people.persons import Persons
 from mirage.people.records import SCHEMA, audit, counts, invitations, keys, sessions
@@ -104,6 +105,7 @@ class People:
             connection.execute(sa.delete(audit).where(audit.c.when < late))
             over = (invitations.c.until < late) | ((invitations.c.ended > 0) & (invitations.c.ended < late))
             connection.execute(sa.delete(invitations).where(over))
+            forget_addresses(connection, now)
             connection.execute(sa.delete(counts).where(counts.c.since < now - 2 * DAY))
 
     def close(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import sqlalchemy as sa
 
 from mirage.errors import BadInput, NotFound, meant
+from mirage.people import joining
 from mirage.people.records import invitations, people, sessions
 from mirage.people.roles import OWNER, ROLES, Role
 from mirage.storage.database import Database
@@ -36,6 +37,8 @@ class Person:
         How many are open.
     subject : str
         Who a provider or a proxy says it is; empty for who came by an invitation.
+    came_with : str
+        Id of those who came by one link from one address, as `mirage.people.joining.JoinedTogether` has it; else empty.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Person:
     seen: float
     sessions: int = 0
     subject: str = ""
+    came_with: str = ""
 
 
 class Persons:
@@ -78,6 +82,11 @@ class Persons:
             raise NotFound(_("There is nobody of that id; perhaps they were removed."))
         return found
 
+    def together(self) -> Sequence[joining.JoinedTogether]:
+        """List those who came by one link from one address, soon after each other, the newest first."""
+        with self._open().reading() as connection:
+            return joining.together(connection)
+
     def has(self, person_id: str) -> bool:
         """Whether there is somebody of this id."""
         return bool(self._open().rows(sa.select(people.c.id).where(people.c.id == person_id)))
@@ -100,6 +109,7 @@ class Persons:
         *,
         invitation: str = "",
         places: int = 1,
+        came_from: str = "",
     ) -> str:
         """Add somebody, in a transaction of who calls; gives the id.
 
@@ -114,6 +124,8 @@ class Persons:
             Id of the link that they came by.
         places : int
             How many it lets in.
+        came_from : str
+            A keyed digest of the address that they came from.
 
         Raises
         ------
@@ -124,8 +136,10 @@ class Persons:
         if (connection.execute(sa.select(sa.func.count()).select_from(people)).scalar() or 0) >= MOST_PEOPLE:
             raise BadInput(_("There are %(most)s people already, and no more are taken.", most=MOST_PEOPLE))
         row = {"id": own, "name": called, "role": role, "subject": subject, "created": now, "seen": now}
-        row["invitation"], row["places"] = invitation, places
+        row |= {"invitation": invitation, "places": places, "came_from": came_from if places > 1 else ""}
         connection.execute(sa.insert(people), row)
+        if places > 1:
+            joining.mark(connection, invitation, came_from, now)
         return own
 
     def of_subject(self, subject: str, name: str, role: Role | None, otherwise: Role) -> Person:
@@ -235,7 +249,7 @@ def _shortened(name: str) -> str:
 
 
 def _person(row: sa.Row[tuple[object, ...]], count: int = 0) -> Person:
-    return Person(row.id, row.name, _role(row.role), row.created, row.seen, count, row.subject or "")
+    return Person(row.id, row.name, _role(row.role), row.created, row.seen, count, row.subject or "", row.came_with)
 
 
 def _role(kept: str) -> Role:

@@ -34,6 +34,8 @@ people = sa.Table(
     *_times("created", "seen"),
     _text("invitation"),  # id of the link that they came by, which may be deleted since
     sa.Column("places", INTEGER, nullable=False, server_default="1"),  # how many it lets in
+    _text("came_from"),  # a keyed digest of the address, for some minutes
+    _text("came_with"),  # what tells those apart who came by one link from one address; empty for most
 )
 invitations = sa.Table(
     "invitations",
@@ -74,7 +76,7 @@ sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), p
 SCHEMA = Schema(
     "people",
     _metadata,
-    "0003",
+    "0004",
     "",
     Path(__file__).parent / "migrations",
     "Restore it from a backup, or move it away: then everybody is invited anew.",

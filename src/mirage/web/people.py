@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -10,11 +11,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
-from mirage.errors import BadInput, MirageError
+from mirage.errors import BadInput, MirageError, NotFound
 from mirage.people.auditing import AuditEntry
 from mirage.people.invitations import DAY, DEVICE_SECONDS, MOST_USES, Invitation
 from mirage.people.persons import Person
-from mirage.people.roles import OWNER, ROLE_WORDS, ROLES
+from mirage.people.roles import LEARNER, OWNER, ROLE_WORDS, ROLES
 from mirage.people.times import last_day, moment
 from mirage.people.visitor import tell, visitor
 from mirage.web.account import forget
@@ -53,6 +54,17 @@ class PeopleView(ApiModel):
 
     people: list[PersonView]
     invitations: list[InvitationView]
+    together: list[TogetherView]
+
+
+class TogetherView(ApiModel):
+    """Several who came by one link from one address, soon after each other: a class in one room, or one person."""
+
+    id: str
+    invitation: str
+    people: list[str] = Field(description="Their ids, in the order in which they came.")
+    first: float = Field(description="When the first came; seconds since 1970-01-01 UTC.")
+    last: float
 
 
 class InvitationView(ApiModel):
@@ -100,6 +112,12 @@ class RemovedPersonView(ApiModel):
     removed: str
 
 
+class RemovedPeopleView(ApiModel):
+    """Who is gone, with all that they kept."""
+
+    removed: list[str]
+
+
 class AuditEntryView(ApiModel):
     """One thing that an educator or owner did."""
 
@@ -121,6 +139,7 @@ def _people_view(site: RunningSite) -> PeopleView:
     return PeopleView(
         people=[_person_view(site, each) for each in site.people.persons.list()],
         invitations=[_invitation_view(each) for each in site.people.invitations.list() if not each.person],
+        together=[TogetherView.of(each, people=list(each.people)) for each in site.people.persons.together()],
     )
 
 
@@ -159,6 +178,17 @@ def _ended(site: RunningSite, person_id: str) -> int:
     return site.people.sessions.end_all(person_id)
 
 
+def _forgotten(site: RunningSite, together: str) -> list[str]:
+    """Remove those who came together, but who may do more since, and end the link that they came by."""
+    found = next((each for each in site.people.persons.together() if each.id == together), None)
+    if found is None:
+        raise NotFound(_("There is no such group of people; perhaps they were removed."))
+    with suppress(NotFound):
+        site.people.invitations.end(found.invitation)
+    there = {each.id: each.role for each in site.people.persons.list()}
+    return [forget(site, each) for each in found.people if there.get(each) == LEARNER]
+
+
 # -- the API -----------------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +220,12 @@ def link(request: Request, site: Site, person_id: str) -> Response:
 def remove(site: Site, person_id: str) -> Response:
     """Remove somebody with all that they kept, for good."""
     return sent(RemovedPersonView(removed=forget(site, person_id)))
+
+
+@twins.delete("/people/together/{group}", response_model=RemovedPeopleView, dependencies=[NEEDS_TOKEN])
+def remove_together(site: Site, group: str) -> Response:
+    """Remove learners who came by one link from one address, with all that they kept, and end the link."""
+    return sent(RemovedPeopleView(removed=_forgotten(site, group)))
 
 
 @twins.post("/invitations", response_model=InvitedView, status_code=201, dependencies=[NEEDS_TOKEN])
@@ -271,10 +307,10 @@ def do_by_form(request: Request, site: Site, form: TokenForm) -> Response:
         elif do == "end invitation":
             site.people.invitations.end(given.get("invitation", ""))
             tell(f"invitation ended: {given.get('invitation', '')}")
-        elif do == "remove":
+        elif do in ("remove", "remove together"):
             if not given.get("sure"):
                 raise BadInput(_("Nobody was removed: tick that you want it."))
-            forget(site, person)
+            _forgotten(site, given.get("group", "")) if do == "remove together" else forget(site, person)
     except BadInput as error:
         return _page(site, error)
     return RedirectResponse(at("/people"), 303)

@@ -5,6 +5,8 @@ Opening a link changes nothing, since mail programs open links before people do:
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -14,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadInput, MirageError
 from mirage.people.provider import IdentityProvider, ProviderError
+from mirage.people.proxies import place_of
 from mirage.people.times import last_day
 from mirage.people.visitor import ALONE, visitor
 from mirage.web.forms import with_query
@@ -75,13 +78,21 @@ def accept(request: Request, site: Site, token: str, name: Annotated[str, Form(m
     """Let somebody in by an invitation."""
     _check_shared()
     check_private(site, request)
-    who = visitor()
+    who, came_from = visitor(), _place(site, request)
+    if site.people.invitations.look(token).uses > 1 and not who.id:
+        site.people.limits.join(came_from, site.settings.limit_joins)
     try:
-        person = site.people.invitations.accept(token, name, who.id)
+        person = site.people.invitations.accept(token, name, who.id, came_from)
     except BadInput as error:
         return _invited_page(site, token, error, name)
     answer = RedirectResponse(at("/"), 303)
     return answer if person == who.id else signed_in(site, request, person, answer, who.session)
+
+
+def _place(site: RunningSite, request: Request) -> str:
+    """What tells the address apart that a request comes from, and tells nothing of it."""
+    place = place_of(request.client.host) if request.client else ""
+    return hmac.new(site.people.key("address").encode(), place.encode(), hashlib.sha256).hexdigest()[:16] if place else ""
 
 
 @router.post("/sign-out")
