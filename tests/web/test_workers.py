@@ -51,6 +51,12 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
         return re.search(r'data-token="([^"]+)"|name="token" value="([^"]+)"', asked("GET", "/repeat").text)[0]
 
     assert len({token() for _ in range(12)}) == 1
+    # What one has found the other is given, to the very time that it took.
+    found = [asked("GET", "/api/search", params={"q": "liver, axial CT"}).json() for _ in range(12)]
+    assert len({each["seconds"] for each in found}) == 1
+    pieces = [asked("GET", "/explain/stream", params={"q": "liver, axial CT"}).text for _ in range(12)]
+    assert "event: ended" in pieces[0]
+    assert len(set(pieces[1:])) == 1  # the first tells what is being written, too
     given = {"X-Mirage-Token": str(first[0]["token"])}
     made = [asked("POST", "/api/collections", json={"title": f"{n}"}, headers=given) for n in range(6)]
     assert {each.status_code for each in made} == {201}

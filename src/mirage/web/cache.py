@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mirage.web.sharing import Sharing
+
 Made = TypeVar("Made")
 MOST_BYTES = 96 * 2**20
 """What all that is kept may take together."""
@@ -34,6 +36,8 @@ class Cache:
 
     Attributes
     ----------
+    sharing : mirage.web.sharing.Sharing or None
+        What other processes made of the same atlas, which never changes; they are given what is made here.
     bytes : int
         What they take now.
     found, missed : int
@@ -42,6 +46,7 @@ class Cache:
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
+        self.sharing: Sharing | None = None
         self._of: object = None
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = threading.Lock()
@@ -77,7 +82,11 @@ class Cache:
             known: Made = entry.made.result()
             return known
         try:
-            made = make()
+            made = None if self.sharing is None else self.sharing.known(key, of)
+            if made is None:
+                made = make()
+                if self.sharing is not None and size(made):
+                    self.sharing.keep(key, of, made)
         except BaseException as error:
             with self._lock:
                 if self._entries.get(key) is entry:
@@ -89,15 +98,15 @@ class Cache:
         return made
 
     def known(self, key: Hashable, of: object) -> Any:
-        """Give what is kept under a key and made; None where nothing is."""
+        """Give what is kept under a key and made, here or by another process; None where nothing is."""
         with self._lock:
             self._renew(of)
             entry = self._entries.get(key)
-            if entry is None or not entry.made.done():
-                return None
-            self._entries.move_to_end(key)
-            self.found += 1
-            return entry.made.result()
+            if entry is not None and entry.made.done():
+                self._entries.move_to_end(key)
+                self.found += 1
+                return entry.made.result()
+        return None if entry is not None or self.sharing is None else self.sharing.known(key, of)
 
     def keep(self, key: Hashable, of: object, made: object, size: int) -> None:
         """Keep something that was made elsewhere.
@@ -113,6 +122,8 @@ class Cache:
         """
         entry = _Entry(Future())
         entry.made.set_result(made)
+        if self.sharing is not None:
+            self.sharing.keep(key, of, made)
         with self._lock:
             if self._of != of:
                 return

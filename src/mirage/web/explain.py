@@ -270,7 +270,7 @@ def _key(asked: Query | Dual, side: Whose, speaker: Explainer | str) -> Hashable
     """What an explanation is kept under; None for one that is not kept."""
     # What is said in another's place, because that one could not be loaded, is said for now.
     kept = not asked.has_picture and not isinstance(speaker, str)
-    return ("explained", type(asked), asked.print(), side, id(speaker)) if kept else None
+    return ("explained", type(asked), asked.print(), side, speaker.info()) if kept else None
 
 
 def _kept_pieces(request: Request, asked: Query | Dual, side: Whose) -> bytes | None:
@@ -309,7 +309,7 @@ async def prepared(
     site = site_of(request)
     await site.spend("explanations")
     speaker = await run_sync(site.explainer, request.query_params.get("explainer", explainer).strip())
-    of, found = await run_sync(_found, site, asked)
+    of, found = await run_sync(_found, site, asked, limiter=site.finding)
     key = _key(asked, side, speaker)
     if isinstance(found, Answer):
         drawing = Drawing(Explanation(explanation.words_of(found)), places_of(found))
@@ -326,6 +326,12 @@ async def prepared(
 def _found(site: RunningSite, asked: Query | Dual) -> tuple[Hashable, Answer | Comparison]:
     """What is found, and the state of the atlas before it was looked for."""
     return site.answers.of, site.search(asked) if isinstance(asked, Query) else site.compare(asked)
+
+
+def _found_and_shown(
+    request: Request, asked: Query | Dual, show: Callable[[Request, Any, DrawnExplanation | None], Response]
+) -> Response:
+    return show(request, _found(site_of(request), asked)[1], None)
 
 
 async def explained(request: Request, wanted: Wanted, question: str) -> ExplanationView:
@@ -426,8 +432,7 @@ async def on_page(
         return asked
     try:
         if side is None:
-            _, found = await run_sync(_found, site_of(request), asked)
-            return await run_sync(show, request, found, None)
+            return await run_sync(_found_and_shown, request, asked, show, limiter=site_of(request).finding)
         found, wanted, drawing = await prepared(request, asked, side)
     except MirageError as error:
         return await run_sync(instead, request, asked.pairs(), error)

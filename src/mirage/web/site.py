@@ -55,9 +55,10 @@ class RunningSite:
         A token made anew at each start, which whatever changes state has to show where nobody signs in.
     given_jobs : mirage.jobs.Jobs or None
         The atlas's jobs; None makes them when they are first needed.
-    decoding, taking, asking : anyio.CapacityLimiter
-        How many pictures are decoded, files to take along made, and people asked about at a provider, at once. Threads of
-        their own: what a provider that is down holds up is signing in by it, and nothing else.
+    finding, decoding, taking, asking : anyio.CapacityLimiter
+        How many queries are answered, pictures decoded, files to take along made, and people asked about at a provider, at
+        once. Threads of their own: what a provider that is down holds up is signing in by it, and nothing else; what many
+        ask anew waits in a row, and does not hold up what is there.
     cache : mirage.web.cache.Cache
     answers : mirage.web.answers.Answers
         What many ask for, kept until the atlas changes.
@@ -73,6 +74,8 @@ class RunningSite:
     settings: Settings
     start: str
     given_jobs: Jobs | None = None
+    # More at once would take each other's time: all of them run in one interpreter, and the last would be as late as ever.
+    finding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(4))
     # One at a time: the pixels of the largest take most of the budget, and encoding uses every thread that it may.
     decoding: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     taking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))

@@ -29,7 +29,9 @@ from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs import Jobs
 from mirage.settings import Settings
 from mirage.web import logs, search, server
+from mirage.web.cache import MOST_BYTES
 from mirage.web.connections import until_stopped
+from mirage.web.sharing import Held, Sharing
 from mirage.wording import _
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ def serve(settings: Settings, workers: int) -> None:
         When the atlas cannot be opened.
     """
     listening = server.listen(settings.host, settings.port)
-    with listening:
+    with listening, ExitStack() as serving:
         taken: int = listening.getsockname()[1]
         # Files that somebody sends, and what a source offers, are with the process that got them; another would not know.
         changed = {"port": taken, "add_files": False, "live": False}
@@ -70,13 +72,18 @@ def serve(settings: Settings, workers: int) -> None:
             tokens = secrets.token_urlsafe(32), atlas.holder.token
             here = settings.model_copy(update=changed)
             lines: list[str] = []
+            copied = atlas.copy is not None
             server.greet(server.create_app(atlas, here, token=tokens[0]).state.site, url, lines.append)
         apart = "" if here.read_only or atlas.copy else " Files and sources are added by mirage add, not from pages."
         lines.append(f"{workers} processes answer.{apart}")
         server.say(f"{workers} processes open the atlas; the address follows when the first of them answers.")
         threading.Thread(target=_say_when_answered, args=(f"{url}{here.root_path}/healthz", lines), daemon=True).start()
+        shared: tuple[str, bytes] | None = None
+        if copied:  # an atlas that changes is another one in each process for a moment
+            held = serving.enter_context(Held(MOST_BYTES))
+            shared = held.address, held.secret
         config = uvicorn.Config(
-            partial(_app, here, url, tokens),
+            partial(_app, here, url, tokens, shared),
             factory=True,
             workers=workers,
             timeout_worker_healthcheck=_ANSWERS_WITHIN,
@@ -95,7 +102,7 @@ def _say_when_answered(probe: str, lines: list[str]) -> None:
             server.say(line)
 
 
-def _app(settings: Settings, url: str, tokens: tuple[str, str]) -> ASGIApp:
+def _app(settings: Settings, url: str, tokens: tuple[str, str], shared: tuple[str, bytes] | None) -> ASGIApp:
     """The site in one of the processes; the atlas is open until it ends."""
     logs.begin(settings.log_format)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -116,6 +123,8 @@ def _app(settings: Settings, url: str, tokens: tuple[str, str]) -> ASGIApp:
         )
     atlas.holder = replace(atlas.holder, token=tokens[1])
     app = server.create_app(atlas, settings, jobs_of=jobs, token=tokens[0])
+    if shared is not None:
+        app.state.site.cache.sharing = Sharing(*shared)
     search.warm(app.state.site)
     atlas.serving(url)
     opened.enter_context(server.tidied(app.state.site))
