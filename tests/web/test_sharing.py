@@ -10,7 +10,6 @@ import pytest
 
 from mirage.web.cache import Cache
 from mirage.web.sharing import Held, Sharing
-from parts import until
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def test_where_who_holds_it_is_gone_each_makes_its_own() -> None:
     with Held(1_000) as gone:
         one = cache_at(gone)
         one.sharing.keep("a", "atlas", b"made")
-        assert until(lambda: one.sharing.known("a", "atlas")) == b"made"
+        assert one.sharing.known("a", "atlas") == b"made"
     one.sharing._connection.close()
     assert one.known("a", "atlas") is None
     assert one.made("a", "atlas", lambda: b"anew", len) == b"anew"

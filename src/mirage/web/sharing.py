@@ -69,8 +69,7 @@ class Held:
                 name, thing = asked[:_NAME], asked[_NAME:]
                 if thing:
                     self._keep(name, thing)
-                else:
-                    connection.send_bytes(self._known(name))
+                connection.send_bytes(b"" if thing else self._known(name))
 
     def _known(self, name: bytes) -> bytes:
         with self._lock:
@@ -108,13 +107,8 @@ class Sharing:
         key, of : object
             As for `mirage.web.cache.Cache`; the same in every process, and written out the same.
         """
-        with self._lock, suppress(*_LOST):
-            if self._connection is not None:
-                self._connection.send_bytes(_name(key, of))
-                found = self._connection.recv_bytes()
-                return pickle.loads(found) if found else None  # noqa: S301 - of a process that knows the secret
-        self._connection = None
-        return None
+        found = self._said(_name(key, of))
+        return pickle.loads(found) if found else None  # noqa: S301 - of a process that knows the secret
 
     def keep(self, key: Hashable, of: object, made: object) -> None:
         """Give others what was made.
@@ -126,12 +120,17 @@ class Sharing:
         made : object
             Of what pickle knows.
         """
-        thing = _name(key, of) + pickle.dumps(made)
-        with self._lock, suppress(*_LOST):
-            if self._connection is not None:
-                self._connection.send_bytes(thing)
-                return
-        self._connection = None
+        self._said(_name(key, of) + pickle.dumps(made))
+
+    def _said(self, asked: bytes) -> bytes:
+        with self._lock:
+            try:
+                if self._connection is not None:
+                    self._connection.send_bytes(asked)
+                    return self._connection.recv_bytes()
+            except _LOST:
+                self._connection = None  # each makes its own then
+        return b""
 
 
 def _name(key: Hashable, of: object) -> bytes:
