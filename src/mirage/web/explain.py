@@ -269,8 +269,9 @@ def _streams(request: Request) -> bool:
 def _key(asked: Query | Dual, side: Whose, speaker: Explainer | str) -> Hashable:
     """What an explanation is kept under; None for one that is not kept."""
     # What is said in another's place, because that one could not be loaded, is said for now.
-    kept = not asked.has_picture and not isinstance(speaker, str)
-    return ("explained", type(asked), asked.print(), side, speaker.info()) if kept else None
+    if asked.has_picture or isinstance(speaker, str):
+        return None
+    return "explained", type(asked), asked.print(), side, speaker.info()
 
 
 def _kept_pieces(request: Request, asked: Query | Dual, side: Whose) -> bytes | None:
