@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +52,32 @@ def test_a_figure_comes_back_as_it_was_put(store: Store) -> None:
     assert caption is not None
     assert float(caption @ unit(51)) > 0.9999
     assert store.vectors.of([key], "another") == {}
+
+
+def test_what_is_asked_of_some_figures_looks_at_no_other(tmp_path: Path) -> None:
+    store, asked = Store.of(Databases(tmp_path, "")), set[str]()
+    keys = store.put([record(number) for number in range(3)], "encoder", 1)
+
+    def hear(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.add(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", hear)
+    try:
+        store.rows(keys)
+        store.search_rows(keys)
+        store.keys_of(["folder:1"])
+        store.files(["folder:1"])
+        store.cases({"folder:case"})
+        store.mentions.of(keys, (), ("caption", "topic"))
+        store.mentions.of(keys, ("liver",), ("caption", "topic"))
+        store.vectors.of(keys, "encoder")
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", hear)
+        store.close()
+    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as records:
+        for statement in asked:
+            plan = records.execute(f"EXPLAIN QUERY PLAN {statement}", ["[]"] * statement.count("?")).fetchall()
+            assert not [step for *_, step in plan if step.startswith("SCAN") and "json_each" not in step], statement
 
 
 LABELS = (StackLabel(1, "left kidney", 3, 7, 11),)
