@@ -55,7 +55,7 @@ class _Listed(sa.TypeDecorator[list[Any]]):
 class _Among(FunctionElement[bool]):
     type, inherit_cache = sa.Boolean(), True
 
-    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+    def self_group(self, against: Any = None) -> Any:
         """As it is: SQLAlchemy would put ``= 1`` behind it for SQLite, which then reads whole tables and asks no index."""
         return self
 
