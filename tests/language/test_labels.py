@@ -21,6 +21,9 @@ def labelled(modality: str, plane: str, caption: str) -> tuple[tuple[str, str], 
         ("MR", "axial", "Plain film of the shoulder.", (("modality", "XR"),)),
         ("MR", "axial", "Coronal FLAIR image.", (("plane", "coronal"),)),
         ("CT", "axial", "Sagittal MRI of the knee.", (("modality", "MR"), ("plane", "sagittal"))),
+        ("CT", "axial", "Radiografía de tórax que muestra una neumonía.", (("modality", "XR"),)),
+        ("CT", "axial", "Resonancia magnética sagital de la rodilla.", (("modality", "MR"), ("plane", "sagittal"))),
+        ("MR", "", "Ecografía del riñón izquierdo sin cálculos.", (("modality", "US"),)),
     ],
 )
 def test_a_caption_that_names_another_kind_of_picture_contradicts_its_label(
@@ -44,6 +47,11 @@ def test_a_caption_that_names_another_kind_of_picture_contradicts_its_label(
         ("PT", "axial", "Fused CT shows uptake."),
         ("XR", "frontal", "Frontal radiograph of the chest; axial skeleton."),
         ("", "", "Coronal MRI."),
+        ("CT", "axial", "TC axial del tórax, comparada con la radiografía previa."),
+        ("CT", "axial", "TC de la misma paciente que en la resonancia magnética anterior."),
+        ("CT", "axial", "Biopsia de la lesión guiada por ecografía."),
+        ("CT", "axial", "Trombosis del seno sagital en la TC y sutura coronal abierta."),
+        ("CT", "axial", "Röntgen-Thorax ohne Befund."),
     ],
 )
 def test_a_second_study_and_several_panels_contradict_nothing(modality: str, plane: str, caption: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,8 @@ from pydantic import TypeAdapter
 from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, first_fault
 from mirage.figure import INFERABLE, Figure
+from mirage.language import labels
+from mirage.language.sentences import language_of
 from mirage.models.runtime import loaded_once
 from mirage.settings import SHIPPED
 
@@ -331,12 +333,17 @@ _PLANES = _words(
 
 def modality_in(text: str) -> str:
     """The one modality that a text names, a key of `mirage.figure.MODALITIES`; empty when it names none or several."""
-    return _only(_named(text, _MODALITIES))
+    return _only(_in_spanish(text, "modality") or _named(text, _MODALITIES))
 
 
 def plane_in(text: str) -> str:
     """The one plane that a text names, of `mirage.figure.PLANES`; empty when it names none or several."""
-    return _only(_named(text, _PLANES))
+    return _only(_in_spanish(text, "plane") or _named(text, _PLANES))
+
+
+def _in_spanish(text: str, field: str) -> Set[str]:
+    """What the lexicon's Spanish names say in a text that is in Spanish; the patterns above are English."""
+    return labels.said(text)[field] if language_of(text) == "Spanish" else frozenset()
 
 
 def with_words(figure: Figure, concepts: Iterable[str] = ()) -> Figure:
@@ -370,5 +377,5 @@ def _named(text: str, known: Sequence[_Named]) -> set[str]:
     return found
 
 
-def _only(found: set[str]) -> str:
+def _only(found: Set[str]) -> str:
     return next(iter(found)) if len(found) == 1 else ""

@@ -17,9 +17,10 @@ from typing import Literal, NamedTuple
 from mirage.explain.evidence import Evidence
 from mirage.explain.focus import Focus, focus_of
 from mirage.figure import Case
+from mirage.language.asking import fillers
 from mirage.language.concepts import Match, lexicon
 from mirage.language.mentions import Mention, mentions
-from mirage.language.words import FILLERS, fold, lowered, remembered, stem
+from mirage.language.words import fold, lowered, remembered, stem
 
 Sort = Literal["disease", "finding", "other", "words"]
 _SPELLED_ALIKE = 0.85  # from here on one name is taken for a misspelling of the other
@@ -284,7 +285,12 @@ def _less(text: str, matches: Iterable[Match]) -> str:
 def _unread(text: str, matches: Iterable[Match]) -> bool:
     """Whether a question says more than the concepts found in it: "Somebody's syndrome of the brain"."""
     rest = _less(text, matches)
-    return any(word not in FILLERS and word not in _PLAIN and stem(word) is not None for word in lowered(rest))
+    return any(not _says_nothing(word) and stem(word) is not None for word in lowered(rest))
+
+
+def _says_nothing(word: str) -> bool:
+    """Whether a word of a question, in small letters, only asks, or says how a picture was made."""
+    return word in _PLAIN or lexicon().canonical(word) in fillers()
 
 
 def _longer(text: str, matches: Sequence[Match], wanted: set[str]) -> str:
@@ -300,7 +306,7 @@ def _longer(text: str, matches: Sequence[Match], wanted: set[str]) -> str:
             of = places.get(word.end())
             kind = lexicon().concepts[of.concept].kind if of else ""
             low = word[0].lower()
-            if kind not in ("", "anatomy") or low in FILLERS or low in _DESCRIBES or low in _PLAIN or stem(low) is None:
+            if kind not in ("", "anatomy") or low in _DESCRIBES or _says_nothing(low) or stem(low) is None:
                 break
             start = of.start if of else word.start()
         if start < match.start:
@@ -316,9 +322,7 @@ _DESCRIBES = frozenset(
     """acute chronic subacute early late large small left right bilateral unilateral severe mild typical classic ruptured
     complicated recurrent primary secondary multiple solitary suspected new old""".split()
 )
-_PLAIN = frozenset(
-    "normal healthy anatomy weighted what does look like how where is find axial show me of in on with and or".split()
-)
+_PLAIN = frozenset({"normal", "healthy", "weighted", "axial"})
 
 
 def _subject(

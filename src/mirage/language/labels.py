@@ -12,6 +12,7 @@ from functools import lru_cache
 from mirage.figure import Figure
 from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.mentions import Mention, mentions
+from mirage.language.sentences import language_of
 
 # Names of concepts to what figures call them; narrower concepts, and sequences of MR, count as they do.
 MODALITY_LABELS: dict[str, str] = {
@@ -26,7 +27,10 @@ _ALIKE = (
     {"PT", "NM"}, {"PT", "CT"}, {"PT", "MR"}, {"NM", "CT"},
 )  # fmt: skip
 _SLICES = ("axial", "coronal", "sagittal")
-_CATHETER = re.compile(r"(?i)\b(?:DSA|catheter|conventional|digital subtraction|arteriogra\w+|embolization)\b")
+_CATHETER = re.compile(
+    r"(?i)\b(?:DSA|catheter|conventional|digital subtraction|arteriogra\w+|embolization"
+    r"|cat[eé]ter|convencional|sustracci[oó]n digital|embolizaci[oó]n)\b"
+)
 # Another study than the one that is shown; before the name, within the sentence.
 _SECOND = re.compile(
     r"(?i)\b(?:compar\w+|correlat\w+|correspond\w+|prior|previous\w*|earlier|subsequent\w*|follow(?:ed|ing)?|later|recommend\w*"
@@ -40,14 +44,33 @@ _NO_PLANE = re.compile(
     r"|diameter|length|orient)|^[^.;]{0,40}\bdimensions?\b"
 )
 _NON = re.compile(r"(?i)^(?:non|un)")
+# The same in Spanish, where what says so stands on the other side of the name as often.
+_SPANISH_SECOND = re.compile(
+    r"(?i)\b(?:respecto a|previ[oa]s?|posterior(?:es|mente)?|seguimiento|recomiend\w+|vist[oa]s? (?:en|por)|mejor en|guiad[oa]s?"
+    r"|tras|despu[eé]s de|antes de|a diferencia de)\b[^.;]{0,40}$"
+)
+_SPANISH_AFTER = re.compile(r"(?i)^ (?:previ[oa]s?|anterior(?:es)?|posterior(?:es)?|de (?:control|seguimiento))\b")
+_SPANISH_NO_PLANE = re.compile(
+    r"(?i)\b(?:suturas?|senos?|bandas?|ligamentos?|di[aá]metros?|longitud|dimensi[oó]n|balance|equilibrio|carga|esqueleto|eje"
+    r"|espondil\w+|fracturas?|procesos?|colon) (?:\w+ )?$"
+)
+# How a radiograph was taken: these words tell it beside the name of one only, as *lateral* tells where something lies too.
+_DIRECTED = re.compile(
+    r"(?i)\b(?:radiograf[ií]as?|placas?|rayos x|proyecci[oó]n|proyecciones|vistas?|incidencias?)"
+    r"(?: (?!con\b|en\b|que\b|muestra|se\b)[\w-]+){0,3} "
+    r"(?:(?P<frontal>frontal(?:es)?|(?:antero|postero)-?(?:posterior|anterior)|PA|AP)|(?P<lateral>lateral(?:es)?)|(?P<oblique>oblicu[ao]s?))\b"
+)
 
 
 def said(text: str) -> dict[str, frozenset[str]]:
     """The modalities and planes that a caption affirms of its own picture, by the names of a figure's fields."""
     modalities, planes = set[str](), set[str]()
+    spanish = language_of(text) == "Spanish"
+    if spanish:
+        planes |= {str(found.lastgroup) for found in _DIRECTED.finditer(text)}
     for mention in mentions(text):
         key = _names(lexicon()).get(mention.concept)
-        if key is None or not _own(mention):
+        if key is None or not _own(mention) or (spanish and not _own_in_spanish(mention)):
             continue
         if key in _SLICES:
             planes.add(key)
@@ -65,9 +88,11 @@ def contradicted(figure: Figure) -> tuple[tuple[str, str], ...]:
     found = []
     for field, names in words.items():
         label = getattr(figure, field)
-        if not label or len(names) != 1 or label in names or (field == "plane" and label not in _SLICES):
+        if not label or len(names) != 1 or label in names:
             continue
         (name,) = names
+        if field == "plane" and not {label, name} <= {*_SLICES}:
+            continue
         catheter = name == "XA"  # said so in plain words, or it would not count
         if label != "OT" and (catheter or {label, name} not in _ALIKE):
             found.append((field, name))
@@ -84,6 +109,11 @@ def _own(mention: Mention) -> bool:
     if mention.polarity not in ("affirmed", "possible") and not is_non:
         return False
     return not (_SECOND.search(before) or _GUIDING.match(after) or _NO_PLANE.match(after))
+
+
+def _own_in_spanish(mention: Mention) -> bool:
+    before, after = mention.sentence[: mention.start], mention.sentence[mention.end :]
+    return not (_SPANISH_SECOND.search(before) or _SPANISH_AFTER.match(after) or _SPANISH_NO_PLANE.search(before))
 
 
 @lru_cache(maxsize=2)

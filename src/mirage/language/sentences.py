@@ -215,7 +215,8 @@ _OTHERS = {
 _TELLING = {
     "Spanish": "sin descarta descartan descartada descartado niega ausencia fractura fracturas hallazgos neumotórax "
     "neumonía ningún ninguna ninguno negativo radiografía tomografía izquierdo izquierda derecho derecha "
-    "apendicitis visibles observa evidencian pero nódulo tumoración ausente derrame",
+    "apendicitis visibles observa evidencian pero nódulo tumoración ausente derrame resonancia ecografía gammagrafía "
+    "gammagrafia mamografía angiotomografía arteriografía ultrasonografía ecocardiografía",
     "French": "sans aucun aucune gauche droit droite décelable épanchement échographie radiographie exclue infirmée "
     "visibles",
     "German": "kein keine keinen keinem keiner keines ohne nachweis ausschluss ausgeschlossen nicht eines einem "

@@ -107,7 +107,7 @@ def place_written(place: SlicePlace | None) -> str:
 def derived_of(figure: Figure) -> Derived:
     """Columns that are worked out from a figure's words."""
     language = language_of(figure.caption)
-    said = () if language else labels.contradicted(figure)
+    said = labels.contradicted(figure) if language in ("", "Spanish") else ()  # others are not read
     words: Derived = {"stems": packed_stems(figure.words), "folded": lexicon().folded(figure.words)}
     return {"contradicted": " ".join(map("=".join, said)), "language": language, **words}
 
