@@ -38,6 +38,14 @@ def test_figures_of_a_case_are_one_row_with_the_ids_of_the_others(atlas: Path) -
         assert hit["figure"]["id"] in printed  # whole, so that it can be copied
 
 
+def test_what_fits_is_counted_apart_from_what_is_weak(atlas: Path) -> None:
+    hits = json.loads(mirage("search", "lung", "nodule", "--json", atlas=atlas).stdout)["hits"]
+    weak = sum(hit["confidence"] == "weak" for hit in hits)
+    assert 0 < weak < len(hits)
+    printed = words_of(mirage("search", "lung", "nodule", atlas=atlas, **WIDE).stdout)
+    assert re.search(rf"\b{len(hits) - weak} figures of \d+ cases? fit\. {weak} figures are weak\.", printed)
+
+
 def test_flat_is_the_plain_ranking(atlas: Path) -> None:
     asked = ("search", "axial", "T1", "thalamus", "-k", "6")
     found = json.loads(mirage(*asked, "--json", atlas=atlas).stdout)["hits"]

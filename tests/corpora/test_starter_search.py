@@ -44,3 +44,23 @@ def test_nothing_fits_a_query_for_what_the_atlas_does_not_hold(ask) -> None:
         if ask(query["text"]).fits
     }
     assert not loud, f"more than weak: {loud}"
+
+
+@pytest.mark.parametrize(
+    ("words", "stack", "label"),
+    [
+        ("kidney stones", "starter:abdomen-pelvis", "dense spots in the left kidney"),
+        ("right kidney stone", "starter:abdomen-pelvis", "dense spots in the right kidney"),
+        ("brain tumor", "starter:brain-lesion", "enhancing lesion"),
+        ("abdominal aortic aneurysm", "starter:aortic-aneurysm", "aneurysm sac"),
+        ("metal implant in the left femur", "starter:abdomen-pelvis", "metal implant (screw and nail)"),
+    ],
+)
+def test_a_stack_opens_where_its_caption_says_that_what_is_asked_is_marked(
+    starter: Atlas, words: str, stack: str, label: str
+) -> None:
+    hit = next(hit for hit in starter.search(words).hits if hit.figure.id == stack)
+    assert hit.slice is not None
+    assert hit.figure.stack is not None
+    assert hit.slice.label == label
+    assert hit.slice.number == next(each.best for each in hit.figure.stack.labels if each.name == label)

@@ -33,7 +33,15 @@ GENERAL = "Most appendicitis is found in the right lower quadrant."
 
 
 @pytest.mark.parametrize(
-    "question", ["appendicitis", "acute appendicitis", "inflammation of the appendix", "apendicitis CT"]
+    "question",
+    [
+        "appendicitis",
+        "acute appendicitis",
+        "inflammation of the appendix",
+        "apendicitis CT",
+        "dx appendicitis",
+        "pls appendicitis",
+    ],
 )
 def test_a_sentence_is_about_what_is_asked_under_any_of_its_names(question: str) -> None:
     assert texts(question, passage(GENERAL)) == [GENERAL]

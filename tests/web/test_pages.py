@@ -273,10 +273,21 @@ def test_figures_that_are_all_of_one_case_are_not_folded_away(client):
     assert len(found["groups"]) == 1
     assert len(found["hits"]) > 1
     page = client.get("/search", params=of_one).text
-    assert f"{len(found['hits'])} figures</strong> of 1 case" in page
+    fitting = sum(hit["confidence"] != "weak" for hit in found["hits"])
+    assert f"{fitting} figures</strong> of 1 case" in page
     assert "more of this case" not in page
     page = client.get("/search", params={"q": "axial CT"}).text
-    assert re.search(r"figures</strong> of \d+ cases? and \d+ of no case, best first", page)
+    assert re.search(r"figures</strong> of \d+ cases? and \d+ of no case fit, best first", page)
+
+
+def test_what_fits_is_counted_apart_from_what_is_weak(client):
+    alone = client.get("/api/search", params={"q": "lung nodule"}).json()["hits"]
+    beside = client.get("/api/compare", params={"a": "lung nodule", "b": "lung mass"}).json()["a"]["hits"]
+    for address, hits in (("/search?q=lung+nodule", alone), ("/compare?a=lung+nodule&b=lung+mass", beside)):
+        weak = sum(hit["confidence"] == "weak" for hit in hits)
+        assert 0 < weak < len(hits)
+        page = html.unescape(client.get(address).text)
+        assert re.search(rf"{len(hits) - weak} figures?</strong>(?: of \d+ cases?)? fits?, best first; {weak} more", page)
 
 
 def test_the_start_page_says_of_how_many_people_the_shipped_pictures_are(client):

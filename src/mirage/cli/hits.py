@@ -56,9 +56,16 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
             shared = "case" if best["figure"]["case_id"] else "stack"
             table.add_row("", "", "", f"[dim]{len(others)} more of this {shared}:[/]", ids)
     out.print(table)
-    alone = sum(not best["figure"]["case_id"] for best, *_ in groups)
-    cases = f" of {counted(len(groups) - alone, 'case')}" if alone < len(groups) else ""
-    out.print(f"{counted(len(hits), 'figure')}{cases}{f' and {alone} of no case' if alone and cases else ''}.")
+    fitting = sum(hit["confidence"] != "weak" for hit in hits)
+    if fitting:
+        fits = [group for group in groups if any(hit["confidence"] != "weak" for hit in group)]
+        alone = sum(not best["figure"]["case_id"] for best, *_ in fits)
+        cases = f" of {counted(len(fits) - alone, 'case')}" if alone < len(fits) else ""
+        none = f" and {alone} of no case" if alone and cases else ""
+        out.print(f"{counted(fitting, 'figure')}{cases}{none} {'fits' if fitting == 1 else 'fit'}.", end="")
+    if weak := len(hits) - fitting:
+        out.print(f"{' ' if fitting else ''}{counted(weak, 'figure')} {'is' if weak == 1 else 'are'} weak.", end="")
+    out.print()
     if any(hit["figure"]["inferred"] for hit in hits):
         say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
 

@@ -46,8 +46,8 @@ _NO_PLANE = re.compile(
 _NON = re.compile(r"(?i)^(?:non|un)")
 # The same in Spanish, where what says so stands on the other side of the name as often.
 _SPANISH_SECOND = re.compile(
-    r"(?i)\b(?:respecto a|previ[oa]s?|posterior(?:es|mente)?|seguimiento|recomiend\w+|vist[oa]s? (?:en|por)|mejor en|guiad[oa]s?"
-    r"|tras|despu[eé]s de|antes de|a diferencia de)\b[^.;]{0,40}$"
+    r"(?i)\b(?:respecto a|previ[oa]s?|posterior(?:es|mente)?|seguimiento|recomiend\w+|vist[oa]s? (?:en|por)|mejor en"
+    r"|guiad[oa]s?|tras|despu[eé]s de|antes de|a diferencia de)\b[^.;]{0,40}$"
 )
 _SPANISH_AFTER = re.compile(r"(?i)^ (?:previ[oa]s?|anterior(?:es)?|posterior(?:es)?|de (?:control|seguimiento))\b")
 _SPANISH_NO_PLANE = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from mirage.language.asking import fillers
-from mirage.language.concepts import Lexicon
+from mirage.language.concepts import Lexicon, Match
 from mirage.language.vocabulary import is_common
-from mirage.language.words import BEGINNINGS, stem
+from mirage.language.words import BEGINNINGS, WORD, fold, stem
 
 SHORTEST = 4  # letters of a word that is mended
 _LONG = 8  # letters from which two errors are believed, and how many of them beside a beginning and an ending
@@ -139,6 +139,12 @@ def _is_structure(word: str, known_names: Lexicon) -> bool:
     return any(known_names.kind(one.concept) == "anatomy" for one in known_names.find(word).matches)
 
 
+def _written(folded: str, there: Sequence[Match]) -> str:
+    """A folded word as the names of what it names write it: *pancreas*, which is no plural."""
+    words = (word.lower() for match in there for word in WORD.findall(match.concept))
+    return next((word for word in words if word.startswith(folded) and fold(word) == folded), folded)
+
+
 def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Callable[[], Collection[str]]) -> str:
     """The word that was meant, or an empty string where none is near enough.
 
@@ -159,13 +165,17 @@ def _nearest(word: str, around: tuple[str, str], known_names: Lexicon, more: Cal
             continue
         found = known_names.find(f"{around[0]}{candidate}{around[1]}", typed=True).matches
         at = len(around[0])
-        within = max((match.end - match.start for match in found if match.start <= at < match.end), default=0)
+        here = [match for match in found if match.start <= at < match.end]
+        within = max((match.end - match.start for match in here), default=0)
         named = within > len(candidate) + 1  # with its neighbours it makes a name of several words
         if len(typed) < _LONG - 2 and candidate[0] != typed[0] and not named:
             continue
         if common and not named and not (sorted(candidate) == sorted(typed) and _is_structure(candidate, known_names)):
             continue
-        ranked.append((not named, distance - (candidate[0] == typed[0]) * 0.5, -within, candidate not in titles, candidate))
+        # Of the forms of one thing the one that it is called by: *hippocampus*, and neither *hippocampal* nor *hipocampo*.
+        other_form = not any(candidate in known_names.words(match.concept) for match in here)
+        nearer = distance - (candidate[0] == typed[0]) * 0.5
+        ranked.append((not named, nearer, -within, candidate not in titles, other_form, _written(candidate, here)))
     if ranked:
         return min(ranked)[-1]
     if common:

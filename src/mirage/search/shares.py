@@ -29,7 +29,7 @@ def read_label(name: str) -> tuple[frozenset[str], frozenset[int]]:
 
 
 @lru_cache(maxsize=4096)
-def _side(text: str) -> str:
+def side_of(text: str) -> str:
     """The one side that a text names; empty where it names none, or both."""
     sides = {SIDES[word] for word in wordform.lowered(text) if word in SIDES} & {"left", "right"}
     return sides.pop() if len(sides) == 1 else ""
@@ -68,7 +68,7 @@ class SectionShares:
         """
         if reading is None or not self:
             return {}
-        wanted, side, found = _narrowest(reading), _side(reading.text), dict[int, float]()
+        wanted, side, found = _narrowest(reading), side_of(reading.text), dict[int, float]()
         marked = {
             family: [_marked(each, marks, side, reading.unwanted) for each in wanted]
             for family, marks in self._marks.items()
@@ -105,11 +105,14 @@ class SectionShares:
         view : str
         reading : QueryReading
         """
-        for each in _narrowest(reading) if stack in self._marks else ():
-            marked = _marked(each, self._marks[stack], _side(reading.text), reading.unwanted)
+        wanted = sorted(_narrowest(reading), key=lambda each: each.kind == "anatomy")  # a thing, before where it is
+        for each in wanted if stack in self._marks else ():
+            marked = _marked(each, self._marks[stack], side_of(reading.text), reading.unwanted)
             if len(marked.names) > 1:
                 shown = {key: share for key, share in self._shown(stack, marked).items() if self._numbers[key][0] == view}
                 return (self._numbers[max(shown, key=shown.__getitem__)][1], each.name) if shown else None
+            if marked.names and each.kind != "anatomy":
+                return None
         return None
 
 
@@ -129,7 +132,7 @@ class _Marked:
 
 def _marked(concept: AskedConcept, names: Iterable[str], side: str, unwanted: Set[str]) -> _Marked:
     """What tells a concept; of a side that is asked for, that side's."""
-    told = {name: read_label(name)[0] for name in names if not side or _side(name) in ("", side)}
+    told = {name: read_label(name)[0] for name in names if not side or side_of(name) in ("", side)}
     told = {name: concepts for name, concepts in told.items() if concepts.isdisjoint(unwanted)}
     ways: tuple[Callable[[frozenset[str]], bool], ...] = (
         lambda concepts: concepts == {concept.name},

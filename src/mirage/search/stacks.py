@@ -16,15 +16,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from mirage.figure import Stack, StackLabel
+from mirage.figure import Figure, Stack, StackLabel
 from mirage.indexes.base import Index, IndexQuery, Ranked
 from mirage.language import words as wordform
-from mirage.language.reading import QueryReading
+from mirage.language.concepts import lexicon
+from mirage.language.mentions import mentions
+from mirage.language.reading import AskedConcept, QueryReading
 from mirage.models.runtime import loaded_once
 from mirage.search.answer import Hit, SliceFound
 from mirage.search.confidence import HitFeatures
 from mirage.search.fusion import FusedFigure, coverage
-from mirage.search.shares import SectionShares, read_label
+from mirage.search.shares import SectionShares, read_label, side_of
 from mirage.storage.records import SearchRow, SliceVectors
 from mirage.storage.store import Store
 
@@ -32,6 +34,8 @@ Vector = npt.NDArray[np.float32]
 
 MOST = 3  # hits of one stack: itself and figures cut from it
 CONSIDERED = 12  # of them, until it is known which fit the words best
+_SHOWN = frozenset({"affirmed", "possible"})  # what is said of what a caption shows
+_MADE = frozenset({"device", "procedure"})
 _FOR_MANY = 0.012  # cosine that the best of n gains over one, for each ln(n)
 
 
@@ -64,19 +68,48 @@ def most_alike(stack: Stack, slices: SliceVectors | None, vector: Vector) -> Sli
     return SliceFound(int(slices.numbers[int(np.argmax(slices.vectors @ vector))]), view)
 
 
+def _itself(asked: Iterable[AskedConcept]) -> frozenset[str]:
+    return frozenset[str]().union(*(each.narrower | each.nearly | {each.name} for each in asked))
+
+
 def _label_asked(labels: Sequence[StackLabel], reading: QueryReading) -> StackLabel | None:
     asked = wordform.stems(f"{reading.text} {reading.english}")
     told = frozenset[str]().union(*(each.told_by for each in reading.wanted))
     # What is asked for itself, and its kinds, before the places where it may be: of a "lung tumor" the mass, not the lung.
-    itself = frozenset[str]().union(*(each.narrower | each.nearly | {each.name} for each in reading.wanted))
-    found: tuple[tuple[bool, int], StackLabel] | None = None
+    itself, things = _itself(reading.wanted), _itself(each for each in reading.wanted if each.kind != "anatomy")
+    found: tuple[tuple[bool, bool, int], StackLabel] | None = None
     for label in labels:
         concepts, stems = read_label(label.name)
         if not concepts.isdisjoint(reading.unwanted) or not (concepts & told or (stems and stems <= asked)):
             continue
-        fits = not concepts.isdisjoint(itself), len(stems & asked)
+        fits = not concepts.isdisjoint(things), not concepts.isdisjoint(itself), len(stems & asked)
         if found is None or fits > found[0]:
             found = fits, label
+    return found and found[1]
+
+
+def _label_told(labels: Sequence[StackLabel], reading: QueryReading, figure: Figure) -> StackLabel | None:
+    """The mark of which title or caption says that it is what is asked for, where no mark is called so.
+
+    "Dense spots in the left kidney, as kidney stones look": the marked spots are what shows kidney stones, and the kidney is
+    where. Of the marks that a sentence names the one with most words is meant.
+    """
+    known = lexicon()
+    things = [each for each in reading.wanted if each.kind != "anatomy"]
+    itself = _itself(things)
+    called = itself | {each.general for each in things}
+    if not itself or any(not read_label(label.name)[0].isdisjoint(called) for label in labels):
+        return None
+    side, text = side_of(reading.text), f"{figure.title}.\n{figure.caption}"
+    sentences = {one.sentence for one in mentions(text) if one.concept in itself and one.polarity in _SHOWN}
+    found: tuple[int, StackLabel] | None = None
+    for label in labels:
+        concepts, stems = read_label(label.name)
+        another = any(known.kind(one) in _MADE for one in concepts) or (side and side_of(label.name) not in ("", side))
+        if another or not stems or not any(stems <= wordform.stems(sentence) for sentence in sentences):
+            continue
+        if found is None or len(stems) > found[0]:
+            found = len(stems), label
     return found and found[1]
 
 
@@ -259,11 +292,13 @@ class Stacks:
         found = [by_key[key] for key in together(list(by_key), self.families, self.counts, leading)]
         return sorted(found, key=lambda entry: tiers[entry.key])  # nobody stands before who is surer
 
-    def _marked(self, id: str, stack: Stack, reading: QueryReading | None) -> SliceFound | None:
+    def _marked(self, figure: Figure, stack: Stack, reading: QueryReading | None) -> SliceFound | None:
         """Where what is asked for is largest, by the marks; None where none tells it."""
         if reading is None:
             return None
-        if best := self._shares.best(id, stack.views[0], reading):
+        if told := _label_told(stack.labels, reading, figure):
+            return SliceFound(told.best, stack.views[0], told.name)
+        if best := self._shares.best(figure.id, stack.views[0], reading):
             return SliceFound(best[0], stack.views[0], best[1])
         label = _label_asked(stack.labels, reading)
         return None if label is None else SliceFound(label.best, stack.views[0], label.name)
@@ -279,8 +314,9 @@ class Stacks:
         reading : QueryReading or None
             Of its words.
         """
-        stacks = {hit.figure.id: stack for hit in hits if (stack := hit.figure.stack)}
-        found = {id: self._marked(id, stack, reading) for id, stack in stacks.items()}
+        figures = {hit.figure.id: hit.figure for hit in hits}
+        stacks = {id: stack for id, figure in figures.items() if (stack := figure.stack)}
+        found = {id: self._marked(figures[id], stack, reading) for id, stack in stacks.items()}
         keys = self._store.keys_of(unmarked) if (unmarked := [id for id, one in found.items() if one is None]) else {}
         slices = self.slices(keys.values())
 

@@ -154,11 +154,14 @@ def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | No
     offered = [] if view.fits else addable(site, atlas.corpora)
     next_k = min(query.k + DEFAULT_K, MAX_K)
     more = len(view.hits) >= query.k and next_k > query.k
+    fitting = {hit.rank for hit in view.hits if hit.confidence != "weak"}
+    fits = [group for group in view.groups if any(figure.rank in fitting for figure in group.figures)]
     return render(
         "results_body.html",
         groups=[[view.hits[figure.rank - 1] for figure in group.figures] for group in view.groups],
-        cases=sum(bool(group.case_id) for group in view.groups),
-        alone=sum(not group.case_id for group in view.groups),
+        fitting=len(fitting),
+        cases=sum(bool(group.case_id) for group in fits),
+        alone=sum(not group.case_id for group in fits),
         synthetic_warning=synthetic_warning,
         view=view,
         atlas=atlas,
