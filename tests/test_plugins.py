@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from mirage import plugins
 from mirage.errors import NotFound, Unavailable
 from mirage.indexes.base import Point
+from squares import installed
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def others(monkeypatch: pytest.MonkeyPatch) -> None:
         return [*found(group=group), *theirs]
 
     monkeypatch.setattr(plugins, "entry_points", with_others)
+    monkeypatch.setattr(plugins, "_available", plugins._available.__wrapped__)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +77,17 @@ def test_the_declared_adapters_are_those_that_are_installed() -> None:
     declared = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]
     for group, entries in declared.items():
         assert set(entries) <= set(plugins.available(group)), group
+
+
+def test_one_that_is_installed_while_a_program_runs_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    os.utime(tmp_path, ns=(0, 0))  # so that what is put there changes its time, however coarse the clock
+    assert "squares" not in plugins.available("mirage.encoders")
+    installed(tmp_path)
+    assert "squares" in plugins.available("mirage.encoders")
+
+
+def test_packages_are_looked_through_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = plugins.available("mirage.encoders")
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: pytest.fail("looked through again"))
+    assert plugins.available("mirage.encoders") == first
