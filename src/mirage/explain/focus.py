@@ -8,7 +8,7 @@ from heapq import nlargest
 
 from mirage.explain.evidence import Evidence
 from mirage.figure import ALSO_CALLED, MODALITIES, PLANES
-from mirage.language.words import FILLERS, fold, lowered, stem
+from mirage.language.words import FILLERS, fold, lowered, remembered, stem
 
 # Words that say what kind of picture it is; they choose among pictures of a thing, they do not name the thing.
 _REGION_WORDS = frozenset(
@@ -53,7 +53,7 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     """
     words = {fold(word): word for word in lowered(question) if word not in FILLERS and stem(word) is not None}
     if any(word not in _KIND_WORDS for word in words.values()):
-        held = [frozenset(map(fold, lowered(f"{item.text} {item.about}"))) for item in evidence]
+        held = [_forms(item.text) | _forms(item.about) for item in evidence]
         worth = {
             form: 0.25 if word in _KIND_WORDS else 0.6 if word in _REGION_WORDS else 1.0 for form, word in words.items()
         }
@@ -66,6 +66,12 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
         }:
             common[word] = common.get(word, 0.0) + 1 / (3 + place)
     return Focus(dict(nlargest(5, common.items(), key=lambda one: one[1])))
+
+
+@remembered(512)  # it is asked of a passage for each query that finds it, and twice in an explanation
+def _forms(text: str) -> frozenset[str]:
+    """The words of a text, folded."""
+    return frozenset(map(fold, lowered(text)))
 
 
 def modality_of(question: str, evidence: Sequence[Evidence]) -> str:

@@ -67,6 +67,7 @@ def is_of_record(text: str) -> bool:
     return bool(about) and (about[0] or 2 * sum(about) > len(about))
 
 
+@remembered(4096)  # of one sentence several ask, each for something else
 def without_record(text: str) -> str:
     """A sentence with blanks for its clauses about the record, and for where and how its picture was made."""
     kept: list[str] = []

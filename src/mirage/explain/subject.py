@@ -143,12 +143,12 @@ class Subject:
 
         Asked for an aneurysm with a stent, another aneurysm is no answer where one with a stent is found.
         """
+        if not self.beside:
+            return list(evidence)
         cases: dict[str, set[str]] = {}
         for item in evidence:
             of = cases.setdefault(item.case or item.figures[0], set())
             of.update(one.concept for one in polarities(f"{item.about}. {item.text}") if one.polarity == "affirmed")
-        if not self.beside:
-            return list(evidence)
         whole = {case for case, has in cases.items() if all(has & each for each in (self.narrower, *self.beside))}
         return [item for item in evidence if not whole or (item.case or item.figures[0]) in whole]
 

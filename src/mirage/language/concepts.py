@@ -30,7 +30,7 @@ from mirage.language.lexicon_files import (
     split,
     tables_of,
 )
-from mirage.language.words import MAY_BE_PARTED, PARTED, WORD, joined
+from mirage.language.words import MAY_BE_PARTED, PARTED, WORD, joined, remembered
 from mirage.settings import Settings
 
 _STOPS = frozenset(".;:!?()")  # no name goes across one
@@ -169,6 +169,11 @@ class Lexicon:
         """Every word of every name, in the form that words are compared in."""
         return frozenset(word for form in self._forms for word in form.split())
 
+    @cached_property
+    def _telling(self) -> frozenset[str]:
+        """Words at which something may be named; at no other one is there any need to look, and that is half of a text."""
+        return self.vocabulary.union(self._eponyms, _GRADED, _SPREAD, ("to", "and"))
+
     def __contains__(self, name: object) -> bool:
         return name in self._kinds
 
@@ -281,6 +286,14 @@ class Lexicon:
         eponyms : bool
             A name of a person may stand for the thing that is called after it, *Crohn's* for Crohn disease.
         """
+        return self._find(text, typed=typed, eponyms=eponyms) if typed or eponyms else self._remembered(text)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str], Found]:
+        # Sentences of a source are found by many queries, and each is read for several things.
+        return remembered(8192)(self._find)
+
+    def _find(self, text: str, *, typed: bool = False, eponyms: bool = False) -> Found:
         spans = self.spans(text)
         words = [word if word in _STOPS else self.canonical(word) for word, _, _ in spans]
         there = frozenset(words)
@@ -288,6 +301,10 @@ class Lexicon:
         doubtful: dict[str, tuple[str, ...]] = {}
         place = 0
         while place < len(words):
+            short = self._short_form(spans[place][0], typed)
+            if not short and words[place] not in self._telling:
+                place += 1
+                continue
             concept, length = self._named_at(words, place)
             if typed and length and words[place] in _SIDES and self._named_at(words, place + 1)[1] >= length:
                 concept, length = "", 0  # "right lung window", "left kidney stone"
@@ -297,13 +314,13 @@ class Lexicon:
             if not length and eponyms and not behind_hyphen and (called := self._called_after(words, place)):
                 concept, length = called, 1
             elif not length:
-                concept, length = self._shortened(spans[place][0], there, typed, doubtful)
-                if (more := self._numbered_short(spans[place][0], words, place, typed))[1]:
-                    doubtful.pop(self._short_form(spans[place][0], typed), None)
+                concept, length = self._shortened(short, there, typed, doubtful)
+                if (more := self._numbered_short(short, words, place))[1]:
+                    doubtful.pop(short, None)
                     concept, length = more
             if length == 1 and (_is_article(spans, place, typed) or self._is_before_organ(spans, words, place, typed)):
                 concept = ""
-                doubtful.pop(self._short_form(spans[place][0], typed), None)
+                doubtful.pop(short, None)
             bare = not concept or (length == 1 and self.kind(concept) == "anatomy")
             if bare and not typed and (shared := self._shared(words, place, text.startswith("/", spans[place][2]))):
                 concept, length = shared, 1
@@ -394,12 +411,12 @@ class Lexicon:
                 return self._names[found], most + 2
         return "", 0
 
-    def _numbered_short(self, word: str, words: Sequence[str], place: int, typed: bool) -> tuple[str, int]:
+    def _numbered_short(self, short: str, words: Sequence[str], place: int) -> tuple[str, int]:
         """What a short form means together with the number behind it: *MEN 2*, *MEN type 2*."""
         after = words[place + 1 : place + 3]
-        if not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
+        if not short or not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
             return "", 0
-        for own, _ in self._short.get(self._short_form(word, typed), ()):
+        for own, _ in self._short[short]:
             name = self.words(self._names[own])
             graded = after[0] in _GRADED
             number = after[1:] if graded else after[:1]
@@ -438,9 +455,8 @@ class Lexicon:
         return "", 0
 
     def _shortened(
-        self, word: str, there: frozenset[str], typed: bool, doubtful: dict[str, tuple[str, ...]]
+        self, short: str, there: frozenset[str], typed: bool, doubtful: dict[str, tuple[str, ...]]
     ) -> tuple[str, int]:
-        short = self._short_form(word, typed)
         meanings = self._short.get(short)
         if not meanings:
             return "", 0

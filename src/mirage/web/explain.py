@@ -22,7 +22,7 @@ from mirage.compare.dual import Dual
 from mirage.errors import MirageError
 from mirage.explain import explanation
 from mirage.explain.explainers.base import Explainer, Remark, Writing
-from mirage.explain.explanation import Ended, Event, Explanation
+from mirage.explain.explanation import Began, Ended, Event, Explanation
 from mirage.query import Query
 from mirage.search.answer import Answer
 from mirage.web import forms, openapi, uploads
@@ -183,13 +183,14 @@ class Drawing:
     def draw(self, event: Event) -> tuple[str, PagePiece]:
         """One event's name and piece."""
         whole = self.so_far = explanation.with_event(self.so_far, event)
-        name, view = event_view(event, whole)
+        # A page is given what a sentence cites, and of all the other evidence nothing.
+        name, view = ("began", event) if isinstance(event, Began) else event_view(event, whole)
         if isinstance(view, Writing):
             return name, PagePiece(text=view.text)
         text, evidence, more = "", "", {"whole": whole, "places": self.places, "prefix": self.prefix}
         if isinstance(view, ClaimView):
-            known = {each.number: evidence_view(each) for each in whole.evidence}
-            fresh = [known[number] for number in view.cites if number in known and number not in self._shown]
+            known = {each.number: each for each in whole.evidence}
+            fresh = [evidence_view(known[each]) for each in view.cites if each in known and each not in self._shown]
             self._shown |= {each.number for each in fresh}
             heading = view.aspect, view.modality
             more |= {"known": known, "heading": view.aspect if heading != self._heading else ""}
