@@ -192,6 +192,7 @@ def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | No
 def warm(site: RunningSite) -> None:
     """Find, draw and explain an example, so that the first of many does not wait while models and words are read."""
     with suppress(MirageError):
+        addable(site, site.holds().corpora)  # which is offered to who finds nothing
         for query in site.atlas.examples(1):
             answer = site.search(query)
             _results(site, answer, None, "")

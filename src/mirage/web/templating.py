@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Hashable, Iterable, MutableMapping
 from contextvars import ContextVar
 from functools import lru_cache
 from gettext import NullTranslations
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -41,6 +41,9 @@ from mirage.web.forms import address as page_of
 from mirage.web.rights import wants
 from mirage.web.root import at, root, rooted_source, rooted_text
 from mirage.wording import N_, Words, _, speaking, translations
+
+if TYPE_CHECKING:
+    from mirage.web.views.figures import FigureView
 
 FOREVER = "public, max-age=31536000, immutable"
 _READ_ONLY: ContextVar[bool] = ContextVar("read_only", default=False)
@@ -328,6 +331,46 @@ _ENVIRONMENT = _Environment(
 )
 _ENVIRONMENT.policies["ext.i18n.trimmed"] = True
 _ENVIRONMENT.newstyle_gettext = True  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=1)
+def _parts() -> Any:
+    return _ENVIRONMENT.get_template("parts.html").module
+
+
+def once(figure: FigureView, part: str) -> Markup:
+    """What a macro of ``parts.html`` draws of a figure alone: the same for all who look at it.
+
+    Parameters
+    ----------
+    figure : FigureView
+    part : str
+        Name of the macro.
+    """
+    if part not in figure.drawn:
+        figure.drawn[part] = getattr(_parts(), part)(figure)
+    return figure.drawn[part]
+
+
+@lru_cache(maxsize=1024)
+def _of_few(part: str, _root: str, _language: NullTranslations, *given: Hashable) -> Markup:
+    drawn: Markup = getattr(_parts(), part)(*given)
+    return drawn
+
+
+def of_few(part: str, *given: Hashable) -> Markup:
+    """What a macro of ``parts.html`` draws that is given a few different things only.
+
+    Parameters
+    ----------
+    part : str
+        Name of the macro.
+    *given : hashable
+    """
+    return _of_few(part, root(), translations(), *given)
+
+
+_ENVIRONMENT.globals |= {"once": once, "of_few": of_few}
 _ENVIRONMENT.globals |= {"gettext": _gettext, "_": _gettext, "ngettext": _ngettext}
 _ENVIRONMENT.globals["value_words"] = value_words
 _ENVIRONMENT.globals["page_of"] = page_of

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from mirage import licensing
 from mirage.atlas import Atlas
 from mirage.figure import MODALITIES, PROOFS, Figure, Licence, Source
+from mirage.storage.records import FigureRow
 from mirage.web import forms
-from mirage.wording import _
+from mirage.web.root import root
+from mirage.wording import _, translations
+
+_KEPT = 2_048  # figures, and what is drawn of each: some 10 kB together
+_LONG = 8_000  # characters of a caption from which a figure is shown anew each time
 
 
 class ApiModel(BaseModel):
@@ -133,6 +141,12 @@ class FigureView(ApiModel):
     source: SourceView
     citation: str
     links: LinksView
+    _drawn: dict[str, Markup] = PrivateAttr(default_factory=dict)
+
+    @property
+    def drawn(self) -> dict[str, Markup]:
+        """What is drawn of it alone, by its name; see `mirage.web.templating.once`."""
+        return self._drawn
 
 
 class CaseView(ApiModel):
@@ -200,6 +214,11 @@ class FacetsView(ApiModel):
 
 def licence_view(licence: Licence) -> LicenceView:
     """Show a licence; "not stated" in those words when nothing is stated."""
+    return _licence_view(licence, translations())
+
+
+@lru_cache(maxsize=256)
+def _licence_view(licence: Licence, _language: NullTranslations) -> LicenceView:
     terms = licensing.terms_of(licence)
     return LicenceView(
         name=str(licence),
@@ -234,7 +253,7 @@ def citation(name: str, title: str, source: Source) -> str:
 
 
 def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureView:
-    """Show a figure with its addresses.
+    """Show a figure with its addresses. Made once for many who look at it: nobody changes it.
 
     Parameters
     ----------
@@ -244,6 +263,12 @@ def figure_view(figure: Figure, size: tuple[int, int], version: str) -> FigureVi
     version : str
         Names the picture's content.
     """
+    make = _figure_view if len(figure.caption) <= _LONG else _figure_view.__wrapped__
+    return make(figure, size, version, root(), translations())
+
+
+@lru_cache(maxsize=_KEPT)
+def _figure_view(figure: Figure, size: tuple[int, int], version: str, _root: str, _language: NullTranslations) -> FigureView:
     place = figure.slice_of
     return FigureView.of(
         figure,
@@ -283,7 +308,18 @@ def figure_in(atlas: Atlas, figure: str | Figure) -> FigureView:
     ------
     mirage.errors.NotFound
     """
-    row = atlas.store.row(figure if isinstance(figure, str) else figure.id)
+    return row_view(atlas.store.row(figure if isinstance(figure, str) else figure.id), figure)
+
+
+def row_view(row: FigureRow, figure: str | Figure = "") -> FigureView:
+    """Show a figure as an atlas keeps it.
+
+    Parameters
+    ----------
+    row : mirage.storage.records.FigureRow
+    figure : str or mirage.figure.Figure
+        What is shown in its place, where it is a figure.
+    """
     known, picture = row.figure if isinstance(figure, str) else figure, row.picture
     return figure_view(known, (picture.width, picture.height), Path(picture.name).stem)
 
@@ -306,7 +342,7 @@ def case_in(atlas: Atlas, case_id: str) -> CaseView:
         source=source_view(case.source),
         citation=citation(case.id, case.title, case.source),
         page=forms.address("case", case.id),
-        figures=[figure_in(atlas, figure) for figure in atlas.figures_of(case.id)],
+        figures=[row_view(row) for row in atlas.store.figures_of(case.id)],
     )
 
 

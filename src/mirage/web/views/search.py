@@ -43,6 +43,11 @@ class HitView(ApiModel):
     figure: FigureView
     slice: SliceFoundView | None = Field(description="Of a stack: where to open it; null for a single picture.")
 
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The names of the channels."""
+        return tuple(found.channel for found in self.channels)
+
 
 class RankedFigure(ApiModel):
     """A figure among the hits."""
