@@ -530,7 +530,9 @@ class Atlas(AtlasFolder):
 
         Where the query names concepts, by their mentions; where it has only other words or a picture, among its hits.
         """
-        return facets.found(self.store, answer, self._hidden_by_owner() if answer.query.withdrawn else self.hidden_keys())
+        hidden = self._hidden_by_owner() if answer.query.withdrawn else self.hidden_keys()
+        with self.snapshot() as now:
+            return facets.found(now.searcher.filter_values, answer, hidden)
 
     def examples(self, n: int = 6) -> list[Query]:
         """Queries that find something in this very atlas, for a first-time visitor."""

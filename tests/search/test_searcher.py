@@ -20,7 +20,7 @@ from mirage.search.concepts import CONCEPT_WEIGHTS, confidence, normality, spoke
 from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
 from mirage.search.fusion import RRF_K
 from mirage.search.searcher import Searcher
-from mirage.storage.records import StoredMention
+from mirage.storage.records import SearchRow, StoredMention
 
 
 def channels_of(hit: Hit) -> list[str]:
@@ -154,6 +154,11 @@ def test_lesser_terms_and_what_is_wanted_less_are_no_condition(starter: Atlas) -
 PATIENT = Source("made", "A. Example")
 
 
+def ranked_by(figure: Figure) -> SearchRow:
+    words = frozenset(lexicon().words(f"{figure.caption} {figure.diagnosis}"))
+    return SearchRow(1, figure.id, figure.caption, figure.diagnosis, "", "", "", "", 0, frozenset(), words)
+
+
 def spoken_of(figure: Figure) -> list[StoredMention]:
     fields = {"title": figure.title, "diagnosis": figure.diagnosis, "caption": figure.caption}
     return [StoredMention(1, one.concept, field, one.polarity) for field, text in fields.items() for one in mentions(text)]
@@ -229,8 +234,7 @@ def test_how_sure_a_hit_is_depends_on_what_is_missing(asked: str, diagnosis: str
     reading = read(asked, lambda _: False)
     figure = Figure("made:1", "", PATIENT, diagnosis=diagnosis)
     support = spoken(reading.wanted, spoken_of(figure))
-    words = frozenset(lexicon().words(diagnosis))
-    assert confidence("likely", reading, figure, words, support, "silent")[0] == sure
+    assert confidence("likely", reading, ranked_by(figure), support, "silent")[0] == sure
 
 
 @pytest.mark.parametrize(
@@ -384,7 +388,7 @@ def sure_of(asked: str, caption: str) -> str:
     reading = read(asked, lambda _: False)
     figure = Figure("made:1", caption, PATIENT)
     support = spoken(reading.wanted, spoken_of(figure))
-    return confidence("likely", reading, figure, frozenset(lexicon().words(caption)), support, "silent")[0]  # type: ignore[arg-type]
+    return confidence("likely", reading, ranked_by(figure), support, "silent")[0]
 
 
 def test_how_a_picture_is_hung_says_no_side_of_what_it_shows() -> None:

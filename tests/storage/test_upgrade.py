@@ -26,7 +26,7 @@ from mirage.corpora.folder import FolderCorpus
 from mirage.errors import AtlasError, NotFound
 from mirage.jobs import Jobs
 from mirage.language.concepts import lexicon
-from mirage.language.words import stems, unpacked_stems
+from mirage.language.words import stems
 from mirage.query import Query
 from mirage.settings import Settings
 from mirage.storage import migrations, records
@@ -134,7 +134,7 @@ def test_what_a_search_reads_of_each_figure_is_filled_in(old: Path) -> None:
         found = atlas.store.search_rows(list(rows))
         assert len(found) == len(rows) == 4
         for key, figure in rows.items():
-            assert unpacked_stems(found[key].stems) == stems(figure.words)
+            assert found[key].stems == stems(figure.words)
             assert set(found[key].folded.split()) == set(lexicon().words(figure.words))
         assert any(row.stems and row.folded for row in found.values())
         assert any(atlas.store.mentions.of(list(rows)).values())

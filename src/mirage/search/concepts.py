@@ -230,7 +230,6 @@ def confidence(
     base: Confidence,
     reading: QueryReading,
     figure: SearchRow,
-    words: Set[str],
     support: Mapping[str, Support],
     normal: Normality,
 ) -> tuple[Confidence, Basis]:
@@ -242,8 +241,6 @@ def confidence(
         By vectors and words alone.
     reading : QueryReading
     figure : SearchRow
-    words : set of str
-        The figure's own, folded.
     support : mapping
         As `spoken` gives it.
     normal : {"said", "partly", "silent", "ill"}
@@ -257,7 +254,7 @@ def confidence(
     basis : {"named", "mentioned", "structure", "words", "alike"}
         ``alike`` where only the picture speaks for it.
     """
-    sure, basis = _confidence(base, reading, figure, words, support)
+    sure, basis = _confidence(base, reading, figure, support)
     if sure != "weak" and not reading.versus:
         texts = f"{figure.title}. {figure.diagnosis}", figure.caption
         asked = asked_beside_names(reading.text)
@@ -309,19 +306,19 @@ def _of_one_side(text: str) -> str:
 
 
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
-    base: Confidence, reading: QueryReading, figure: SearchRow, words: Set[str], support: Mapping[str, Support]
+    base: Confidence, reading: QueryReading, figure: SearchRow, support: Mapping[str, Support]
 ) -> tuple[Confidence, Basis]:
     def others() -> bool:
-        return not reading.others or words >= set(reading.others)
+        return not reading.others or figure.words.issuperset(reading.others)
 
     def made() -> bool:
-        return made_as_asked(reading, figure, words)
+        return made_as_asked(reading, figure)
 
     if UNWANTED in support:
         return "weak", "alike"
     if not reading.wanted:
         return _without_concepts(base, reading, others, made)
-    held = {concept: _held(concept, figure, words, support) for concept in reading.wanted}
+    held = {concept: _held(concept, figure, support) for concept in reading.wanted}
     things = [each for concept, each in held.items() if concept.kind != "anatomy"]
     if all(each == "plain" for each in held.values()) and not reading.doubtful and made() and others():
         return "strong", "named" if things else "structure"
@@ -334,7 +331,7 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     nowhere = any(concept.kind == "anatomy" and said == "none" for concept, said in held.items())
     if things and nowhere:  # the right disease in another place
         return "weak", "alike"
-    if things and _in_general(reading) and not words >= set(reading.others) - modifiers():
+    if things and _in_general(reading) and not figure.words.issuperset(set(reading.others) - modifiers()):
         return "weak", "alike"  # a word that is not understood says which abscess, and the figure's words do not hold it
     if things:
         return "likely", "named" if all(each == "plain" for each in things) else "mentioned"
@@ -343,11 +340,11 @@ def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
     if "none" in held.values():  # the structure is not said, and whatever looks alike shows others
         return "weak", "alike"
     if not others():  # a structure, and something beside it that its words do not say
-        whose = made() and _OF_WHOM | words >= set(reading.others)
+        whose = made() and (_OF_WHOM | figure.words).issuperset(reading.others)
         return ("likely", "structure") if whose else (_at_most_likely(base), "alike")
     kinds = [each for each in reading.concepts if each.kind == "modality" and lexicon().organ(each.name)]
     # An echocardiogram is no ultrasound of the heart of a fetus.
-    return ("likely", "structure") if all(made_so(each, figure, words) for each in kinds) else ("weak", "alike")
+    return ("likely", "structure") if all(made_so(each, figure) for each in kinds) else ("weak", "alike")
 
 
 def _named_beside(held: Mapping[AskedConcept, Support]) -> bool:
@@ -380,13 +377,13 @@ def _at_most_likely(base: Confidence) -> Confidence:
     return "likely" if base == "strong" else base
 
 
-def _held(concept: AskedConcept, figure: SearchRow, words: Set[str], support: Mapping[str, Support]) -> Support:
+def _held(concept: AskedConcept, figure: SearchRow, support: Mapping[str, Support]) -> Support:
     if concept.kind == "anatomy" and figure.region and figure.region in {concept.name, *concept.narrower}:
         return "plain"
     said = support.get(concept.name, "none")
     # The words of a name, scattered over a text, name neither a disease nor a structure: a left ventricle, a renal pelvis.
     one = len(concept.words) == 1 if concept.kind == "anatomy" else concept.kind != "disease"
     between = concept.name.endswith(" disc space")  # of two vertebrae that are both named
-    if said == "none" and (one or between) and words >= set(concept.words):
+    if said == "none" and (one or between) and figure.words.issuperset(concept.words):
         return "said"
     return said

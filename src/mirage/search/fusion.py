@@ -6,9 +6,9 @@ The weights: `mirage.search.confidence`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import MappingProxyType
+from typing import NamedTuple
 
 from mirage.indexes import bm25
 from mirage.indexes.base import Ranked
@@ -18,8 +18,7 @@ from mirage.search.confidence import HitFeatures
 RRF_K = 60
 
 
-@dataclass(frozen=True, slots=True)
-class FusedFigure:
+class FusedFigure(NamedTuple):
     """A figure's key with its fused score and what each channel said."""
 
     key: int
@@ -33,6 +32,7 @@ def fuse(
     most: int | None = None,
     uncaptioned: Set[int] = frozenset(),
     gained: Mapping[int, float] = MappingProxyType({}),
+    staying: Callable[[list[int]], Set[int]] | None = None,
 ) -> list[FusedFigure]:
     """Weighted reciprocal rank fusion of the channels' lists, best first; ties go to the lower key.
 
@@ -49,6 +49,8 @@ def fuse(
         weight beside its own, and the caption channel none. They would otherwise stand behind everything with a caption.
     gained : mapping
         Key to what a figure has beside, in units of a channel's first place.
+    staying : callable, optional
+        Given all keys, best first: those to return; channels list several times as many.
     """
     scores: dict[int, float] = {}
     found: dict[int, list[tuple[str, int, float]]] = {}
@@ -61,6 +63,9 @@ def fuse(
     for key in scores.keys() & gained.keys():
         scores[key] += gained[key] / (RRF_K + 1)
     order = sorted(scores, key=lambda key: (-scores[key], key))[:most]
+    if staying is not None:
+        kept = staying(order)
+        order = [key for key in order if key in kept]
     return [FusedFigure(key, scores[key], tuple(ChannelMatch(*each) for each in found[key])) for key in order]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from functools import lru_cache
 
 from mirage.language.concepts import lexicon
@@ -19,18 +18,16 @@ _BY_CONTRAST = frozenset({"contrast-enhanced CT", "non-contrast CT", "contrast-e
 _BOTH = {"CT": frozenset({"XA", "PT", "NM"}), "MR": frozenset({"XA", "PT"})}
 
 
-def made_as_asked(reading: QueryReading, figure: SearchRow, words: Set[str]) -> bool:
+def made_as_asked(reading: QueryReading, figure: SearchRow) -> bool:
     """Whether a figure was made as a query asks, all of it: modality, sequence, window, plane.
 
     Parameters
     ----------
     reading : QueryReading
     figure : SearchRow
-    words : set of str
-        The figure's own, folded.
     """
     asked = [each for each in reading.concepts if each.kind in HOW]
-    made = [each for each in asked if made_so(each, figure, words)]
+    made = [each for each in asked if made_so(each, figure)]
     return all(each in made or any(_another_way(each, other) for other in made) for each in asked)
 
 
@@ -59,9 +56,7 @@ def _labels(concept: str) -> frozenset[str]:
     return frozenset(MODALITY_LABELS[name] for name in kinds if name in MODALITY_LABELS)
 
 
-def made_so(  # noqa: PLR0911 - each return is one way to tell it
-    concept: AskedConcept, figure: SearchRow, words: Set[str]
-) -> bool:
+def made_so(concept: AskedConcept, figure: SearchRow) -> bool:  # noqa: PLR0911 - each return is one way to tell it
     """Whether a figure was made as asked: by its labels, or by its own words."""
     if concept.kind == "plane" and figure.plane in (concept.name, _PROJECTIONS.get(concept.name)):
         return True
@@ -71,13 +66,13 @@ def made_so(  # noqa: PLR0911 - each return is one way to tell it
         return False  # a spin echo is no "echo" of the heart
     if concept.name.endswith(" window"):  # "lung" and "window" stand in the captions of other windows too
         return concept.name in named_in(figure.caption)
-    if words >= set(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept.name)):
+    if figure.words.issuperset(concept.words) or (concept.name in _BY_CONTRAST and figure.modality in _labels(concept.name)):
         return True
     if concept.name in MODALITY_LABELS or figure.modality not in _labels(concept.name):
         return False
     # "chest film" is a radiograph of what its organ is; other kinds of a modality have to be said.
     organ, shown = lexicon().organ(concept.name), named_in(figure.region)
-    of_organ = organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in words
+    of_organ = organ in shown.union(*map(lexicon().parents, shown)) or lexicon().canonical(organ) in figure.words
     return _says(concept, figure) or (of_organ and lexicon().general(concept.name) in MODALITY_LABELS)
 
 

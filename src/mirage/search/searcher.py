@@ -28,7 +28,9 @@ from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures, calibration_for
 from mirage.search.deduplication import deduplicated
+from mirage.search.facets import FilterValues
 from mirage.search.fusion import FusedFigure
+from mirage.search.known import Known
 from mirage.search.making import made_as_asked
 from mirage.search.query_vector import Feedback, QueryEncoder
 from mirage.search.shares import GAIN
@@ -40,6 +42,8 @@ from mirage.wording import _, ngettext
 Vector = npt.NDArray[np.float32]
 
 _POOR = 1 / 3  # of what a text scores with all words of a query; where the best has less, it gains less
+_KNOWN = 4_096  # figures of which is kept what they are ranked by, some 10 kB of each
+_LONG, _MANY = 8_000, 300  # characters of a caption, and mentions, beyond which it is read each time
 SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
@@ -76,11 +80,18 @@ class Searcher:
         self._size = self._rarity.points
         self._vectors = QueryEncoder(encoder, self._figure_vector)
         self._stacks = Stacks(store, index, self._encoder_info.digest)
+        self._rows = Known(store.search_rows, _KNOWN, lambda row: len(row.caption) <= _LONG)
+        self._told = Known(self._read_mentions, _KNOWN, lambda said: len(said) <= _MANY)
 
     @loaded_once
     def facets(self) -> dict[str, dict[str, int]]:
         """Field to value to number of figures, over the whole atlas."""
         return self._index.facets({})
+
+    @loaded_once
+    def filter_values(self) -> FilterValues:
+        """What the figures have in the filter fields."""
+        return FilterValues(self._store)
 
     def search(self, query: Query, feedback: Feedback | None = None) -> Answer:
         """Answer one query; see `mirage.atlas.Atlas.search`.
@@ -117,17 +128,19 @@ class Searcher:
         hidden, withdrawn = self._hidden() - own, self._withdrawn() - own
         gained = _with_shares(_gained(lists, weights, sum(wanted.values())), shares, reading)
         ranked, silent = {**weights, "case": 0.0, "concepts": 0.0}, self._uncaptioned(lists)
-        fused = fusion.fuse(lists, ranked, None, silent, gained)
-        order = [entry.key for entry in fused if entry.key not in own]
         # Those that speak most plainly of what is asked are considered wherever the other channels put them.
-        speaking = [*most_shown(shares), *(key for key, _ in lists.get("concepts", ())[: query.k])]
+        speaking = {*most_shown(shares), *(key for key, _ in lists.get("concepts", ())[: query.k])}
         most = query.k + SPARE + len(hidden | withdrawn)
-        staying = self._stacks.considered(order, most) | set(speaking).intersection(order)
-        fused = [entry for entry in fused if entry.key in staying]
+
+        def staying(order: list[int]) -> set[int]:
+            others = [key for key in order if key not in own]
+            return self._stacks.considered(others, most) | speaking.intersection(others)
+
+        fused = fusion.fuse(lists, ranked, None, silent, gained, staying)
         mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
-        rows = self._store.search_rows([entry.key for entry in fused])
+        rows = self._rows.of([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
-        covered = {entry.key: fusion.coverage(wanted, wordform.unpacked_stems(rows[entry.key].stems)) for entry in fused}
+        covered = {entry.key: fusion.coverage(wanted, rows[entry.key].stems) for entry in fused}
         fused = fusion.boost_coverage(fused, covered, weights)
         fused, folded, dropped = self._distinct(fused, rows, hidden, withdrawn)
         if feedback is None:
@@ -158,7 +171,7 @@ class Searcher:
         """
         # A stack looks like the figure that is cut where its picture is, and is more than that.
         alone = self._stacks.counts.keys() | withdrawn
-        looks = {entry.key: int(rows[entry.key].look, 16) for entry in fused if entry.key not in alone}
+        looks = {entry.key: rows[entry.key].look for entry in fused if entry.key not in alone}
         kept, folded = deduplicated(list(looks), looks, self._index.vectors)
         staying = [entry for entry in fused if entry.key in {*kept, *alone}]
         # A near-duplicate shows the same.
@@ -220,9 +233,14 @@ class Searcher:
         if reading is None or not (reading.wanted or reading.normal):
             return {}
         if reading.normal:
-            return self._store.mentions.of(keys, (), concepts.COUNTED_FIELDS)
+            return self._told.of(keys)
         every, told = reading.unwanted.union(*(each.told_by for each in reading.wanted)), {key for key, _ in speaking}
-        return self._store.mentions.of([key for key in keys if key in told], every, concepts.COUNTED_FIELDS)
+        found = self._told.of([key for key in keys if key in told])
+        return {key: [one for one in said if one.concept in every] for key, said in found.items()}
+
+    def _read_mentions(self, keys: Sequence[int]) -> dict[int, tuple[StoredMention, ...]]:
+        found = self._store.mentions.of(keys, (), concepts.COUNTED_FIELDS)
+        return {key: tuple(said) for key, said in found.items()}
 
     @loaded_once
     def _warm(self) -> None:
@@ -252,7 +270,7 @@ class Searcher:
                 ]  # a slice shows what its own words say, not all its case has
             said = concepts.spoken(reading.wanted, told, reading.unwanted, figure.diagnosis)
             normal = concepts.normality(figure, mentions[key], reading.wanted) if reading.normal else "silent"
-            sure[key] = concepts.confidence(one, reading, figure, frozenset(figure.folded.split()), said, normal)
+            sure[key] = concepts.confidence(one, reading, figure, said, normal)
         return sure
 
     def _read(self, query: Query) -> QueryReading | None:
@@ -368,7 +386,7 @@ def _tier(sure: Confidence, reading: QueryReading | None, figure: SearchRow) -> 
     """Where a figure stands, 0 first: the surest, and of those that are likely first what was made as is asked."""
     if sure != "likely" or reading is None:
         return {"strong": 0, "likely": 1, "weak": 3}[sure]
-    return 1 if made_as_asked(reading, figure, frozenset(figure.folded.split())) else 2
+    return 1 if made_as_asked(reading, figure) else 2
 
 
 _BESIDE = ThreadPoolExecutor(8, "mirage-search")
@@ -505,7 +523,7 @@ def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int,
         entry
         for entry in fused
         if not {found.channel for found in entry.channels} <= {"words", "case"}
-        or not any(stems and stems <= wordform.unpacked_stems(rows[entry.key].stems) for stems in unwanted)
+        or not any(stems and stems <= rows[entry.key].stems for stems in unwanted)
     ]
 
 

@@ -27,6 +27,15 @@ _SAID_OF = {
     table.name: _SAID[table.name].where(among(sa.literal("").concat(table.c.concept), "concepts"))
     for table in (figure_mentions, case_mentions)
 }
+_AFFIRMING = [
+    sa.select(next(iter(table.columns))).where(
+        among(table.c.concept, "concepts"),
+        table.c.polarity == "affirmed",
+        among(sa.literal("").concat(table.c.field), "fields"),
+    )
+    for table in (figure_mentions, case_mentions)
+]
+_PLAINLY = (_AFFIRMING[0], sa.select(figures.c.key).where(figures.c.case_id.in_(_AFFIRMING[1])))
 
 
 class Mentions:
@@ -74,40 +83,19 @@ class Mentions:
                         found[key].append(StoredMention(key, *row[1:]))
         return found
 
-    def counts(
-        self,
-        asked: Sequence[Collection[str]],
-        fields: Collection[str],
-        columns: Sequence[str],
-        without: Collection[int] = (),
-    ) -> dict[tuple[str, ...], int]:
-        """Count the figures that speak plainly of all that is asked, by the values of some columns.
+    def plainly(self, concepts: Collection[str], fields: Collection[str]) -> list[int]:
+        """The keys of figures of which they, or their cases, affirm one of some concepts; a key may come twice.
 
         Parameters
         ----------
-        asked : sequence of collection of str
-            For each thing asked the names of the concepts that tell it, one of which a figure or its case affirms, or has as
-            its region. At most 10,000 names altogether.
+        concepts : collection of str
+            At most 30,000.
         fields : collection of str
             Those in which it counts.
-        columns : sequence of str
-            Of the figures.
-        without : collection of int
-            Keys of figures that are not counted. At most 10,000.
         """
-        own, case = figure_mentions.c, case_mentions.c
-        values = [figures.c[name] for name in columns]
-        statement = sa.select(*values, sa.func.count()).group_by(*values)
-        if without:
-            statement = statement.where(figures.c.key.not_in(sorted(without)))
-        for names_told in map(sorted, asked):
-            plainly = [
-                sa.select(what).where(c.concept.in_(names_told), c.field.in_(fields), c.polarity == "affirmed")
-                for what, c in ((own.key, own), (case.case_id, case))
-            ]
-            said = figures.c.key.in_(plainly[0]) | figures.c.case_id.in_(plainly[1])
-            statement = statement.where(said | figures.c.region.in_(names_told))
-        return {tuple(row[:-1]): row[-1] for row in self._database.rows(statement)}
+        asked = {"concepts": sorted(concepts), "fields": sorted(fields)}
+        with self._database.reading() as connection:
+            return [key for statement in _PLAINLY for key in connection.execute(statement, asked).scalars()]
 
     def diagnosed(self, concepts: Collection[str]) -> dict[str, dict[int, str]]:
         """The cases of which a figure's diagnosis affirms one of some concepts: case id to such figures' ids, by key.

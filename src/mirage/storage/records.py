@@ -232,7 +232,10 @@ class FigureRow:
 
 
 class SearchRow(NamedTuple):
-    """The columns of a figure by which a search ranks it; only what is shown is read whole."""
+    """What a search ranks a figure by; only what is shown is read whole.
+
+    Of the words `stems` has the numbers, and `words` the forms in which they are compared; `look` is the picture's hash.
+    """
 
     key: int
     id: str
@@ -241,10 +244,10 @@ class SearchRow(NamedTuple):
     modality: str
     plane: str
     region: str
-    look: str
-    stems: bytes
-    folded: str
     title: str
+    look: int
+    stems: frozenset[int]
+    words: frozenset[str]
 
 
 class StoredMention(NamedTuple):

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from mirage.figure import Case, SlicePlace
 from mirage.language.concepts import lexicon
 from mirage.language.proof import proof_of
+from mirage.language.words import unpacked_stems
 from mirage.storage.contents import Contents, contents_of
 from mirage.storage.database import AT_ONCE, Database, put, put_new
 from mirage.storage.databases import RECORDS_NAME, Databases
@@ -68,9 +70,11 @@ from mirage.storage.withdrawals import Withdrawals
 
 ID_KEY = "id_key"  # note
 LEXICON = "lexicon"  # note: digest of the lexicon that mentions were read with
+_PART = 10_000  # rows read at once
 _BY_KEY = FIGURE_ROWS.where(among(figures.c.key, "keys"))
 # Put together once: that takes longer than what it asks for.
-_FOR_SEARCH = sa.select(*(figures.c[name] for name in SearchRow._fields)).where(among(figures.c.key, "keys"))
+_COLUMNS = ("key", "id", "caption", "diagnosis", "modality", "plane", "region", "title", "look", "stems", "folded")
+_FOR_SEARCH = sa.select(*(figures.c[name] for name in _COLUMNS)).where(among(figures.c.key, "keys"))
 _PICTURES = sa.select(figures.c.key, figures.c.picture).order_by(figures.c.key)
 _UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
@@ -275,7 +279,12 @@ class Store:
 
     def search_rows(self, keys: Sequence[int]) -> dict[int, SearchRow]:
         """What a search has to know of figures, by key; keys that are not there are left out."""
-        return {row[0]: SearchRow(*row) for row in self._database.rows_of(keys, _FOR_SEARCH)}
+        return {
+            row[0]: SearchRow._make(
+                (*row[:8], int(row[8], 16), unpacked_stems(row[9]), frozenset(map(intern, row[10].split())))
+            )
+            for row in self._database.rows_of(keys, _FOR_SEARCH)
+        }
 
     def row(self, figure_id: str) -> FigureRow:
         """One figure by its id, by an id that it had before, or by a reference; see `mirage.storage.records.reference_of`.
@@ -408,6 +417,18 @@ class Store:
         """
         passing = [figures.c[name].in_(list(values)) for name, values in filters.items()]
         return [row.key for row in self._database.rows(sa.select(figures.c.key).where(*passing).order_by(figures.c.key))]
+
+    def columns(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Every figure's key, ascending, and what it has in some columns.
+
+        Parameters
+        ----------
+        names : sequence of str
+        """
+        asked = sa.select(figures.c.key, *(figures.c[name] for name in names)).order_by(figures.c.key)
+        with self._database.reading() as connection:
+            for part in connection.execute(asked).partitions(_PART):
+                yield from map(tuple, part)
 
     def picture_names(self) -> list[tuple[int, str]]:
         """Every figure's key, ascending, and the name of its picture, which says what is in it."""

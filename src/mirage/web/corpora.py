@@ -101,7 +101,9 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
                 if option.type in _KINDS and not option.by_command
             ],
         )
-        for name, card in site.kept("cards", "", cards).items()  # looking through what is installed takes longer than a search
+        for name, card in site.kept(
+            "cards", "", cards
+        ).items()  # looking through what is installed takes longer than a search
         if not card.ships
         and (site.settings.live or not card.live)
         and (folders or not card.folder_option or not card.folder_option.required)
