@@ -135,7 +135,7 @@ def test_what_a_search_reads_of_each_figure_is_filled_in(old: Path) -> None:
         assert len(found) == len(rows) == 4
         for key, figure in rows.items():
             assert found[key].stems == stems(figure.words)
-            assert set(found[key].folded.split()) == set(lexicon().words(figure.words))
+            assert found[key].words == set(lexicon().words(figure.words))
         assert any(row.stems and row.folded for row in found.values())
         assert any(atlas.store.mentions.of(list(rows)).values())
 
