@@ -74,7 +74,7 @@ def cards() -> dict[str, CorpusCard]:
     return dict(sorted(found.items(), key=lambda one: (not one[1].downloads, one[1].live, one[1].place)))
 
 
-def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
+def addable(site: RunningSite, held: list[CorpusView], known: Mapping[str, CorpusCard] | None = None) -> list[AddableView]:
     """List what can be added from the page: not what ships, nor what wants a folder while none may be named.
 
     Parameters
@@ -82,6 +82,8 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
     site : RunningSite
     held : list of CorpusView
         What the atlas holds.
+    known : mapping, optional
+        What `cards` found; found anew when left out, which takes longer than a search.
     """
     # Names of folders on this machine are for who may read them.
     folders = _folders_under(site.settings.folder_roots) if may(visitor().role, "add") else []
@@ -101,9 +103,7 @@ def addable(site: RunningSite, held: list[CorpusView]) -> list[AddableView]:
                 if option.type in _KINDS and not option.by_command
             ],
         )
-        for name, card in site.kept(
-            "cards", "", cards
-        ).items()  # looking through what is installed takes longer than a search
+        for name, card in (cards() if known is None else known).items()
         if not card.ships
         and (site.settings.live or not card.live)
         and (folders or not card.folder_option or not card.folder_option.required)

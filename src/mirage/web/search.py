@@ -24,6 +24,7 @@ from mirage.web.rights import wants
 from mirage.web.root import at
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page, render
+from mirage.web.views.corpora import AddableView
 from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 from mirage.wording import _
@@ -151,7 +152,7 @@ def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | No
     found = site.answers.facets(answer)
     # A corpus that can be had by a click and is not there yet, for somebody who finds nothing.
     held = {corpus.name for corpus in atlas.corpora}
-    offered = [] if view.fits else addable(site, atlas.corpora)
+    offered = [] if view.fits else _offered(site)
     next_k = min(query.k + DEFAULT_K, MAX_K)
     more = len(view.hits) >= query.k and next_k > query.k
     fitting = {hit.rank for hit in view.hits if hit.confidence != "weak"}
@@ -189,10 +190,15 @@ def _results(site: RunningSite, answer: Answer, explained: DrawnExplanation | No
     )
 
 
+def _offered(site: RunningSite) -> list[AddableView]:
+    """What can be added, for somebody who finds nothing."""
+    return addable(site, site.holds().corpora, site.kept("cards", "", cards))
+
+
 def warm(site: RunningSite) -> None:
     """Find, draw and explain an example, so that the first of many does not wait while models and words are read."""
     with suppress(MirageError):
-        addable(site, site.holds().corpora)  # which is offered to who finds nothing
+        _offered(site)
         for query in site.atlas.examples(1):
             answer = site.search(query)
             _results(site, answer, None, "")
