@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -10,13 +11,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from mirage.errors import BadInput
+from mirage.errors import BadInput, NotFound
 from mirage.people.invitations import InvitationError
 from mirage.people.limits import LimitReached
 from mirage.people.people import People
 from mirage.people.records import invitations
 from mirage.people.visitor import ALONE, Visitor
 from mirage.storage.databases import OF_PERSON, Databases
+from mirage.storage.engines import opened
 from mirage.study.records import SCHEMA
 
 
@@ -104,3 +106,52 @@ def test_what_one_person_keeps_there_is_a_schema_that_goes_with_them(postgres_ur
     assert (databases.there(ada), databases.there(ben), databases.size(ada)) == (False, True, 0)
     with pytest.raises(ValueError, match="not one person's"):
         databases.remove("records")
+
+
+@pytest.mark.parametrize("where", ["postgres", "files"])
+def test_what_another_server_is_asked_while_an_account_is_deleted_brings_nothing_of_it_back(
+    where: str, postgres_url: str, tmp_path: Path
+) -> None:
+    server = postgres_url if where == "postgres" else ""
+    here, there = Databases(tmp_path, server), Databases(tmp_path, server)
+    with closing(People(here)) as one, closing(People(there)) as two:
+        here.held, there.held = one.persons.held, two.persons.held
+        token = one.invitations.make("learner", uses=2)[1]
+        ada, ben = (one.invitations.accept(token, name) for name in ("Ada", "Ben"))
+        again = one.invitations.make("learner", person=ada)[1]
+        for person in (ada, ben):
+            there.open(f"{OF_PERSON}{person}", SCHEMA, upgraded=True).close()
+            assert there.there(f"{OF_PERSON}{person}")
+        with one.persons.held(ben):  # as while it is opened
+            pass
+        one.persons.remove(ada)
+        here.remove(f"{OF_PERSON}{ada}")
+        with pytest.raises(NotFound, match="was deleted"):
+            there.open(f"{OF_PERSON}{ada}", SCHEMA, upgraded=True)
+        there.open(f"{OF_PERSON}{ben}", SCHEMA, upgraded=True).close()
+        assert Databases(tmp_path, server).names() == ["people", f"{OF_PERSON}{ben}"]
+        with pytest.raises(InvitationError, match="no such invitation"):
+            two.invitations.look(again)
+        late = two.invitations.make("learner", person=ada)[1]  # asked for before, and made after it
+        with pytest.raises(InvitationError, match="was deleted"):
+            two.invitations.accept(late, "Ada")
+        assert two.persons.gone() == [ada]
+
+
+@pytest.mark.parametrize("where", ["postgres", "files"])
+def test_nobody_is_removed_while_what_they_keep_is_made(where: str, postgres_url: str, tmp_path: Path) -> None:
+    server = postgres_url if where == "postgres" else ""
+    databases, ended = Databases(tmp_path, server), threading.Event()
+    with (
+        closing(People(databases)) as people,
+        ThreadPoolExecutor(1) as pool,
+        closing(opened(databases.url("people"))) as own,
+    ):
+        ada = people.invitations.accept(people.invitations.make("learner")[1], "Ada")
+        with own.engine.begin() as connection, people.persons.held(ada, connection if server else None):
+            removing = pool.submit(people.persons.remove, ada)
+            removing.add_done_callback(lambda _: ended.set())
+            assert not ended.wait(0.5)
+        assert removing.result().name == "Ada"
+        with pytest.raises(NotFound), people.persons.held(ada):
+            pass

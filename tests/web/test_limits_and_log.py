@@ -16,6 +16,9 @@ from conftest import picture
 from mirage.errors import BadPicture, NotFound
 from mirage.generate.outputs import Outputs
 from mirage.jobs.job import Job
+from mirage.storage.databases import OF_PERSON, Databases
+from mirage.study.records import SCHEMA
+from mirage.web.server import tidied
 from parts import PATIENCE, copy_atlas, until
 from sharing import SharedSite, id_of, shared_site, token_of
 
@@ -232,3 +235,15 @@ def test_the_page_of_owners_invites_and_removes(site: SharedSite) -> None:
 
 def test_a_job_of_before_is_nobody_s() -> None:
     assert Job.of({"id": "a", "kind": "add", "title": "Add"}).owner == ""
+
+
+@pytest.mark.writes("what people keep of such an atlas is kept elsewhere")
+def test_what_is_left_of_somebody_who_is_gone_goes_at_the_next_tidying(site: SharedSite) -> None:
+    ada = site.signed_in("learner", "Ada")
+    own, running = id_of(ada), site.app.state.site
+    assert ada.delete("/api/me", headers={"X-Mirage-Token": token_of(ada)}).status_code == 200
+    left = Databases(site.atlas.databases.folder, site.atlas.databases.server)
+    left.open(f"{OF_PERSON}{own}", SCHEMA).close()  # as a server that was stopped amid it leaves it
+    assert left.size(f"{OF_PERSON}{own}")
+    with tidied(running):
+        until(lambda: f"{OF_PERSON}{own}" not in left.names())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -16,7 +19,7 @@ from starlette.testclient import TestClient
 
 from issuer import CLIENT, SECRET, Issuer, issuing
 from mirage.people import provider
-from parts import copy_atlas
+from parts import PATIENCE, copy_atlas
 from sharing import SharedSite, shared_site
 
 pytest.importorskip("authlib", reason="Authlib, of the extra oidc, is not installed")
@@ -148,5 +151,40 @@ def test_a_provider_that_is_silent_is_asked_once_and_holds_up_nobody_else(
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(lambda browser: browser.get("/sign-in/provider"), browsers))
         assert {answer.status_code for answer in answers} == {503}
-        monkeypatch.setattr(httpx, "get", lambda *_, **__: pytest.fail("it was asked again"))
+        monkeypatch.setattr(httpx, "AsyncClient", lambda *_, **__: pytest.fail("it was asked again"))
         assert "Try again in a minute" in there.browser().get("/sign-in/provider").text
+
+
+@pytest.mark.parametrize("what", ["head", "body", "length", "packed"])
+def test_a_provider_that_never_ends_or_says_too_much_holds_nobody_up(
+    site: SharedSite, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(provider, "_SECONDS", 1.0 if what in ("head", "body") else 60.0)
+    monkeypatch.setattr(provider, "_RESTS", 0.0)
+    ended, well = threading.Event(), b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    sent = {
+        "head": (well + b"X-More: ", b"a"),
+        "body": (well + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        "length": (well + b"Content-Length: 100000000\r\n\r\n", b" " * 65_536),
+        "packed": (well + b"Content-Encoding: gzip\r\nContent-Length: 100000000\r\n\r\n", gzip.compress(bytes(1 << 16))),
+    }[what]
+
+    def dribble(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(10_000)
+            connection.sendall(sent[0])
+            while not ended.wait(0.05 if what in ("head", "body") else 0):
+                connection.sendall(sent[1])
+
+    with socket.create_server(("127.0.0.1", 0)) as slow, ThreadPoolExecutor(1) as pool:
+        there = site.otherwise(oidc_issuer=f"http://127.0.0.1:{slow.getsockname()[1]}", oidc_client_id="x")
+        asking = pool.submit(there.browser().get, "/sign-in/provider")
+        sending = threading.Thread(target=dribble, args=(slow.accept()[0],), daemon=True)
+        sending.start()
+        try:
+            answer = asking.result(30)  # and it still sends
+            assert answer.status_code == 503
+            assert "does not answer as it should" in answer.text
+        finally:
+            ended.set()
+            sending.join(PATIENCE)

@@ -189,6 +189,8 @@ class Invitations:
         if row is None:
             raise InvitationError(_("There is no such invitation here. It was mistyped, or made up, or is gone long since."))
         found = _invitation(row)
+        if found.person and not self._is_there(connection, found.person):
+            raise InvitationError(_("The account that this link signs in to was deleted. Ask for an invitation."))
         if found.ended:
             raise InvitationError(_("Who made this invitation has ended it. Ask for a new one."))
         if found.used >= found.uses:
@@ -203,6 +205,10 @@ class Invitations:
             day = last_day(found.until)
             raise InvitationError(_("This invitation held until %(day)s. Ask for a new one.", day=day))
         return found
+
+    @staticmethod
+    def _is_there(connection: sa.Connection, person_id: str) -> bool:
+        return connection.execute(sa.select(people.c.id).where(people.c.id == person_id)).first() is not None
 
     def accept(self, token: str, name: str, known: str = "", came_from: str = "") -> str:
         """Let somebody in; gives the person's id.

@@ -142,7 +142,7 @@ class PersonLimits:
     def forget(self, person: str) -> None:
         """Forget what somebody used."""
         with self._open().writing() as connection:
-            connection.execute(sa.delete(counts).where(counts.c.person == person))
+            connection.execute(sa.delete(counts).where((counts.c.person == person) & counts.c.what.in_(_WORDS)))
 
 
 def _of_link(who: Visitor) -> str:

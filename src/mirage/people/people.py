@@ -12,7 +12,7 @@ from mirage.people.invitations import Invitations
 from mirage.people.joining import forget_addresses
 from mirage.people.limits import DAY, PersonLimits
 from mirage.people.persons import Persons
-from mirage.people.records import SCHEMA, audit, counts, invitations, keys, sessions
+from mirage.people.records import SCHEMA, audit, counts, invitations, keys, people, sessions
 from mirage.people.sessions import Sessions
 from mirage.storage.database import Database
 from mirage.storage.databases import PEOPLE, Databases
@@ -107,6 +107,10 @@ class People:
             connection.execute(sa.delete(invitations).where(over))
             forget_addresses(connection, now)
             connection.execute(sa.delete(counts).where(counts.c.since < now - 2 * DAY))
+            there = sa.select(people.c.id)
+            connection.execute(
+                sa.delete(invitations).where((invitations.c.person != "") & invitations.c.person.not_in(there))
+            )
 
     def close(self) -> None:
         """Let go of all connections."""

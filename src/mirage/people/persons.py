@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import get_args
 
@@ -11,13 +12,16 @@ import sqlalchemy as sa
 
 from mirage.errors import BadInput, NotFound, meant
 from mirage.people import joining
-from mirage.people.records import invitations, people, sessions
+from mirage.people.records import counts, invitations, people, sessions
 from mirage.people.roles import OWNER, ROLES, Role
-from mirage.storage.database import Database
+from mirage.storage.database import Database, put
+from mirage.storage.databases import PEOPLE
+from mirage.storage.migrations import lock_schema
 from mirage.wording import _
 
 MOST_NAME = 80
 MOST_PEOPLE = 10_000
+GONE = "gone"  # what is counted of who was removed
 SEEN_EVERY = 60.0
 """Seconds within which it is known when somebody was last seen."""
 Open = Callable[[], Database]
@@ -90,6 +94,30 @@ class Persons:
     def has(self, person_id: str) -> bool:
         """Whether there is somebody of this id."""
         return bool(self._open().rows(sa.select(people.c.id).where(people.c.id == person_id)))
+
+    @contextmanager
+    def held(self, person_id: str, connection: sa.Connection | None = None) -> Iterator[None]:
+        """Let nobody remove somebody meanwhile.
+
+        Parameters
+        ----------
+        person_id : str
+        connection : sqlalchemy.Connection, optional
+            To the database of the people, whatever schema it looks in: it holds until its transaction ends.
+
+        Raises
+        ------
+        mirage.errors.NotFound
+            When they are gone.
+        """
+        if connection is None:
+            with self._open().writing(alone=True) as own:
+                _check_there(own, people, person_id)
+                yield
+            return
+        lock_schema(connection, PEOPLE, shared=True)
+        _check_there(connection, people.to_metadata(sa.MetaData(), schema=PEOPLE), person_id)
+        yield
 
     def meant(self, asked: str) -> Person:
         """Find somebody by id, or by a name that only one has.
@@ -211,7 +239,14 @@ class Persons:
             for table in (sessions, invitations):
                 connection.execute(sa.delete(table).where(table.c.person == person_id))
             connection.execute(sa.delete(people).where(people.c.id == person_id))
+            put(
+                connection, counts, {"person": person_id, "what": GONE, "since": self._open().now(connection), "amount": 0.0}
+            )
         return known
+
+    def gone(self) -> Sequence[str]:
+        """Ids of those who were removed within two days: what a server still did for one of them may have left something."""
+        return [row.person for row in self._open().rows(sa.select(counts.c.person).where(counts.c.what == GONE))]
 
     def _check_last(self, connection: sa.Connection, person_id: str, role: str) -> None:
         owners = list(connection.execute(sa.select(people.c.id).where(people.c.role == OWNER)).scalars())
@@ -228,6 +263,11 @@ class Persons:
         theirs |= invitations.c.role == OWNER
         ended = sa.update(invitations).where(theirs & (invitations.c.ended == 0)).values(ended=self._open().now(connection))
         connection.execute(ended)
+
+
+def _check_there(connection: sa.Connection, there: sa.Table, person_id: str) -> None:
+    if connection.execute(sa.select(there.c.id).where(there.c.id == person_id)).first() is None:
+        raise NotFound(_("That account was deleted, with all that it kept."))
 
 
 def name_of(given: str) -> str:

@@ -1,13 +1,16 @@
 """Signing in by OpenID Connect: the authorization code flow, with a state, a nonce and PKCE (RFC 7636).
 
-Authlib asks the provider and reads its token; its absence is said where it is needed.
+Authlib knows the protocol and reads the token; its absence is said where it is needed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import httpx
@@ -17,7 +20,8 @@ from mirage.people.roles import ROLES, Role
 from mirage.settings import Settings
 from mirage.wording import _
 
-_SECONDS = 5.0  # for each step of asking: somebody waits for it
+_SECONDS = 5.0  # for each step of asking, to its last byte: somebody waits for it
+_MOST_BYTES = 1 << 20  # of an answer, which has a few thousand
 _RESTS = 5.0  # seconds for which a provider that did not answer is not asked again, so that others do not wait for it, too
 _LEEWAY = 300  # seconds by which clocks may differ
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # never "none", nor one by a shared secret
@@ -82,13 +86,11 @@ class IdentityProvider:
             When Authlib is not installed, or the provider does not answer.
         """
         kept = {name: secrets.token_urlsafe(32) for name in ("state", "nonce")} | {"verifier": secrets.token_urlsafe(48)}
-        with self._client(back) as client:
-            address, _state = client.create_authorization_url(
-                self._known()["authorization_endpoint"],
-                state=kept["state"],
-                nonce=kept["nonce"],
-                code_verifier=kept["verifier"],
-            )
+        how = {"state": kept["state"], "nonce": kept["nonce"], "code_challenge_method": "S256"}
+        how["code_challenge"] = _authlib("rfc7636").create_s256_code_challenge(kept["verifier"])
+        address = _authlib("rfc6749.parameters").prepare_grant_uri(
+            self._known()["authorization_endpoint"], self._id, "code", redirect_uri=back, scope="openid profile", **how
+        )
         return address, kept
 
     def finish(self, back: str, answer: dict[str, str], kept: dict[str, str]) -> ProvidedPerson:
@@ -115,17 +117,27 @@ class IdentityProvider:
         if answer.get("error"):
             raise ProviderError(_("The provider refused: %(why)s. Nobody was signed in.", why=answer["error"][:80]))
         self._check_rested()
+        given = {"redirect_uri": back, "code": answer.get("code", ""), "code_verifier": kept.get("verifier", "")}
+        body = _authlib("rfc6749.parameters").prepare_token_request("authorization_code", **given)
+        how = "client_secret_basic" if self._secret else "none"
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        there, headers, body = (
+            _authlib("auth")
+            .ClientAuth(self._id, self._secret, how)
+            .prepare("POST", self._known()["token_endpoint"], headers, body)
+        )
         try:
-            with self._client(back) as client:
-                token = client.fetch_token(
-                    self._known()["token_endpoint"], code=answer.get("code", ""), code_verifier=kept.get("verifier", "")
-                )
+            came = _asked("POST", there, headers=headers, content=body)
+            if came.status_code >= 500:
+                came.raise_for_status()
+            token = came.json()
+            refused = "" if came.is_success and "id_token" in token else str(token.get("error", came.status_code))
         except httpx.HTTPError as error:
             raise self._silent(error) from error
-        except Exception as error:  # Authlib raises what the provider's answer says
-            raise ProviderError(
-                _("The provider did not take the code back (%(why)s). Begin anew.", why=_why(error))
-            ) from error
+        except (ValueError, TypeError, AttributeError) as error:
+            refused = _why(error)
+        if refused:
+            raise ProviderError(_("The provider did not take the code back (%(why)s). Begin anew.", why=refused[:80]))
         return self._person(token, kept.get("nonce", ""))
 
     def _person(self, token: dict[str, Any], nonce: str) -> ProvidedPerson:
@@ -158,14 +170,6 @@ class IdentityProvider:
         named = said if isinstance(said, list) else [said]
         return next((role for role in reversed(ROLES) if role in named), self._otherwise if self._claim else None)
 
-    def _client(self, back: str) -> Any:
-        try:
-            from authlib.integrations.httpx_client import OAuth2Client  # noqa: PLC0415 - an extra
-        except ImportError:
-            raise Unavailable(_("Signing in by OpenID Connect needs Authlib: pip install authlib.")) from None
-        options = {"scope": "openid profile", "code_challenge_method": "S256", "timeout": _SECONDS}
-        return OAuth2Client(self._id, self._secret or None, redirect_uri=back, **options)
-
     def _known(self) -> dict[str, Any]:
         # Several that come at once may each ask: nobody waits for somebody else's asking.
         if not self._metadata:
@@ -185,8 +189,9 @@ class IdentityProvider:
 
     def _fetched(self, address: str) -> dict[str, Any]:
         self._check_rested()
+
         try:
-            found: dict[str, Any] = httpx.get(address, timeout=_SECONDS).raise_for_status().json()
+            found: dict[str, Any] = _asked("GET", address).raise_for_status().json()
             return found
         except (httpx.HTTPError, ValueError) as error:
             raise self._silent(error) from error
@@ -208,6 +213,62 @@ class IdentityProvider:
                 why=self._why,
             )
         )
+
+
+class _Counted(httpx.AsyncByteStream):
+    """The bytes of an answer, which ends in an error where they are too many."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in self._stream:
+            size += len(piece)
+            if size > _MOST_BYTES:
+                raise TooLong("too long an answer")
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class TooLong(httpx.DecodingError):
+    """An answer of more bytes than any that is right."""
+
+
+async def _bound(answer: httpx.Response) -> None:
+    if answer.headers.get("content-encoding", "identity") != "identity":  # few bytes may be packed of many
+        raise httpx.DecodingError("an answer that is packed, unasked")
+    answer.stream = _Counted(answer.stream)
+
+
+def _asked(method: str, address: str, *, headers: Mapping[str, str] | None = None, content: str = "") -> httpx.Response:
+    """Ask in a loop of its own, so that the time of all of it counts: one byte in four seconds is an answer to the last.
+
+    Raises
+    ------
+    httpx.HTTPError
+        Also where it takes too long, or says too much.
+    """
+
+    async def asked() -> httpx.Response:
+        plain = {"Accept-Encoding": "identity", **(headers or {})}
+        async with asyncio.timeout(_SECONDS), httpx.AsyncClient(event_hooks={"response": [_bound]}) as client:
+            return await client.request(method, address, headers=plain, content=content or None)
+
+    try:
+        return asyncio.run(asked())
+    except TimeoutError as error:
+        raise httpx.ReadTimeout("it takes too long") from error
+
+
+def _authlib(module: str) -> Any:
+    """What knows the protocol; its own ways to ask are not used, whose waiting has no end."""
+    try:
+        return import_module(f"authlib.oauth2.{module}")
+    except ImportError:
+        raise Unavailable(_("Signing in by OpenID Connect needs Authlib: pip install authlib.")) from None
 
 
 def _why(error: Exception) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -19,6 +19,7 @@ from mirage.storage.migrations import RECORDS, Schema, lock_schema, version_of
 from mirage.storage.records import batched, version
 
 AT_ONCE = 500  # things that a statement takes
+MayMake = Callable[[sa.Connection], AbstractContextManager[object]]
 _CLOCK_HOLDS = 60.0  # seconds for which it is remembered how far the clock of a server is from this one
 
 
@@ -91,6 +92,9 @@ class Database:
         SQLAlchemy URL.
     schema : Schema
         Its tables; those of an atlas's records when left out.
+    may_make : callable
+        Gives a context in which it is made where there is none, and raises instead where it may not be. It is given the
+        connection, in the transaction that makes it.
 
     Raises
     ------
@@ -100,8 +104,9 @@ class Database:
         When the server that they are on does not answer.
     """
 
-    def __init__(self, url: str, schema: Schema = RECORDS) -> None:
+    def __init__(self, url: str, schema: Schema = RECORDS, may_make: MayMake = nullcontext) -> None:
         self._schema, self._pool = schema, engines.opened(url)
+        self._may_make = may_make
         self._engine = self._pool.engine
         self._told = Failures.of(self._pool, schema.what, schema.restore).told
         self._ahead, self._ahead_until = 0.0, 0.0
@@ -123,16 +128,20 @@ class Database:
             with self._engine.begin() as connection:
                 self._begin(connection)
                 if version_of(connection, self._schema) is None:  # nobody else has made it meanwhile
-                    if self._pool.on_server and not sa.inspect(connection).has_schema(self._pool.name):
-                        connection.execute(sa.schema.CreateSchema(self._pool.name))
-                    self._schema.tables.create_all(connection)
-                    connection.execute(sa.insert(version), {"version_num": self._schema.newest})
+                    with self._may_make(connection):
+                        self._make(connection)
         elif found != self._schema.newest:
             raise AtlasError(
                 f"The {self._schema.what} are of another version of MIRAGE. "
                 "Opening the atlas once, as `mirage atlas info` does, brings "
                 "those of an earlier one up to date. Nothing was changed."
             )
+
+    def _make(self, connection: sa.Connection) -> None:
+        if self._pool.on_server and not sa.inspect(connection).has_schema(self._pool.name):
+            connection.execute(sa.schema.CreateSchema(self._pool.name))
+        self._schema.tables.create_all(connection)
+        connection.execute(sa.insert(version), {"version_num": self._schema.newest})
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

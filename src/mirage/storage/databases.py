@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from mirage.storage.records import corpora, figures
 
 RECORDS_NAME, STUDY, PEOPLE, OF_PERSON = "records", "study", "people", "study-"
 _NAME = re.compile(f"{RECORDS_NAME}|{STUDY}|{PEOPLE}|{OF_PERSON}[A-Za-z0-9_-]{{1,40}}")
+Held = Callable[[str, sa.Connection | None], AbstractContextManager[object]]
 DRIVER = "postgresql+psycopg"
 _SERVERS = ("postgresql", "postgres", DRIVER)
 _WITHOUT = (
@@ -45,11 +47,19 @@ class Databases:
     ------
     mirage.errors.BadInput
         When that is no such address, or has a password in it.
+
+    Attributes
+    ----------
+    held : callable
+        Gives, of a person's id, a context in which that person is not removed, and raises `mirage.errors.NotFound` where
+        there is no such person. Beside it a connection is given in whose transaction that holds, or None where what the
+        person keeps is in a file. Whoever knows who there is sets it; else everybody is there.
     """
 
     def __init__(self, folder: Path, server: str = "") -> None:
         self.folder, self.server = folder, checked_server(server)
         self._found, self._removed = set[str](), set[str]()
+        self.held: Held = lambda _person, _connection: nullcontext()
 
     def file(self, name: str) -> Path:
         """Where a database lies in the folder where there is no server.
@@ -130,11 +140,17 @@ class Databases:
         """
         if name in self._removed:
             raise NotFound("That account was deleted, with all that it kept.")
-        if not self.server:
+        person = name.removeprefix(OF_PERSON) if name.startswith(OF_PERSON) else ""
+        if self.server:
+            if upgraded:
+                self.upgrade(name, schema)
+            # Removed by another server meanwhile, nobody comes to life again by what is still asked of this one.
+            return Database(self.url(name), schema, partial(self.held, person) if person else nullcontext)
+        with self.held(person, None) if person else nullcontext():
             self._make_private(name)
-        if upgraded:
-            self.upgrade(name, schema)
-        return Database(self.url(name), schema)
+            if upgraded:
+                self.upgrade(name, schema)
+            return Database(self.url(name), schema)
 
     def _make_private(self, name: str) -> None:
         """Let nobody else on the machine read who there is, what they keep, and the rest of an atlas that they sign in to.

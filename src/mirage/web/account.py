@@ -97,10 +97,22 @@ def forget(site: RunningSite, person: str) -> str:
     """
     known = site.people.persons.remove(person)
     tell(f"removed: {known.name}")
+    clear(site, person)
+    return known.name
+
+
+def clear(site: RunningSite, person: str) -> None:
+    """Remove all that is left of somebody who is gone.
+
+    Parameters
+    ----------
+    site : RunningSite
+    person : str
+        Id.
+    """
     site.jobs.forget(person)
     site.atlas.studies.remove(person)
     site.people.limits.forget(person)
-    return known.name
 
 
 @router.get("/me")

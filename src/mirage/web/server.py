@@ -58,6 +58,7 @@ from mirage.web import (
     taking,
     templating,
 )
+from mirage.web.account import clear
 from mirage.web.answers import ReadOnce
 from mirage.web.connections import PatientProtocol, until_stopped
 from mirage.web.measures import Measures
@@ -291,6 +292,8 @@ def tidied(site: RunningSite) -> Iterator[None]:
         while True:
             with suppress(MirageError):  # a disk that is full, or a server that is gone, may be back in an hour
                 site.people.tidy(settings.session_days, settings.audit_days, always=True)
+                for person in site.people.persons.gone():  # what another server was doing for them meanwhile
+                    clear(site, person)
             if stopped.wait(_TIDY_SECONDS):
                 return
 

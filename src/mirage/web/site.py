@@ -116,7 +116,12 @@ class RunningSite:
     @property
     def people(self) -> People:
         """Who may use this site, where it is shared."""
-        return self.kept("people", "", lambda: People(self.atlas.databases))
+        return self.kept("people", "", self._people)
+
+    def _people(self) -> People:
+        people = People(self.atlas.databases)
+        self.atlas.databases.held = people.persons.held
+        return people
 
     @property
     def reviews(self) -> Reviews:
