@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from mirage.atlas import Atlas
 from mirage.backup import back_up, copying, move_records, restore
 from mirage.cli import app
 from mirage.errors import AtlasError, AtlasHeld, BadInput, MirageError, Unavailable
+from mirage.people.invitations import InvitationError
+from mirage.people.limits import LimitReached
 from mirage.people.people import People
 from mirage.people.records import SCHEMA as PEOPLE
 from mirage.settings import Settings
@@ -249,10 +252,78 @@ def test_a_picture_that_goes_while_it_is_backed_up_goes_with_its_figure(folder: 
     assert restore(tmp_path / "b", tmp_path / "back").figures == 5
 
 
+@pytest.fixture
+def of_people(folder: Path) -> tuple[Path, dict[str, str]]:
+    """An atlas that five came to by a link for twelve, of whom each has used up what one may; and what lets them in."""
+    with Atlas.open(folder) as atlas, closing(People(atlas.databases)) as people:
+        link = people.invitations.make("learner", uses=12)[1]
+        came = [people.invitations.accept(link, f"Eve {number}", came_from="an address") for number in range(5)]
+        held = people.sessions.begin(came[0])
+        for number, person in enumerate(came):
+            secret = held if not number else people.sessions.begin(person)
+            people.limits.use(people.sessions.find(secret, 30), "explanations", 2, 2, 86_400)
+        return folder, {"link": link, "device": people.invitations.make("learner", person=came[0])[1], "session": held}
+
+
+@pytest.mark.parametrize("to", ["files", "a server"])
+def test_a_restore_lets_nobody_in_by_what_let_in_before_and_forgives_nothing_that_was_used(
+    to: str, of_people: tuple[Path, dict[str, str]], postgres_url: str, tmp_path: Path
+) -> None:
+    folder, before = of_people
+    back_up(folder, tmp_path / "b")
+    with zipfile.ZipFile(tmp_path / "b") as file:
+        file.extract("people.sqlite", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as seen:
+        assert {came for (came,) in seen.execute("SELECT came_from FROM people")} == {""}
+    restore(tmp_path / "b", tmp_path / "back", postgres_url if to == "a server" else "")
+    with Atlas.open(tmp_path / "back") as atlas, closing(People(atlas.databases)) as people:
+        assert people.sessions.find(before["session"], 30) is None
+        for name in ("link", "device"):
+            with pytest.raises(InvitationError, match="of another MIRAGE"):
+                people.invitations.look(before[name])
+            secret = before[name].partition(".")[2]
+            with pytest.raises(InvitationError, match="no such invitation"):  # nor by the name of this one
+                people.invitations.look(f"{people.key('server')[:8]}.{secret}")
+        assert people.invitations.list() == []
+        theirs = sorted(people.persons.list(), key=lambda each: each.created)
+        assert len({each.came_with for each in theirs} - {""}) == 1
+        first = people.sessions.find(people.sessions.begin(theirs[0].id), 30)
+        assert first is not None
+        assert first.places == 12
+        with pytest.raises(LimitReached, match="One person may ask for 2"):
+            people.limits.use(first, "explanations", 1, 2, 86_400)
+        with pytest.raises(LimitReached, match="All who came by the same link"):
+            people.limits.use(replace(first, id="who comes next"), "explanations", 1, 2, 86_400)
+
+
+def test_a_backup_that_somebody_put_together_lets_nobody_in(of_people: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    folder, before = of_people
+    back_up(folder, tmp_path / "b")
+    with closing(sqlite3.connect(folder / "people.sqlite")) as there:
+        there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    people = (folder / "people.sqlite").read_bytes()  # with sessions, invitations and keys
+    with zipfile.ZipFile(tmp_path / "b") as file:
+        told = json.loads(file.read("backup.json"))
+    with closing(sqlite3.connect(folder / "people.sqlite")) as there:
+        told["counts"]["people"] = {
+            name: there.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in told["counts"]["people"]
+        }
+    told["files"]["people.sqlite"] = [len(people), hashlib.sha256(people).hexdigest()]
+    change = {"people.sqlite": people, "backup.json": json.dumps(told).encode()}
+    restore(damaged(tmp_path / "b", tmp_path / "c", lambda name, data: change.get(name) or data), tmp_path / "back")
+    with Atlas.open(tmp_path / "back") as atlas, closing(People(atlas.databases)) as found:
+        assert found.sessions.find(before["session"], 30) is None
+        with pytest.raises(InvitationError):
+            found.invitations.look(before["link"])
+        assert len(found.persons.list()) == 5
+
+
 def test_a_backup_is_of_this_version_though_nobody_has_signed_in_since_an_upgrade(
     folder: Path, postgres_url: str, tmp_path: Path
 ) -> None:
     earlier = (
+        "ALTER TABLE {}people DROP COLUMN came_from",
+        "ALTER TABLE {}people DROP COLUMN came_with",
         "ALTER TABLE {}people DROP COLUMN places",
         "ALTER TABLE {}people DROP COLUMN invitation",
         "ALTER TABLE {}invitations DROP COLUMN maker",

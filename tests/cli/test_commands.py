@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -273,6 +274,35 @@ def served(starter_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     process.terminate()
     assert process.wait(PATIENCE) == 0
     assert not (folder / "atlas.lock").exists()
+
+
+def test_the_doctor_looks_at_every_server_that_left_word(served: tuple[Path, str]) -> None:
+    folder, url = served
+    here, port = socket.gethostname(), url.rpartition(":")[2]
+    words = [
+        manifest.Holder(2**22 + 1, "http://localhost:2", "x", here),  # no process has such a number
+        manifest.Holder(7, "http://localhost:3", "x", "another-machine"),
+    ]
+    files = [folder / f"atlas.lock.{each.host}-{each.pid}" for each in words]
+    for file, word in zip(files, words, strict=True):
+        file.write_text(json.dumps(asdict(word)))  # later than that of the one which serves
+    try:
+        done = mirage("doctor", atlas=folder, MIRAGE_PORT=port)
+        printed = re.sub(r"\s+", " ", done.stdout)
+        assert done.returncode == 0, done.stdout
+        assert f"serving {url}: answers" in printed
+        assert f"✓ port {port} this atlas is served there" in printed
+        assert "gone; its word is left over" in printed
+        assert "serving http://localhost:3 on another-machine: not asked" in printed
+        silent = manifest.Holder(os.getpid(), "http://localhost:9", "x", here)
+        files.append(folder / f"atlas.lock.{here}-{silent.pid}")
+        files[-1].write_text(json.dumps(asdict(silent)))
+        done = mirage("doctor", atlas=folder, MIRAGE_PORT=port)
+        assert done.returncode == 1
+        assert f"process {silent.pid}, serving http://localhost:9: does not answer" in re.sub(r"\s+", " ", done.stdout)
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from mirage.corpora.live.base import Standing
 from mirage.errors import AtlasHeld, Busy, Unavailable
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
+from mirage.jobs.others import Others
+from mirage.people.visitor import ALONE, Visitor, asking
 from mirage.storage import staging
 from mirage.storage.gone import heed
 from mirage.storage.manifest import Holder
@@ -122,6 +124,30 @@ def test_what_a_source_withdraws_while_one_asks_it_the_other_does_not_show_eithe
     until(lambda: first.id not in [hit.figure.id for hit in other.search("phantom number 1").hits])
 
 
+def test_one_person_has_so_many_jobs_at_all_servers_together(
+    two: list[Served], shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, its_jobs), (_, others_jobs) = two
+    monkeypatch.setattr(Others, "_look", lambda *_: None)  # nothing has been heard yet
+    for jobs in (its_jobs, others_jobs):
+        jobs.most_each = 2
+    folders = [picture_folder(shared.parent / f"more-{number}", 1, first=60 + number) for number in range(3)]
+    with one.changing(), asking(Visitor("a" * 16, "Ada", "educator")):
+        kept = [
+            jobs.start_add(corpus="folder", path=path)
+            for jobs, path in zip((its_jobs, others_jobs), folders[:2], strict=True)
+        ]
+        for jobs in (its_jobs, others_jobs):
+            with pytest.raises(Busy, match="2 jobs of yours wait or run"):
+                jobs.start_add(corpus="folder", path=folders[2])
+        assert len(its_jobs.list()) == len(others_jobs.list()) == 1
+        assert {each["id"] for each in one.store.jobs()} == {each.id.partition("-")[0] for each in kept}
+        with asking(Visitor("b" * 16, "Ben", "educator")):
+            others_jobs.start_add(corpus="folder", path=folders[2])
+    with asking(ALONE):
+        until(lambda: all(job.ended for jobs in (its_jobs, others_jobs) for job in jobs.list()))
+
+
 def test_only_one_changes_the_atlas_at_a_time_and_the_other_waits_for_it(two: list[Served], shared: Path) -> None:
     (one, _), (other, others_jobs) = two
     with one.changing():
@@ -208,6 +234,8 @@ import sys, threading
 from mirage.atlas import Atlas
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
+from mirage.jobs.others import Others
+from mirage.people.visitor import ALONE, Visitor, asking
 from mirage.query import Query
 from mirage.generate.synthesis import GenerationOptions
 atlas = Atlas.open(sys.argv[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,29 @@ ABOUT = "backup.json"
 PICTURES = "pictures"
 FORGOTTEN = {PEOPLE: ("sessions", "invitations", "keys")}
 """Tables that are left empty, by database: what lets somebody in, or signs it."""
+_WITHOUT = {PEOPLE: ("UPDATE people SET came_from = ''",)}  # what of the rest tells of an address
 _NAMES = re.compile(
     rf"{MANIFEST}|{re.escape(CALIBRATION_FILE)}|({RECORDS_NAME}|{STUDY}|{PEOPLE})\.sqlite"
     rf"|{PEOPLE}/[A-Za-z0-9_-]{{1,40}}/{STUDY}\.sqlite"
     rf"|{PICTURES}/[0-9a-f]{{2}}/[0-9a-f]{{64}}[a-z0-9.]{{4,20}}|{OUTPUTS}/[A-Za-z0-9_-]{{1,100}}\.[A-Za-z0-9.]{{1,20}}"
 )
+
+
+def forget(connection: sqlite3.Connection, name: str) -> None:
+    """Take out of a database, which is up to date, what lets somebody in or tells of an address.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+    name : str
+        Of the database.
+    """
+    connection.execute("PRAGMA secure_delete=ON")
+    for table in FORGOTTEN.get(name, ()):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - own names
+    for statement in _WITHOUT.get(name, ()):
+        connection.execute(statement)
+    connection.commit()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 import zipfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from mirage.backup.copying import tables_of
-from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, About
+from mirage.backup.copying import schema_of, tables_of
+from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, FORGOTTEN, About, forget
 from mirage.backup.moving import move_records
 from mirage.errors import ROOM, AtlasError, BadInput, MirageError, NotFound, Unavailable, check_room
 from mirage.images.store import cannot_write
@@ -88,6 +89,7 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         about = _unpack(path, parts, progress)
         _check_counts(path, parts, about)
         _check_whereabouts(path, parts)
+        _let_nobody_in(parts, about)
         if server:  # before the folder is there: a database that is not empty leaves none
             for file in move_records(parts, server).kept:  # the backup has them
                 Path(file).unlink()
@@ -151,6 +153,15 @@ def _check_whereabouts(path: Path, parts: Path) -> None:
         known = None
     if known is None or known.is_apart:
         raise AtlasError(f"{path} is damaged: its {manifest.NAME} is not what a backup has. {_AGAIN}")
+
+
+def _let_nobody_in(parts: Path, about: About) -> None:
+    """Empty what lets somebody in also of a backup that somebody else has put together: it holds none of it."""
+    databases = Databases(parts)
+    for name in set(about.counts) & FORGOTTEN.keys():
+        databases.upgrade(name, schema_of(name))
+        with closing(sqlite3.connect(databases.file(name))) as connection:
+            forget(connection, name)
 
 
 def _check_counts(path: Path, parts: Path, about: About) -> None:

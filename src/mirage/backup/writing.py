@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from mirage import __version__
 from mirage.backup.copying import copy, reading, schema_of, tables_of, writing
-from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, FORGOTTEN, FORMAT, PICTURES, About
+from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, FORMAT, PICTURES, About, forget
 from mirage.errors import ROOM, AtlasError, BadInput, NotFound, Unavailable, check_new, check_room
 from mirage.generate.outputs import FOLDER as OUTPUTS
 from mirage.images.store import PictureStore, cannot_write, thumbnail_name
@@ -146,10 +146,7 @@ class _Writing:
                     raise AtlasError(f"The {schema_of(name).what} are damaged ({found}). {schema_of(name).restore}")
             part.upgrade(name, schema_of(name))  # opening an atlas brings only its records up to date
             with closing(sqlite3.connect(place)) as here:
-                here.execute("PRAGMA secure_delete=ON")
-                for table in FORGOTTEN.get(name, ()):
-                    here.execute(f"DELETE FROM {table}")  # noqa: S608 - own names
-                here.commit()
+                forget(here, name)
                 here.execute("PRAGMA journal_mode=DELETE")
                 versions[name] = here.execute("SELECT version_num FROM alembic_version").fetchone()[0]
         with reading(part) as of:

@@ -13,7 +13,9 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
+import httpx
 import typer
 
 from mirage import __version__, corpora, encoders
@@ -31,6 +33,7 @@ from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.manifest import Holder
 from mirage.storage.whereabouts import advice
 
+_ANSWERS_WITHIN = 10.0  # seconds for a server of this machine, which may have much to do
 _DISTRIBUTION = "mirage-atlas"
 _SIGNS = {"answers": "✓ ", "waits": "… "}  # of sources with which nothing is wrong
 _NOT_FOR_USE = ("dev", "bench", "starter-build")
@@ -132,6 +135,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     looks += [
         (f"{default} encoder", partial(_encoder_state, default)),
         ("models", _models_state),
+        ("servers", partial(_servers_state, settings.atlas)),
         ("atlas", partial(_atlas_state, settings.atlas)),
         ("records", partial(_records_state, settings.atlas)),
         ("index", lambda: f"in {there}" if (there := whereabouts.told(settings.atlas)) else "none yet"),
@@ -235,6 +239,34 @@ def _atlas_state(folder: Path) -> str:
         return str(held)
 
 
+def _servers_state(folder: Path) -> str:
+    """All that left word of having the atlas open: who of them serves, answers, or is gone."""
+    told, silent = list[str](), False
+    for holder in Holder.every(folder):
+        where = f"{holder}{'' if holder.here else f' on {holder.host}'}"
+        if not holder.there:
+            told.append(f"{where}: gone; its word is left over, and is removed by who opens the atlas next")
+        elif not holder.url:
+            told.append(where)
+        elif not holder.here:
+            told.append(f"{where}: not asked, since it is another machine")
+        else:
+            answers = _answers(holder.url)
+            silent |= not answers
+            told.append(f"{where}: {'answers' if answers else 'does not answer'}")
+    if silent:
+        raise Unavailable("; ".join(told))
+    return "; ".join(told) or "nobody has it open"
+
+
+def _answers(url: str) -> bool:
+    try:
+        # A proxy that the environment names must not come between this machine and itself.
+        return httpx.get(f"{url}/healthz", timeout=_ANSWERS_WITHIN, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def _records_state(folder: Path) -> str:
     known = manifest.read(folder)
     if known is None:
@@ -255,11 +287,11 @@ def _disk_state(folder: Path) -> str:
 def _port_state(settings: Settings) -> str:
     from mirage.web.server import listen  # noqa: PLC0415 - as above
 
-    holder = Holder.read(settings.atlas)
     try:
         listen(settings.host, settings.port).close()
     except MirageError:
-        if holder and holder.url.endswith(f":{settings.port}"):
-            return f"this atlas is served there: {holder.url}"
+        for holder in Holder.every(settings.atlas):  # of several servers any
+            if urlsplit(holder.url).port == settings.port and holder.here:
+                return f"this atlas is served there: {holder.url}"
         raise
     return "free"

@@ -60,6 +60,9 @@ class Lanes:
     def _admit(self, job: Job) -> None:
         """Raise what refuses a new job; nobody can come between this and its being queued."""
 
+    def _admit_among_all(self, job: Job) -> None:
+        """Raise what refuses a new job because of those of all servers; it is kept, and the others see it."""
+
     def _ended(self, job: Job, *, failed: bool) -> None:
         """Told of a job that ends, while it is still listed as running."""
 
@@ -207,7 +210,7 @@ class Lanes:
 
     def _queue(self, job: Job, work: Work) -> None:
         with self._lock:
-            if job.id not in self._jobs:
+            if new := job.id not in self._jobs:
                 self._admit(job)
             self._jobs[job.id] = job
             self._works[job.id] = work, threading.Event()
@@ -216,8 +219,15 @@ class Lanes:
                 worker = threading.Thread(target=self._run, args=(waiting,), name=job.lane, daemon=True)
                 self._lanes[job.lane] = waiting, worker
                 worker.start()
-        tell(job.public.title)
         self._keep(job)
+        if new and self._others is not None:
+            try:
+                self._admit_among_all(job)
+            except MirageError:
+                self._works.pop(job.id, None)
+                self._drop([job.id])
+                raise
+        tell(job.public.title)
         self._lanes[job.lane][0].put(job.id)
 
     def _run(self, lane: queue.Queue[str | None]) -> None:

@@ -468,15 +468,18 @@ class Jobs(Lanes):
             self._atlas.check_writable()
         mine = sum(each.owner == job.owner and not each.ended for each in self._jobs.values())
         if job.owner and 0 < self.most_each <= mine:
-            raise Busy(
-                ngettext(
-                    "%(num)s job of yours waits or runs, which is as many as one person may have. Wait until it has ended.",
-                    "%(num)s jobs of yours wait or run, which is as many as one person may have. Wait until one has ended.",
-                    mine,
-                )
-            )
+            raise _too_many(mine)
         if job.kind == GENERATE:
             self._check_room()
+
+    def _admit_among_all(self, job: Job) -> None:
+        # Each of several servers sees what all had kept before it looks: of those that come at once the later ones go.
+        if not job.owner or not self.most_each or job.only_for_who_asked:
+            return
+        kept = map(Job.of, self._store.jobs())
+        theirs = sorted((each.created, each.id) for each in kept if each.owner == job.owner and not each.ended)
+        if (job.created, job.id) in theirs[self.most_each :]:
+            raise _too_many(self.most_each)
 
     def _ended(self, job: Job, *, failed: bool) -> None:
         if self._staging is not None:
@@ -494,6 +497,16 @@ class Jobs(Lanes):
         job = replace(_new(kind, title, private=private), asked=asked)
         self._queue(job, work)
         return self.get(job.own.id)
+
+
+def _too_many(number: int) -> Busy:
+    return Busy(
+        ngettext(
+            "%(num)s job of yours waits or runs, which is as many as one person may have. Wait until it has ended.",
+            "%(num)s jobs of yours wait or run, which is as many as one person may have. Wait until one has ended.",
+            number,
+        )
+    )
 
 
 def _new(kind: str, title: str, *, private: bool) -> Job:

@@ -344,9 +344,14 @@ class Holder:
         return self.pid == other.pid and (self.host == other.host or "" in (self.host, other.host))
 
     @property
+    def here(self) -> bool:
+        """Whether it runs on this machine, as far as is known."""
+        return self.host in ("", socket.gethostname())
+
+    @property
     def there(self) -> bool:
         """Whether the process may be at work: of another machine nobody can tell."""
-        if os.name != "posix" or self.host not in ("", socket.gethostname()):
+        if os.name != "posix" or not self.here:
             return True
         try:
             os.kill(self.pid, 0)
