@@ -31,7 +31,7 @@ from mirage.study.reviews import files as reviews_files
 from mirage.study.reviews import protocol as reviews_protocol
 from mirage.study.reviews import results as reviews_results
 from mirage.study.reviews.pool import Key, synthetic
-from mirage.study.reviews.ratings import Rating, rating_of
+from mirage.study.reviews.ratings import Rating, Reviewer, rating_of
 from mirage.study.reviews.reviews import Closed, Review, Reviews, rated_by, shipped_reviewers
 
 QUERY = "lung mass"
@@ -233,6 +233,45 @@ def test_of_two_files_the_later_rating_stays_whichever_comes_first(mine: Reviews
     for file in (early, late, early):
         reviews_files.take_in(mine, file)
     assert [each.rating.rating for each in mine.rated(review.id)] == ["misleading"]
+
+
+def test_who_has_another_name_since_is_no_other_rater(mine: Reviews, review: Review) -> None:
+    first, second = (item.id for item in mine.items(review.id)[:2])
+    ada, other = Reviewer("Ada", "a" * 16), Reviewer("Olga", "b" * 16)
+    mine.rate(review.id, other, given(first, "accurate", at=4.0))
+    mine.rate(review.id, ada, given(first, "accurate", at=5.0))
+    mine.rate(review.id, ada, given(second, "accurate", at=6.0))
+    new = reviews_files.printed(mine, review.id)
+    told = json.loads(new)
+    for each in told["reviewers"]:
+        assert "a" * 16 not in each.pop("person")
+    old = json.dumps(told).encode()  # as a file of an earlier version, which has names alone
+
+    def raters() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for each in mine.rated(review.id):
+            found.setdefault(each.reviewer, set()).add(each.rating.item)
+        return found
+
+    whole = {ada.key: {first, second}, other.key: {first}}
+    renamed = Reviewer("Ada Byron", ada.person)
+    mine.rate(review.id, renamed, given(first, "helpful", at=7.0))
+    assert {each["name"] for each in json.loads(reviews_files.printed(mine, review.id))["reviewers"]} == {
+        "Ada Byron",
+        "Olga",
+    }
+    for file in (old, new):
+        mine.rate(review.id, Reviewer("Ada", "c" * 16), given(first, "misleading", at=1.0))  # who has that name now
+        reviews_files.take_in(mine, file)
+        assert raters() == whole | {f"P:{'c' * 16}": {first}}
+        mine.rate(review.id, Reviewer("Ada", "c" * 16), given(first, ""))
+    mine.rate(review.id, renamed, given(second, "helpful", at=8.0))  # nothing of hers is what the file has
+    reviews_files.take_in(mine, new)
+    assert raters() == whole
+    for item in (first, second):
+        mine.rate(review.id, renamed, given(item, ""))
+    reviews_files.take_in(mine, new, people=lambda: [renamed])  # nor is anything of hers here
+    assert raters() == whole
 
 
 def test_a_reviewer_who_rates_nothing_is_told_so_and_counts_for_nothing(mine: Reviews, review: Review) -> None:

@@ -151,7 +151,11 @@ async def _taken_in(site: RunningSite, form: FormData) -> Taken:
         raise BadInput(f"No file came with the form. Choose one that ends in {reviews_files.ENDING}.")
     data = await given.read(MOST_BYTES + 1)
     own = reviewing.own() if visitor().role != OWNER else None
-    return await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100], own)
+
+    def people() -> list[Reviewer]:
+        return [Reviewer(each.name, each.id) for each in site.people.persons.list()] if site.people.there else []
+
+    return await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100], own, people)
 
 
 @twins.get("/reviews/{review_id}", response_model=ReviewView)

@@ -5,8 +5,11 @@ Whoever wrote a file may have put anything into it: sizes and types are checked 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +35,7 @@ class _Strict(BaseModel):
 
 class _Reviewer(_Strict):
     name: str = Field(max_length=1000)
+    person: str = Field("", pattern=r"|[0-9a-f]{32}")  # of who has signed in: a digest that holds whatever their name is
     ratings: list[Rating] = Field(max_length=1000)
 
 
@@ -90,9 +94,10 @@ def printed(mine: Reviews, review_id: str, reviewer: str | Reviewer | None = Non
     names = names_apart(mine.rated(review_id))  # of one too: where others have the name, it is not theirs in a file either
     if reviewer is not None:
         one = Reviewer.of(reviewer)
-        by[one.key] = {"name": names.get(one.key, one.name), "ratings": []}
+        by[one.key] = _told(review, one, names.get(one.key, one.name))
     for each in mine.rated(review_id, reviewer):
-        mine_of = by.setdefault(each.reviewer, {"name": names[each.reviewer], "ratings": []})
+        kept = Reviewer.kept(each.reviewer, each.name)
+        mine_of = by.setdefault(each.reviewer, _told(review, kept, names[each.reviewer]))
         mine_of["ratings"].append(each.rating.model_dump(mode="json"))
     told = {
         **headed(FORMAT),
@@ -102,6 +107,49 @@ def printed(mine: Reviews, review_id: str, reviewer: str | Reviewer | None = Non
         "reviewers": list(by.values()),
     }
     return json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _told(review: Review, one: Reviewer, name: str) -> dict[str, Any]:
+    return {"name": name, **({"person": _digest(review, one)} if one.person else {}), "ratings": []}
+
+
+def _digest(review: Review, one: Reviewer) -> str:
+    """What tells a person apart in the files of a review, and in those of no other."""
+    return hashlib.sha256(f"{review.digest} {one.key}".encode()).hexdigest()[:32]
+
+
+class _Raters:
+    """Who has rated a review here, and whom a file may mean.
+
+    Parameters
+    ----------
+    mine : Reviews
+    review : Review
+    people : iterable of Reviewer
+        Who may sign in here, whether or not they rated it.
+    """
+
+    def __init__(self, mine: Reviews, review: Review, people: Iterable[Reviewer]) -> None:
+        rated = mine.rated(review.id)
+        kept = {each.reviewer: Reviewer.kept(each.reviewer, each.name) for each in rated}
+        self._named = by_name(mine, review.id)
+        self._people = {_digest(review, one): one for one in (*people, *kept.values()) if one.person}
+        self._earlier, self._given = dict[str, set[str]](), dict[tuple[str, float], set[str]]()
+        for each in rated:
+            self._earlier.setdefault(each.name.casefold(), set()).add(each.reviewer)
+            self._given.setdefault((each.rating.item, each.rating.rated), set()).add(each.reviewer)
+        self._kept = kept
+
+    def meant(self, said: _Reviewer, given: Sequence[Rating]) -> Reviewer:
+        """Whom a file means: by what tells a person apart, by a rating that is here, by a name of now or of before."""
+        if one := self._people.get(said.person):
+            return one
+        same = Counter(key for each in given for key in self._given.get((each.item, each.rated), ()) if each.rated)
+        if same and len(most := [key for key, number in same.items() if number == max(same.values())]) == 1:
+            return self._kept[most[0]]
+        named = Reviewer.of(said.name)
+        earlier = self._earlier.get(named.key, set())
+        return self._named.get(named.key) or (self._kept[next(iter(earlier))] if len(earlier) == 1 else named)
 
 
 def by_name(mine: Reviews, review_id: str) -> dict[str, Reviewer]:
@@ -122,10 +170,17 @@ def file_name(review: Review, reviewer: str = "", ending: str = ENDING) -> str:
     return f"{plain_name(f'{review.query} {reviewer}', 'review')}{ending}"
 
 
-def take_in(mine: Reviews, data: bytes, name: str = "The file", reviewer: Reviewer | None = None) -> Taken:
+def take_in(
+    mine: Reviews,
+    data: bytes,
+    name: str = "The file",
+    reviewer: Reviewer | None = None,
+    people: Callable[[], Iterable[Reviewer]] = tuple,
+) -> Taken:
     """Take in a file of ratings. The same file again changes nothing, nor does one that was written here.
 
-    Of a name by which somebody has rated the review here, the ratings are theirs, whether or not they signed in for it.
+    Who rated here is known again whatever they are called now: by what stands in the file of who had signed in, by ratings
+    that are the same, and by their names of now and of before.
 
     Parameters
     ----------
@@ -135,6 +190,8 @@ def take_in(mine: Reviews, data: bytes, name: str = "The file", reviewer: Review
         Of the file, for messages.
     reviewer : Reviewer, optional
         Who takes it in as their own ratings: then those of one reviewer may stand in it, by whatever name.
+    people : callable
+        Gives who may sign in here, whether or not they rated anything.
 
     Raises
     ------
@@ -197,8 +254,10 @@ def take_in(mine: Reviews, data: bytes, name: str = "The file", reviewer: Review
                 )
             )
         by = [(reviewer, given) for _name, given in by]
-    known = {} if reviewer is not None else by_name(mine, here.id)
-    whose = [(known.get(each.name.casefold(), each), given) for each, given in by]
+    whose = by
+    if reviewer is None:
+        raters = _Raters(mine, here, people())
+        whose = [(raters.meant(said, given), given) for said, (_, given) in zip(read.reviewers, by, strict=True)]
     new, changed, same_ones = mine.take(here.id, whose)
     return Taken(mine.get(here.id), tuple(each.name for each, _ratings in by), new, changed, same_ones)
 

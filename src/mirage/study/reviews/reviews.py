@@ -346,7 +346,8 @@ def names_apart(given: Sequence[Rated]) -> dict[str, str]:
     """What to call each reviewer where several people have one name: the key of each to a name of its own."""
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for each in sorted(given, key=lambda each: each.reviewer):  # the same names, whichever item is rated next
+    # The same names, whichever item is rated next: of one who has changed theirs the last.
+    for each in sorted(given, key=lambda each: (each.reviewer, -each.rating.rated)):
         if each.reviewer not in names:
             name, number = each.name, 1
             while name.casefold() in taken:
