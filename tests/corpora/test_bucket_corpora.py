@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dicom_maker import make_dicom
 from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.corpora import away
@@ -31,6 +32,7 @@ from roco_maker import make_roco
 from s3 import BUCKET, S3
 from spread_maker import added, contents, mixed_folder, plainly
 from squares import Squares, installed
+from workbook_maker import workbook
 
 _PREFIXES = count()
 
@@ -171,6 +173,71 @@ def test_a_file_that_is_not_whole_or_refused_is_told_and_not_added(
         corpus.read(told(corpus)[1])
     s3.faults = []
     assert add(atlas, corpora.load("folder", path=address, name="ward")).added == 1
+
+
+def large(folder: Path, kind: str) -> str:
+    """A file whose header, table or contents go on behind the bytes that are asked for first; gives its name."""
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 4_000, (64, 64)).astype(np.uint16)
+    if kind == "DICOM":
+        (folder / "a.dcm").write_bytes(make_dicom(pixels, ImageComments="x" * 200_000))
+        return "a.dcm"
+    if kind == "several files of DICOM":
+        for number in range(3):
+            place = {"ImagePositionPatient": [0, 0, number], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}
+            (folder / f"{number}.dcm").write_bytes(make_dicom(pixels, ImageComments="x" * 200_000, **place))
+        return "1.dcm"
+    if kind == "pages":
+        page = Image.fromarray(rng.integers(0, 255, (200, 200)).astype(np.uint8))
+        page.save(folder / "a.tif", save_all=True, append_images=[page, page])
+        return "a.tif"
+    if kind == "NIfTI":
+        nib.save(nib.Nifti1Image(rng.integers(0, 99, (40, 40, 40)).astype(np.int16), np.eye(4)), folder / "a.nii")
+        return "a.nii"
+    Image.fromarray(pixels.astype(np.uint8)).save(folder / "a.png")
+    rows = [["file", "caption"], ["a.png", "Head CT"], *([f"{n}.png", f"{rng.integers(1 << 60)}"] for n in range(4_000))]
+    if kind == "table":
+        (folder / "figures.csv").write_text("\n".join(",".join(row) for row in rows), "utf-8")
+        return "figures.csv"
+    (folder / "figures.xlsx").write_bytes(workbook({"Sheet": rows}))
+    return "figures.xlsx"
+
+
+@pytest.mark.parametrize("fault", ["503", "cut", "403", "half"])
+@pytest.mark.parametrize("kind", ["DICOM", "several files of DICOM", "pages", "NIfTI", "table", "workbook"])
+def test_an_outage_is_the_storage_s_fault_and_no_file_s(address: str, s3: S3, tmp_path: Path, kind: str, fault: str) -> None:
+    name = large(tmp_path / "ward", kind)
+    sent(tmp_path / "ward", address)
+    below = address.rpartition("/")[2]
+
+    def entries() -> list[Any]:
+        corpus = corpora.load("folder", path=address, name="ward")
+        found = list(corpus.items())
+        for each in found:
+            if isinstance(each, Item):
+                corpus.read(each)
+        return found
+
+    well = entries()
+    assert not any(isinstance(each, Refused) and each.label == name for each in well), well
+    ranges = f"GET /{BUCKET}/{below}/{name} bytes="
+    asked = [each for each in s3.asked if each.startswith(ranges) and not each.startswith(f"{ranges}0-")]
+    assert asked or kind == "NIfTI"  # it is read on, and as a whole where it is a volume
+    s3.of = f"{ranges}{asked[-1].removeprefix(ranges).partition('-')[0]}-" if asked else f"GET /{BUCKET}/{below}/{name}"
+    if fault != "403":  # over in a moment
+        s3.faults = [fault] * 4
+        assert [type(each) for each in entries()] == [type(each) for each in well]
+    s3.faults = [fault] * 200
+    try:
+        found = entries()
+    except (Unavailable, BadInput, BadPicture) as error:
+        told_of = [str(error)]
+    else:
+        told_of = [each.reason for each in found if isinstance(each, Refused)]
+    said = " ".join(told_of)
+    assert "the storage" in said
+    assert not any(word in said for word in ("damaged", "Export it again", "no DICOM", "cut short", "unpacked"))
 
 
 def test_what_is_over_in_a_moment_is_asked_for_again(address: str, atlas: Atlas, s3: S3, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mirage.atlas import Atlas
 from mirage.corpora import folder as folder_corpus
 from mirage.errors import BadInput, NotFound, Unavailable
 from mirage.jobs import ENDED, Job, Jobs
+from mirage.jobs.job import Cancelled
 from mirage.jobs.lanes import KEPT_JOBS, KEPT_SECONDS
 from mirage.storage.ingest import add
 from mirage.storage.prepare import BATCH
@@ -177,6 +178,23 @@ def test_what_cannot_be_started_is_refused_at_once(jobs: Jobs, tmp_path: Path) -
     with pytest.raises(NotFound, match="There is no job 'x'"):
         jobs.get("x")
     assert jobs.list() == []
+
+
+def test_what_is_kept_last_of_a_job_is_what_it_is_by_then(jobs: Jobs, atlas: Atlas) -> None:
+    running, go = threading.Event(), threading.Event()
+
+    def work(_update: Any, _stop: Callable[[], bool]) -> None:
+        running.set()
+        assert go.wait(PATIENCE)
+        raise Cancelled
+
+    job = jobs._start("rebuild", "Take a while", work)
+    assert running.wait(PATIENCE)
+    (before,) = jobs._jobs.values()  # as another thread has it, which is about to keep it
+    go.set()
+    ended(jobs, job)
+    jobs._keep(before)
+    assert [each["state"] for each in atlas.store.jobs()] == [jobs.get(job.id).state]
 
 
 def test_jobs_are_remembered_when_the_atlas_is_opened_again(tmp_path: Path, pictures: Callable[..., Path]) -> None:

@@ -234,8 +234,6 @@ import sys, threading
 from mirage.atlas import Atlas
 from mirage.jobs import Jobs
 from mirage.jobs.job import Cancelled
-from mirage.jobs.others import Others
-from mirage.people.visitor import ALONE, Visitor, asking
 from mirage.query import Query
 from mirage.generate.synthesis import GenerationOptions
 atlas = Atlas.open(sys.argv[1])

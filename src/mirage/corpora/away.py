@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from mirage.corpora.base import Refused
 from mirage.corpora.inside import stands_for
-from mirage.errors import BadInput, Unavailable
+from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.images.bucket import Bucket, Forbidden, NotWhole, check_address
 from mirage.images.store import cannot_write
 
@@ -140,7 +140,7 @@ class Away:
         """
         file = self._files[self._name(path)]
         head = self._heads.get(file.name, file.size)
-        return io.BufferedReader(_Parts(file.size, head, lambda start, end: self._part(file, start, end)), _HEAD)
+        return _Opened(_Parts(file.size, head, lambda start, end: self._part(file, start, end)))
 
     @contextmanager
     def held(self, path: Path) -> Iterator[Path]:
@@ -292,6 +292,7 @@ class _Parts(io.RawIOBase):
     def __init__(self, size: int, head: bytes, part: Callable[[int, int], bytes]) -> None:
         self._size, self._part = size, part
         self._at, self._start, self._data, self._next = 0, 0, head, _HEAD
+        self.failure: OSError | MirageError | None = None
 
     def readable(self) -> bool:
         return True
@@ -310,12 +311,34 @@ class _Parts(io.RawIOBase):
         if not self._start <= self._at < self._start + len(self._data):
             on = self._at == self._start + len(self._data)
             self._next = min(2 * self._next, _PIECE) if on else _HEAD
-            self._data = self._part(self._at, min(self._at + max(wanted, self._next), self._size))
+            try:
+                self._data = self._part(self._at, min(self._at + max(wanted, self._next), self._size))
+            except (OSError, MirageError) as error:
+                self.failure = error
+                raise
             self._start = self._at
         got = self._data[self._at - self._start :][:wanted]
         into[: len(got)] = got
         self._at += len(got)
         return len(got)
+
+
+class _Opened(io.BufferedReader):
+    """Such a file, buffered.
+
+    What reads strangers' bytes takes whatever is raised meanwhile for a fault of theirs. So where the storage failed, that
+    is raised at the end of the block in which the file is open, whatever was made of it inside.
+    """
+
+    def __init__(self, parts: _Parts) -> None:
+        super().__init__(parts, _HEAD)
+        self._parts = parts
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        super().__exit__(kind, error, trace)
+        failure = self._parts.failure
+        if failure is not None and failure is not error:
+            raise failure
 
 
 class _Heads:

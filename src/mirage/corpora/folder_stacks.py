@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import Image
 
-from mirage.errors import BadInput, BadPicture
+from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
@@ -433,6 +433,8 @@ def _size(path: Path, look: Look) -> tuple[int, int]:
             file.seek(0)
             with Image.open(file, formats=[kind]) as opened:
                 return opened.size
+    except Unavailable:  # the storage is gone, and knows of no size
+        raise
     except Exception:
         return 0, 0
 

@@ -48,6 +48,7 @@ class Lanes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
+        self._keeping = threading.RLock()
         self._jobs: dict[str, Job] = {}
         # Of each job that has not ended: its work, and what tells it to stop.
         self._works: dict[str, tuple[Work, threading.Event]] = {}
@@ -284,13 +285,15 @@ class Lanes:
         if job.only_for_who_asked:
             return
         self._kept_at = time.time()
-        try:
-            if self._others is None:
-                self._store.put_job(job.id, job.created, job.record())
-            else:
-                self._others.keep(job)
-        except MirageError:  # a full disk: the job is still shown, until this process ends
-            logger.warning("job %s could not be kept", job.id, exc_info=True)
+        with self._keeping:  # of two threads the one that comes last keeps what the job is by then
+            job = self._jobs.get(job.id, job)
+            try:
+                if self._others is None:
+                    self._store.put_job(job.id, job.created, job.record())
+                else:
+                    self._others.keep(job)
+            except MirageError:  # a full disk: the job is still shown, until this process ends
+                logger.warning("job %s could not be kept", job.id, exc_info=True)
 
     def _prune(self) -> None:
         """Forget jobs that ended long ago, and the oldest of many."""
