@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -69,6 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say({**there, "jwks_uri": f"{url}/keys"})
         elif self.path == "/keys":
             self._say({"keys": [self.server.key.as_dict(private=False)]})
+        elif self.path.startswith("/authorize?"):
+            self._ask(self.server.agree(self.path), parse_qs(urlsplit(self.path).query))
         else:
             self.send_error(404)
 
@@ -77,6 +80,17 @@ class _Handler(BaseHTTPRequestHandler):
         given = {name: values[0] for name, values in parse_qs(body).items()}
         token = self.server.token(given, self.headers.get("authorization", ""))
         self._say(token or {"error": "invalid_grant"}, 200 if token else 400)
+
+    def _ask(self, agreed: str, asked: dict[str, list[str]]) -> None:
+        """The page on which somebody agrees, or does not."""
+        refused = f"{asked['redirect_uri'][0]}?{urlencode({'error': 'access_denied', 'state': asked['state'][0]})}"
+        links = f'<a href="{escape(agreed)}">I am {self.server.claims["name"]}</a> <a href="{escape(refused)}">No</a>'
+        data = f"<!doctype html><title>Provider</title><h1>Who are you?</h1><p>{links}</p>".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _say(self, told: dict[str, Any], status: int = 200) -> None:
         data = json.dumps(told).encode()
