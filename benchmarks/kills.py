@@ -37,6 +37,7 @@ from mirage.images.store import is_whole, thumbnail_name
 from mirage.storage import manifest
 from mirage.storage.archive_export import export
 from mirage.storage.ingest import add
+from mirage.storage.reindex import rebuild
 
 _SELDOM = {"generate": 0.3}  # takes far longer than the others
 _KNOWN = re.compile(
@@ -52,12 +53,7 @@ def _look(place: Path, name: str, before: list[str], acked: list[str], *, ended:
     """Open the atlas after a kill, or after what was run again has ended: what is lost, and what is there twice."""
     lost, doubled = list[str](), list[str]()
     with Atlas.open(place / "atlas") as atlas:
-        rows = atlas.store.rows(atlas.store.keys())
-        there = collections.Counter(row.figure.id for row in rows.values())
-        doubled += [each for each, count in there.items() if count > 1]
-        indexed = collections.Counter(atlas.index.keys())
-        doubled += [f"point {key}" for key, count in indexed.items() if count > 1 or key not in rows]
-        lost += [f"point {key}" for key in rows if key not in indexed]
+        there = whole(atlas, lost, doubled)
         gone = [each for each in before if each not in there]
         ward = set(atlas.store.fingerprints("folder-ward"))
         if name == "remove":  # all of it, or nothing
@@ -69,22 +65,33 @@ def _look(place: Path, name: str, before: list[str], acked: list[str], *, ended:
             lost += gone if len(gone) > 2 * PRUNED or (ended and len(gone) < PRUNED) else []
         else:
             lost += gone
-        for row in rows.values():
-            for file in {*row.files, thumbnail_name(row.picture.name)}:
-                path = atlas.pictures.file(file)
-                if not path.is_file() or not _whole(path):
-                    lost.append(file)
-        lost += _unseen(place, name, acked, atlas, there)
+        lost += unseen(place, name, acked, atlas, there)
         if ended and name in _ADDS and (came := len(atlas.store.fingerprints(_ADDS[name]))) != PICTURES:
             lost.append(f"{PICTURES - came} of {name}, though it was run again")
-        doubled += _twice(name, atlas)
+        doubled += twice(name, atlas)
     return {"lost": lost, "doubled": doubled}
+
+
+def whole(atlas: Atlas, lost: list[str], doubled: list[str]) -> collections.Counter[str]:
+    """Tell the ids of all figures, and note what of records, index and pictures does not fit together."""
+    rows = atlas.store.rows(atlas.store.keys())
+    there = collections.Counter(row.figure.id for row in rows.values())
+    doubled += [each for each, count in there.items() if count > 1]
+    indexed = collections.Counter(atlas.index.keys())
+    doubled += [f"point {key}" for key, count in indexed.items() if count > 1 or key not in rows]
+    lost += [f"point {key}" for key in rows if key not in indexed]
+    for row in rows.values():
+        for file in {*row.files, thumbnail_name(row.picture.name)}:
+            path = atlas.pictures.file(file)
+            if not path.is_file() or not _whole(path):
+                lost.append(file)
+    return there
 
 
 _ADDS = {"add": "folder-night", "import": "folder-day"}
 
 
-def _unseen(place: Path, name: str, acked: list[str], atlas: Atlas, there: collections.Counter[str]) -> list[str]:
+def unseen(place: Path, name: str, acked: list[str], atlas: Atlas, there: collections.Counter[str]) -> list[str]:
     """What was acknowledged and is not there."""
     if name in _ADDS:
         return [each for each in acked if each not in there]
@@ -106,7 +113,7 @@ def _unseen(place: Path, name: str, acked: list[str], atlas: Atlas, there: colle
     return []
 
 
-def _twice(name: str, atlas: Atlas) -> list[str]:
+def twice(name: str, atlas: Atlas) -> list[str]:
     """What a person kept once and is there twice."""
     if name != "study":
         return []
@@ -119,10 +126,10 @@ def _again(place: Path, name: str, before: list[str], acked: list[str], ack: Ack
     told = list(acked)
     OPERATIONS[name](place, told.append)
     found = _look(place, name, before, told, ended=True)
-    ack(json.dumps(found | {"left": _leftover(place)}))
+    ack(json.dumps(found | {"left": leftover(place)}))
 
 
-def _leftover(place: Path) -> list[str]:
+def leftover(place: Path) -> list[str]:
     """What lies there that nothing uses, once the operation was run again to its end."""
     folder = place / "atlas"
     with Atlas.open(folder) as atlas:
@@ -149,8 +156,8 @@ def _whole(path: Path) -> bool:
 # -- killing ------------------------------------------------------------------------------------------------------------
 
 
-def forked(work: Callable[[Ack], object], kill_after: float | None = None) -> tuple[list[str], bool]:
-    """Do something in a process of its own, killed after some seconds; what it told, and whether it came to its end."""
+def begun(work: Callable[[Ack], object]) -> tuple[int, int]:
+    """Begin something in a process of its own: its number, and where it tells what it has done; see `ended`."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     if not (pid := os.fork()):
@@ -167,6 +174,11 @@ def forked(work: Callable[[Ack], object], kill_after: float | None = None) -> tu
     os.close(writing)
     with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
+    return pid, reading
+
+
+def ended(pid: int, reading: int, kill_after: float | None = None) -> tuple[list[str], bool]:
+    """Wait for what was begun, and kill it after some seconds; what it told, and whether it came to its end."""
     until = None if kill_after is None else time.monotonic() + kill_after
     told = b""
     while True:
@@ -185,12 +197,19 @@ def forked(work: Callable[[Ack], object], kill_after: float | None = None) -> tu
     return list(dict.fromkeys(lines[:-1])), status == 0  # a line that was cut short was not told
 
 
-def prepared(place: Path) -> Path:
-    """What every operation begins with: an atlas, a folder to add, and a file to import."""
+def forked(work: Callable[[Ack], object], kill_after: float | None = None) -> tuple[list[str], bool]:
+    """Do something in a process of its own, killed after some seconds; what it told, and whether it came to its end."""
+    return ended(*begun(work), kill_after)
+
+
+def prepared(place: Path, index: str = "") -> Path:
+    """What every operation begins with: an atlas, with its index at an address, a folder to add, and a file to import."""
 
     def make(_: Ack) -> None:
         with Atlas.open(place / "atlas", create=True) as atlas:
             add(atlas, FolderCorpus(folder_of(place.parent / "ward", 0), name="ward"))
+        if index:
+            rebuild(place / "atlas", index=index)
         os.environ.pop("MIRAGE_RECORDS", None)
         with Atlas.open(place.parent / "another", create=True) as atlas:
             add(atlas, FolderCorpus(folder_of(place.parent / "day", 2_000), name="day"))
@@ -230,7 +249,7 @@ class Postgres:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def close(self) -> None:
-        """Remove the first one."""
+        """Remove the one that was made first."""
         self._run(f"DROP DATABASE IF EXISTS {self.base} WITH (FORCE)")
 
     def _run(self, statement: str) -> None:
@@ -249,25 +268,20 @@ def kill_once(
     full: bool = False,
 ) -> dict[str, Any]:
     """Run an operation on a copy, kill it, look, and run it again."""
-    place = folder / "one"
-    subprocess.run(["cp", "-a", "--sparse=always", str(base), str(place)], check=True)
-    os.environ["TMPDIR"] = str(place / "tmp")
-    (place / "tmp").mkdir()
-    tempfile.tempdir = None
-    ballast = _fill(folder / "ballast", dice) if full else None
-    with server.copy(place / "atlas") if server else contextlib.nullcontext():
+    with copied(base, folder, server) as place:
+        ballast = _fill(folder / "ballast", dice) if full else None
         moment = dice.uniform(0, usual) if ballast is None else None
-        acked, ended = forked(lambda ack: OPERATIONS[name](place, ack), moment)
+        acked, done = forked(lambda ack: OPERATIONS[name](place, ack), moment)
         failed = [each for each in acked if each.startswith("error ")]
         acked = [each for each in acked if each not in failed]
         if ballast is not None:
             ballast.unlink()
             told_full = all(re.match(r"error (Unavailable|AtlasError): .*full", each) for each in failed)
-            failed = [] if ended or (failed and told_full) else failed or ["it ended without a word"]
+            failed = [] if done or (failed and told_full) else failed or ["it ended without a word"]
         found: dict[str, Any] = {
             "operation": name,
             "after_s": round(moment or 0.0, 3),
-            "ended": ended,
+            "ended": done,
             "acknowledged": len(acked),
         }
         told, looked = forked(lambda ack: ack(json.dumps(_look(place, name, before, acked))))
@@ -281,7 +295,6 @@ def kill_once(
         found["doubled"] += after["doubled"]
         found["left"] = after["left"]
         found["temporary"] = [path.name for path in (place / "tmp").iterdir()]
-    subprocess.run(["rm", "-rf", str(place)], check=True)
     return found
 
 
@@ -311,6 +324,40 @@ def _ids(place: Path, ack: Ack) -> None:
             ack(row.figure.id)
 
 
+@contextlib.contextmanager
+def atlas_to_copy(postgres: str, *, index_too: bool = False) -> Iterator[tuple[Path, Path, list[str], Postgres | None]]:
+    """Make what every operation begins with: a folder for copies, the first of them, its figures' ids, and the server."""
+    with tempfile.TemporaryDirectory(prefix="kills-") as made:
+        folder, server = Path(made), Postgres(postgres) if postgres else None
+        os.environ |= {"MIRAGE_NAMES": str(folder / "names"), "XDG_DATA_HOME": str(folder / "data")}
+        try:
+            if server:
+                os.environ["MIRAGE_RECORDS"] = server.url(server.base)
+            preload()
+            base = prepared(folder / "base", server.url(f"{server.base}/kills") if server and index_too else "")
+            os.environ.pop("MIRAGE_RECORDS", None)
+            before, _ = forked(lambda ack: _ids(base, ack))
+            yield folder, base, before, server
+        finally:
+            if server:
+                server.close()
+
+
+@contextlib.contextmanager
+def copied(base: Path, folder: Path, server: Postgres | None) -> Iterator[Path]:
+    """Copy the first atlas, with the folder for temporary files that its operations use."""
+    place = folder / "one"
+    subprocess.run(["cp", "-a", "--sparse=always", str(base), str(place)], check=True)
+    os.environ["TMPDIR"] = str(place / "tmp")
+    (place / "tmp").mkdir()
+    tempfile.tempdir = None
+    try:
+        with server.copy(place / "atlas") if server else contextlib.nullcontext():
+            yield place
+    finally:
+        subprocess.run(["rm", "-rf", str(place)], check=True)
+
+
 def main(words: list[str] | None = None) -> int:
     """Kill, and print what came of it; 1 where anything was lost, doubled or left over."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
@@ -326,31 +373,18 @@ def main(words: list[str] | None = None) -> int:
     dice, names = random.Random(given.seed), given.only or list(OPERATIONS)
     stopped = "full  " if given.full_disk else "killed"
     found: list[dict[str, Any]] = []
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kills-")))
-        server = Postgres(given.postgres) if given.postgres else None
-        os.environ |= {"MIRAGE_NAMES": str(folder / "names"), "XDG_DATA_HOME": str(folder / "data")}
-        try:
-            if server:
-                os.environ["MIRAGE_RECORDS"] = server.url(server.base)
-            preload()
-            base = prepared(folder / "base")
-            os.environ.pop("MIRAGE_RECORDS", None)
-            before, _ = forked(lambda ack: _ids(base, ack))
-            usual = dict.fromkeys(names, 3.0)
-            where = stack.enter_context(_small_disk(folder / "disk")) if given.full_disk else folder
-            for number in range(given.count):
-                name = dice.choices(names, [_SELDOM.get(each, 1.0) for each in names])[0]
-                one = kill_once(name, before, base, where, dice, usual[name], server, given.full_disk)
-                # So that most kills hit the work, and some the end of it.
-                usual[name] = max(0.3, usual[name] * (0.93 if one["ended"] else 1.02))
-                found.append(one)
-                bad = {key: [len(one[key]), *one[key][:3]] for key in ("lost", "doubled", "left", "temporary") if one[key]}
-                how = "ended " if one["ended"] else stopped
-                print(f"{number + 1:5} {name:9} {one['after_s']:6.2f} s {how} {bad or ''}", flush=True)
-        finally:
-            if server:
-                server.close()
+    with atlas_to_copy(given.postgres) as (folder, base, before, server), contextlib.ExitStack() as stack:
+        usual = dict.fromkeys(names, 3.0)
+        where = stack.enter_context(_small_disk(folder / "disk")) if given.full_disk else folder
+        for number in range(given.count):
+            name = dice.choices(names, [_SELDOM.get(each, 1.0) for each in names])[0]
+            one = kill_once(name, before, base, where, dice, usual[name], server, given.full_disk)
+            # So that most kills hit the work, and some the end of it.
+            usual[name] = max(0.3, usual[name] * (0.93 if one["ended"] else 1.02))
+            found.append(one)
+            bad = {key: [len(one[key]), *one[key][:3]] for key in ("lost", "doubled", "left", "temporary") if one[key]}
+            how = "ended " if one["ended"] else stopped
+            print(f"{number + 1:5} {name:9} {one['after_s']:6.2f} s {how} {bad or ''}", flush=True)
     killed = [one for one in found if not one["ended"]]
     counts = {key: sum(bool(one[key]) for one in found) for key in ("lost", "doubled", "left", "temporary")}
     told = ", ".join(f"{key} {count}" for key, count in counts.items())

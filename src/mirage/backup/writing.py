@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import sqlite3
 import time
 import zipfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mirage import __version__
+from mirage.aside import aside, beside
 from mirage.backup.copying import copy, reading, schema_of, tables_of, writing
 from mirage.backup.file import ABOUT, ABOUT_FORM, ENDING, FORMAT, PICTURES, About, forget
 from mirage.errors import ROOM, AtlasError, BadInput, NotFound, Unavailable, check_new, check_room
@@ -72,29 +72,20 @@ def back_up(folder: Path, target: Path, progress: Tell = lambda _: None) -> Back
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + ENDING)}.")
     check_new(target)
     begun, databases = time.monotonic(), Databases(folder, known.records)
-    partial, parts = (target.with_name(f".{target.name}.{what}") for what in ("partial", "parts"))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _forget(partial, parts)  # of one that was killed
-        parts.mkdir(mode=0o700)
-        partial.touch(mode=0o600)  # for its owner's eyes: all that people keep is in it
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as file:
-            about = _Writing(file, known, databases, pictures_of(folder), parts, progress).all()
-        size = partial.stat().st_size
-        partial.replace(target)
+        with beside(target, "parts") as parts, aside(target, new=True) as partial:
+            parts.mkdir(mode=0o700)
+            partial.touch(mode=0o600)  # for its owner's eyes: all that people keep is in it
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as file:
+                about = _Writing(file, known, databases, pictures_of(folder), parts, progress).all()
+            size = partial.stat().st_size
     except OSError as error:
         raise Unavailable(cannot_write(target.parent, error)) from error
-    finally:
-        _forget(partial, parts)
     number = sum(name.startswith(PICTURES) for name in about.files)
     return BackedUp(
         target, about.counts[RECORDS_NAME]["figures"], number, size, len(about.missing), time.monotonic() - begun
     )
-
-
-def _forget(partial: Path, parts: Path) -> None:
-    partial.unlink(missing_ok=True)
-    shutil.rmtree(parts, ignore_errors=True)
 
 
 @dataclass(slots=True)

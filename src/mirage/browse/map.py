@@ -7,7 +7,6 @@ made from.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from mirage.aside import aside
 from mirage.browse import layout
 from mirage.browse.layout import Floats, Numbers, Progress
 from mirage.errors import MirageError
@@ -90,14 +90,9 @@ class Map:
 
     def write(self, path: Path) -> None:
         """Keep it in a file."""
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                levels: dict[str, Any] = {f"{number}": level for number, level in enumerate(self.levels)}
-                np.savez(file, fingerprint=np.array(self.fingerprint), **levels)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with aside(path) as partial, partial.open("wb") as file:
+            levels: dict[str, Any] = {f"{number}": level for number, level in enumerate(self.levels)}
+            np.savez(file, fingerprint=np.array(self.fingerprint), **levels)
 
     @classmethod
     def read(cls, path: Path, fingerprint: str) -> Self | None:

@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import qdrant_edge as edge
 
+from mirage.aside import forsaken
 from mirage.errors import ROOM, AtlasError, AtlasHeld, BadInput, MirageError, Unavailable, check_room
 from mirage.indexes import ranking
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
@@ -41,7 +41,6 @@ except ImportError:  # Windows
 _SPARSE = ("concepts", *TEXT_CHANNELS)
 _BATCH = 512
 _WARM_BYTES = 512_000_000  # of vectors; a million figures are left on disk until they are looked at
-_FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
 _PARTIAL = re.compile(r"index(-[0-9a-f]{12}(-2)?)?\.\d{1,9}\.partial")
 _CONFIG = "edge_config.json"
@@ -337,22 +336,8 @@ def _sweep(path: Path) -> None:
         shutil.rmtree(segment, ignore_errors=True)
     for left in path.parent.glob(f"{path.name.partition('-')[0]}*.partial"):
         with suppress(OSError):
-            if _PARTIAL.fullmatch(left.name) and _forsaken(left):
+            if _PARTIAL.fullmatch(left.name) and forsaken(left, int(left.name.split(".")[-2])):
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _forsaken(partial: Path) -> bool:
-    if time.time() - partial.stat().st_mtime > _FORSAKEN_SECONDS:
-        return True
-    if os.name != "posix":  # elsewhere this signal ends the process that is asked about
-        return False
-    try:
-        os.kill(int(partial.name.split(".")[-2]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
 
 
 def _refuse_held(path: Path) -> None:

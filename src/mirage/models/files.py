@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from mirage.aside import aside
 from mirage.errors import Unavailable, first_fault
 from mirage.models.runtime import first_line, git_id_of, sha256_of
 
@@ -163,10 +163,9 @@ class ModelRecord:
         OSError
         """
         folder.mkdir(parents=True, exist_ok=True)
-        new = folder / (RECORD + ".new")
         told = _RECORDS.dump_python(self, exclude={"files": {"__all__": {"git_id"}}})
-        new.write_text(json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        os.replace(new, folder / RECORD)  # noqa: PTH105 - the very call that is atomic
+        with aside(folder / RECORD) as new:
+            new.write_text(json.dumps({"format": _FORMAT, **told}, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> ModelRecord | None:

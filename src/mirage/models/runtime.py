@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar, overload
 from platformdirs import user_cache_path
 from pydantic import TypeAdapter
 
+from mirage.aside import aside
 from mirage.errors import BadInput, Unavailable
 
 Value = TypeVar("Value")
@@ -322,9 +323,8 @@ def remembered_sha256(path: Path) -> str:
         # A cache that cannot be written costs time, nothing else.
         with contextlib.suppress(OSError):
             _place().parent.mkdir(parents=True, exist_ok=True)
-            partial = _place().with_suffix(f".{os.getpid()}.partial")
-            partial.write_bytes(_REMEMBERED.dump_json(known | {str(real): (found.st_size, found.st_mtime_ns, digest)}))
-            partial.replace(_place())
+            with aside(_place()) as partial:
+                partial.write_bytes(_REMEMBERED.dump_json(known | {str(real): (found.st_size, found.st_mtime_ns, digest)}))
     return digest
 
 

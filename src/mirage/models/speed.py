@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 from pydantic import TypeAdapter
 
+from mirage.aside import aside
 from mirage.errors import Unavailable
 from mirage.models.runtime import told_by_system
 from mirage.settings import Settings
@@ -115,11 +116,10 @@ def keep(model_id: str, speed: Speed) -> Path:
         When it cannot be written.
     """
     place = _place()
-    new = place.with_suffix(".new")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(_SPEEDS.dump_json({**speeds(), model_id: speed}, indent=1))
-        new.replace(place)
+        with aside(place) as new:
+            new.write_bytes(_SPEEDS.dump_json({**speeds(), model_id: speed}, indent=1))
     except OSError as error:
         raise Unavailable(f"The measurement cannot be kept in {place}: {error.strerror or error}.") from error
     return place

@@ -21,6 +21,7 @@ from typing import Annotated, Literal
 from platformdirs import user_data_path
 from pydantic import Field, TypeAdapter, ValidationError
 
+from mirage.aside import aside
 from mirage.errors import BadInput, first_fault
 from mirage.settings import SHIPPED
 from mirage.storage.manifest import CALIBRATION_FILE
@@ -157,9 +158,8 @@ class Calibration:
 
     def write(self, path: Path, **more: object) -> None:
         """Write as JSON, with whatever else should be known of how it was made."""
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
-        partial.replace(path)
+        with aside(path) as partial:
+            partial.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
 
 
 @cache  # made once: that takes longer than reading, which happens whenever an atlas is opened or changed

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirage import __version__, encoders, licensing
+from mirage.aside import aside
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_new, meant
 from mirage.figure import Case, Figure, Licence
@@ -130,7 +131,6 @@ def export(
     if target.is_dir():
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
     check_new(target)
-    partial = target.with_name(target.name + ".partial")
     copy = read_only.PrivateCopy(folder, "") if read_only.is_needed(folder) else None
     store = Store.of(Databases(copy.path if copy else folder, known.records))
     try:
@@ -138,22 +138,22 @@ def export(
         before = _state(folder, store)
         wanted = _wanted(store, corpora)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
-            leaves = _leaves(purpose, non_commercial)
-            writing = _Writing(archive, store, pictures_of(folder), known.encoder, picture_side, meter, leaves)
-            written = writing.all(wanted, _README + (_OWN if purpose == "myself" else _OTHERS + _UNGAINFUL * non_commercial))
-        if _state(folder, store) != before:
-            raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
-        with partial.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        partial.replace(target)
+        with aside(target, new=True) as partial:
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, allowZip64=True, compresslevel=6) as archive:
+                leaves = _leaves(purpose, non_commercial)
+                writing = _Writing(archive, store, pictures_of(folder), known.encoder, picture_side, meter, leaves)
+                words = _README + (_OWN if purpose == "myself" else _OTHERS + _UNGAINFUL * non_commercial)
+                written = writing.all(wanted, words)
+            if _state(folder, store) != before:
+                raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
+            with partial.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise Unavailable(cannot_write(target.parent, error)) from error
     finally:
         store.close()
         if copy is not None:
             copy.remove()
-        partial.unlink(missing_ok=True)
     behind, stories = tuple(writing.behind), tuple(writing.stories)
     return ExportReport(target, target.stat().st_size, digest, written, meter.seconds, behind, stories)
 
