@@ -1,9 +1,9 @@
 """``python -m benchmarks.twos``: two of everything that changes an atlas, at once; count what is lost, doubled, left over.
 
 Each pair of operations, every one with itself too, begins in two processes of their own at nearly the same moment, on a copy
-of one atlas. Of an atlas in a folder one of them may be told in a sentence that another has it open; with ``--postgres URL``
-records and index are in PostgreSQL, where both may have it open: what changes the library is told to wait there. An end in anything but a sentence counts as lost. Then what both
-acknowledged is looked for, and what lies in the folder that nothing uses is counted.
+of one atlas. Of an atlas in a folder one of them may be told in a sentence that another has it open. With ``--postgres URL``
+records and index are in PostgreSQL, and both may have it open: one changes it after the other. An end in anything but a
+sentence counts as lost. Then what both acknowledged is looked for, and what lies in the folder that nothing uses is counted.
 """
 
 from __future__ import annotations

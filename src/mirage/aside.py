@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,26 +14,24 @@ from pathlib import Path
 
 from mirage.errors import check_new
 
-_FORSAKEN_SECONDS = 600  # what nobody has touched for so long belongs to a process that was killed
+_OURS = re.compile(r"\..+\.(?P<host>[\w-]*)-(?P<process>\d{1,9})-[0-9a-f]{8}\.(partial|parts)")
+_FORSAKEN_SECONDS = 600  # what nobody has touched for so long belongs to a process that was killed, where nothing else tells
+_DAY = 86_400
 
 
 @contextmanager
-def beside(target: Path, what: str) -> Iterator[Path]:
+def beside(target: Path, what: str = "partial") -> Iterator[Path]:
     """Lend a place beside a file, and remove what lies there at the end; what killed processes left there is removed first.
 
     Parameters
     ----------
     target : Path
         In a folder that is there.
-    what : str
+    what : {"partial", "parts"}
         What its name ends in.
     """
-    ours = re.compile(rf"\.{re.escape(target.name)}\.(\d{{1,9}})-[0-9a-f]{{8}}\.{re.escape(what)}")
-    for left in target.parent.iterdir():
-        with suppress(OSError):
-            if (found := ours.fullmatch(left.name)) and forsaken(left, int(found[1])):
-                _remove(left)
-    place = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.{what}")
+    sweep(target.parent)
+    place = target.with_name(f".{target.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{what}")
     try:
         yield place
     finally:
@@ -57,11 +56,27 @@ def aside(target: Path, *, new: bool = False) -> Iterator[Path]:
     mirage.errors.BadInput
         When it is to be new and is there.
     """
-    with beside(target, "partial") as place:
+    with beside(target) as place:
         yield place
         if new:
             check_new(target)
         place.replace(target)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that are gone left in a folder before it was whole.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    for left in list(folder.iterdir()):
+        with suppress(OSError):
+            if found := _OURS.fullmatch(left.name):
+                here = found["host"] == _host()
+                old = time.time() - left.stat().st_mtime > _DAY
+                if old or (here and forsaken(left, int(found["process"]))):
+                    _remove(left)
 
 
 def forsaken(place: Path, process: int) -> bool:
@@ -71,16 +86,15 @@ def forsaken(place: Path, process: int) -> bool:
     ----------
     place : Path
     process : int
+        Of this machine.
 
     Raises
     ------
     OSError
         When nothing lies there.
     """
-    if time.time() - place.stat().st_mtime > _FORSAKEN_SECONDS:
-        return True
     if os.name != "posix":  # elsewhere this signal ends the process that is asked about
-        return False
+        return time.time() - place.stat().st_mtime > _FORSAKEN_SECONDS
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -88,6 +102,10 @@ def forsaken(place: Path, process: int) -> bool:
     except PermissionError:
         pass
     return False
+
+
+def _host() -> str:
+    return re.sub(r"[^\w-]", "-", socket.gethostname())
 
 
 def _remove(place: Path) -> None:

@@ -200,7 +200,10 @@ class Server:
         if state in {"25006", _RESTRICTED}:
             return AtlasError(f"The index {self.place} cannot be written to, or not by this user ({reason}).")
         if state in {"3F000", "42P01"}:
-            return AtlasError(f"The index {self.place} is not there any more. `mirage atlas rebuild` makes it anew.")
+            return AtlasError(
+                f"The index {self.place} is not there any more. `mirage atlas rebuild` makes it anew; where another server "
+                "has just done that, try again in a moment."
+            )
         if state[:2] in {"", "08", "28", "3D", "53", "57"} and type(original).__name__ != "ProgrammingError":
             return Unavailable(
                 f"The PostgreSQL server of {self.place} cannot be used just now ({reason}). What was indexed stays. See "

@@ -9,15 +9,16 @@ from __future__ import annotations
 import errno
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import httpx
+from filelock import FileLock, Timeout
 
-from mirage.errors import BadInput, NoNetwork, Unavailable, check_room
+from mirage.errors import BadInput, Busy, NoNetwork, Unavailable, check_room
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, when known, how many there will be. What it raises stops the
@@ -130,7 +131,8 @@ def fetch(
     job = _Download(url, part, side, size, progress or (lambda *_: None), instead, headers or {}, most)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        job.run(attempts, pause, http)
+        with _alone(target):
+            job.run(attempts, pause, http)
     except OSError as error:
         raise Unavailable(disk_words(target.parent, error)) from error
     if size not in (None, found := job.length):
@@ -142,6 +144,24 @@ def fetch(
     part.replace(target)
     job.forget()
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Fetch a file while nobody else does: two would write into one part."""
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise Busy(
+            f"{target.name} is being fetched by another process. Wait until that has ended, and try again."
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # where files that are open cannot be removed, it stays
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 @dataclass(frozen=True, slots=True)

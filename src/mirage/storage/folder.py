@@ -278,6 +278,11 @@ class AtlasFolder:
 
     def follow(self) -> None:
         """Go by what another process has changed: the contents, or the index and the encoder that ``atlas.toml`` names."""
+        if not self._follow_index():
+            self.renewed()
+
+    def _follow_index(self) -> bool:
+        """Go by the index that ``atlas.toml`` names; tell whether it was another one."""
         known = manifest.read(self.path)
         if known is not None and (known.index, known.encoder.digest) != (self.index_name, self.encoder_info.digest):
             encoder = self.encoder
@@ -287,7 +292,9 @@ class AtlasFolder:
             former, self.index, self.index_name = self.index, index, known.index
             self.encoder, self.encoder_info = encoder, known.encoder
             threading.Thread(target=self._let_go, args=(former,), name="former index", daemon=True).start()
-        self.renewed()
+            self.renewed()
+            return True
+        return False
 
     def _let_go(self, former: Index) -> None:
         """Close an index when nobody answers from it any more."""
@@ -344,6 +351,8 @@ class AtlasFolder:
         """
         self.check_writable()
         with self.store.alone():
+            if self.is_shared:  # what another has made anew since is not to be missed for a moment
+                self._follow_index()
             self.reconcile()
             stamp = int(self.store.note(STAMP) or 0) + 1
             for note in (STAMP, UNFINISHED):

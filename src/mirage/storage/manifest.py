@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from mirage import indexes
+from mirage.aside import aside
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, first_fault
 
@@ -100,15 +101,13 @@ class AtlasManifest:
 
 def _put(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a file of an atlas's folder in one step; while it is not whole, it has another name."""
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with aside(path) as partial:
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise cannot_write(path.parent, error) from error
 
@@ -257,7 +256,7 @@ def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
     if known is not None:
         return known
     inside = {entry.name for entry in folder.iterdir()} - _CLUTTER if folder.is_dir() else set()
-    left = ("index.*.partial", f"{LOCK}.*")
+    left = ("index.*.partial", f"{LOCK}.*", ".atlas.*.partial")
     if not {name for name in inside if not any(fnmatch(name, each) for each in left)} <= _BEGUN:
         raise AtlasError(
             f"{folder} is not an atlas: it has no {NAME}. Nothing in it was touched. "

@@ -34,7 +34,7 @@ from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
 from mirage.storage.records import FigureRow, SliceVectors
-from mirage.storage.sharing import Sharing
+from mirage.storage.sharing import CHANGED, Sharing
 from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store
 
@@ -117,6 +117,8 @@ def rebuild(
             with suppress(MirageError):  # they are only in the way
                 store.vectors.forget(used.info().digest)
         with closing(made):
+            if store.sharing is not None:  # before what they answer from is gone
+                store.sharing.tell(CHANGED)
             if not indexes.is_address(known.index):
                 indexes.remove(folder / known.index)
             whereabouts.remove_left(store, name)
