@@ -18,6 +18,7 @@ from typing import Protocol
 import httpx
 from filelock import FileLock, Timeout
 
+from mirage.aside import aside
 from mirage.errors import BadInput, Busy, NoNetwork, Unavailable, check_room
 
 Progress = Callable[[int, int | None], None]
@@ -153,9 +154,7 @@ def _alone(target: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise Busy(
-            f"{target.name} is being fetched by another process. Wait until that has ended, and try again."
-        ) from error
+        raise Busy(f"Another process is fetching {target.name}. Wait until that has ended, and try again.") from error
     try:
         yield
     finally:
@@ -315,14 +314,12 @@ def copy_file(source: Path, target: Path, progress: Callable[[int], None] = lamb
     mirage.errors.Unavailable
         When the disk is full, or one of them cannot be read or written.
     """
-    part, done = target.with_name(target.name + ".part"), 0
+    done = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as read, part.open("wb") as write:
+        with aside(target) as part, source.open("rb") as read, part.open("wb") as write:
             while piece := read.read(_CHUNK):
                 done += write.write(piece)
                 progress(done)
-        part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise Unavailable(f"{source} cannot be copied. {disk_words(target.parent, error)}") from error
