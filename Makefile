@@ -19,7 +19,7 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 ANKI := $(VENV)/anki
 ANKI_LIBRARY := anki==26.9.3
 
-.PHONY: up kills fuzz test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
+.PHONY: up kills twos fuzz test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
@@ -104,6 +104,10 @@ pins: $(VENV)/.installed-dev
 # What changes an atlas, killed at random moments: KILLS="--count 1000 --seed 2". Nothing may be lost, doubled or left over.
 kills: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.kills $(KILLS)
+
+# Two of everything that changes an atlas, at once: TWOS="--postgres postgresql://user@host/postgres". Nothing may be lost or doubled.
+twos: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.twos $(TWOS)
 
 # The HTTP API asked what fits its description and what does not: FUZZ="--count 100 --seed 2". No 5xx, nothing undescribed.
 fuzz: $(VENV)/.installed-dev

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable
@@ -361,8 +365,11 @@ def test_a_backup_that_is_stopped_leaves_nothing_and_one_that_is_killed_is_tidie
     with pytest.raises(KeyboardInterrupt):
         back_up(folder, place / "b", stop)
     assert not list(place.iterdir())
-    (place / ".b.parts" / "1").mkdir(parents=True)
-    (place / ".b.partial").write_bytes(b"half")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    killed = f".b.{re.sub(r'[^\w-]', '-', socket.gethostname())}-{gone.pid}-{0:08x}"
+    (place / f"{killed}.parts" / "1").mkdir(parents=True)
+    (place / f"{killed}.partial").write_bytes(b"half")
     back_up(folder, place / "b")
     assert [each.name for each in place.iterdir()] == ["b"]
     with pytest.raises(BadInput, match="is there already"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mirage.errors import BadInput, NoNetwork, Unavailable
+from mirage.errors import BadInput, Busy, NoNetwork, Unavailable
 from mirage.models.download import fetch
 from parts import until
 
@@ -131,6 +131,18 @@ def test_a_later_call_goes_on_after_one_that_was_stopped(site: tuple[Site, str],
     had = (tmp_path / "file.part").stat().st_size
     assert fetch(url, tmp_path / "file", size=len(BODY)).read_bytes() == BODY
     assert state.asked == [None, f"bytes={had}-"]
+
+
+def test_a_file_is_fetched_by_one_at_a_time(site: tuple[Site, str], tmp_path: Path) -> None:
+    target = tmp_path / "file"
+
+    def another(_there: int, _all: int | None) -> None:
+        with pytest.raises(Busy, match="Another process is fetching file"):
+            fetch(site[1], target)
+
+    fetch(site[1], target, progress=another)
+    assert target.read_bytes() == BODY
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("etag", ['"one"', 'W/"weak"', ""])

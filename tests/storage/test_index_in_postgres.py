@@ -9,6 +9,7 @@ import pytest
 
 from mirage import corpora
 from mirage.atlas import Atlas
+from mirage.backup.moving import move_records
 from mirage.query import Query, Term
 from mirage.storage import manifest
 from mirage.storage.ingest import add
@@ -90,3 +91,21 @@ def test_made_anew_it_lies_beside_the_one_there_is_and_that_one_goes(
     assert manifest.finished(small).index == at(postgres_url, name)
     with Atlas.open(small) as atlas:
         assert atlas.search("phantom number 2").hits
+
+
+def test_who_changes_an_atlas_goes_by_the_index_that_another_has_just_made(
+    some_folder: Path, tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copy_atlas(some_folder, tmp_path / "atlas")
+    move_records(folder, postgres_url)
+    rebuild(folder, index=at(postgres_url))
+    with Atlas.open(folder) as atlas:
+        before, ids = atlas.index_name, [row.figure.id for rows in atlas.store.each() for row in rows]
+        monkeypatch.setattr(atlas, "follow", lambda: None)  # as one who has not heard of it yet
+        with monkeypatch.context() as unseen:  # opened after the other had looked who is there
+            unseen.setattr("mirage.storage.sharing.Sharing.others", lambda _: 0)
+            rebuild(folder)
+        assert manifest.finished(folder).index != before == atlas.index_name
+        atlas.remove(ids[0])
+        assert atlas.index_name == manifest.finished(folder).index
+        assert len(atlas.index) == len(ids) - 1
