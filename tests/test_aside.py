@@ -32,17 +32,26 @@ def test_two_who_write_the_same_file_have_a_place_each(tmp_path: Path) -> None:
 
 def test_what_another_has_written_meanwhile_stays_where_it_is_to_be_new(tmp_path: Path) -> None:
     target = tmp_path / "file"
-    with pytest.raises(BadInput, match="there already"), aside(target, new=True) as mine:
-        mine.write_text("mine")
-        target.write_text("theirs")
+
+    def write() -> None:
+        with aside(target, new=True) as mine:
+            mine.write_text("mine")
+            target.write_text("theirs")
+
+    with pytest.raises(BadInput, match="there already"):
+        write()
     assert target.read_text() == "theirs"
     assert names(tmp_path) == {"file"}
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="of itself"), aside(tmp_path / "file") as place:
-        place.write_text("half")
-        raise ValueError("of itself")
+    def write() -> None:
+        with aside(tmp_path / "file") as place:
+            place.write_text("half")
+            raise ValueError("of itself")
+
+    with pytest.raises(ValueError, match="of itself"):
+        write()
     assert names(tmp_path) == set()
 
 

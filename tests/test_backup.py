@@ -367,7 +367,8 @@ def test_a_backup_that_is_stopped_leaves_nothing_and_one_that_is_killed_is_tidie
     assert not list(place.iterdir())
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    killed = f".b.{re.sub(r'[^\w-]', '-', socket.gethostname())}-{gone.pid}-{0:08x}"
+    host = re.sub(r"[^\w-]", "-", socket.gethostname())
+    killed = f".b.{host}-{gone.pid}-00000000"
     (place / f"{killed}.parts" / "1").mkdir(parents=True)
     (place / f"{killed}.partial").write_bytes(b"half")
     back_up(folder, place / "b")
