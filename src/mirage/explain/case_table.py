@@ -7,8 +7,9 @@ teach with, so the counts tell nothing of how often a finding happens.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from mirage.explain.evidence import Evidence
 from mirage.explain.subject import Subject, subject_of
@@ -134,8 +135,9 @@ def case_table(question: str, evidence: Sequence[Evidence], store: Store) -> Cas
     chosen = [case for case in chosen if case not in others]
     if len(chosen) < _FEWEST:
         return None
-    said = store.mentions.of([key for case in chosen for key in by_case[case]])
-    told = {case: _told({name: said[key] for key, name in by_case[case].items()}, subject) for case in chosen}
+    said = store.mentions.of([key for case in chosen for key in by_case[case]], fields=_TELLING)
+    counts = cache(partial(_counts, subject=subject))
+    told = {case: _told({name: said[key] for key, name in by_case[case].items()}, counts) for case in chosen}
     rows = _rows(chosen, told, {case: next(iter(by_case[case].values())) for case in chosen})
     return CaseTable(" or ".join(subject.names), tuple(chosen), len(by_case) - len(others), rows) if rows else None
 
@@ -144,7 +146,7 @@ _Told = Mapping[str, tuple[Polarity, str]]  # finding to how it is spoken of, an
 _WEAKEST_FIRST: tuple[Polarity, ...] = ("possible", "denied", "affirmed")  # one figure may show what another does not
 
 
-def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Told:
+def _told(said: Mapping[str, Iterable[StoredMention]], counts: Callable[[str], bool]) -> _Told:
     """What a case says of findings; a finding that is said to be there is said of wider findings too, a disease is not."""
     known = lexicon()
     first = next(iter(said))
@@ -155,11 +157,11 @@ def _told(said: Mapping[str, Iterable[StoredMention]], subject: Subject) -> _Tol
                 concept, said_so = mention.concept, mention.polarity
                 if said_so == "affirmed" and concept in OPPOSITES:
                     concept, said_so = OPPOSITES[concept], "denied"
-                if said_so != polarity or mention.field not in _TELLING or concept not in known:
+                if said_so != polarity or concept not in known:
                     continue
                 wider = _wider(concept) if polarity == "affirmed" else ()
                 for name in (concept, *wider):
-                    if _counts(name, subject) and (name not in told or told[name][0] != polarity):
+                    if counts(name) and (name not in told or told[name][0] != polarity):
                         told[name] = (polarity, figure if mention.field == "caption" else first)
     return told
 
@@ -180,7 +182,7 @@ def _counts(name: str, subject: Subject) -> bool:
     """Whether a count of a finding teaches something of what is asked: "hematoma" is what a subdural hematoma is."""
     if lexicon().kind(name) != "finding" or name in UNTELLING or name in OPPOSITES:
         return False
-    return name not in subject.narrower | subject.wider and not any(each.endswith(f" {name}") for each in subject.narrower)
+    return subject.foreign(name) and not any(each.endswith(f" {name}") for each in subject.narrower)
 
 
 def _rows(cases: Sequence[str], told: Mapping[str, _Told], first: Mapping[str, str]) -> tuple[FindingRow, ...]:

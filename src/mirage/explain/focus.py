@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
 
 from mirage.explain.evidence import Evidence
@@ -35,9 +35,9 @@ class Focus:
         total = sum(weights.values()) or 1.0
         self.weights = {word: weight / total for word, weight in weights.items()}
 
-    def held(self, words: Iterable[str]) -> float:
-        """Which share of the focus some words hold, 0 to 1; forms of one word count as one, an adjective of it does not."""
-        there = {fold(word) for word in words}
+    def held(self, text: str) -> float:
+        """Which share of the focus a text holds, 0 to 1; forms of one word count as one, an adjective of it does not."""
+        there = _forms(text)
         return sum(weight for word, weight in self.weights.items() if word in there)
 
 
@@ -68,7 +68,7 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
     return Focus(dict(nlargest(5, common.items(), key=lambda one: one[1])))
 
 
-@remembered(512)  # it is asked of a passage for each query that finds it, and twice in an explanation
+@remembered(4096)  # a passage and its sentences are asked for each query that finds them, and several times then
 def _forms(text: str) -> frozenset[str]:
     """The words of a text, folded."""
     return frozenset(map(fold, lowered(text)))

@@ -17,7 +17,7 @@ from mirage.explain.record import is_of_record
 from mirage.explain.subject import NORMAL, Named, Subject, named, polarities
 from mirage.language import sentences
 from mirage.language.concepts import lexicon
-from mirage.language.words import lowered
+from mirage.language.words import remembered
 
 # Verbs with which sentences of radiology say something of their subject.
 VERB = re.compile(
@@ -185,8 +185,8 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         if _CONCLUDES.match(sentence.text) or is_of_record(sentence.text):
             continue
         text = _unlabelled(sentence.text, subject)
-        verb = VERB.search(text)
-        told = _about(text, verb.start() if verb else len(text), subject, running)
+        verb = _verb(text)
+        told = _about(text, verb, subject, running)
         if general and told.moves is not None:
             running = told.moves and at_home
         elif general and told.foreign and not single:
@@ -201,8 +201,15 @@ def _told(item: Evidence, subject: Subject) -> Iterator[Statement]:
         if not told.own and (_ENTRY.match(text) or (general and _POINTS_BACK.search(text))):
             continue
         scope, limit = _reach(text, told, item, subject, general)
-        leads = not told.subjects or not verb or any(one.start < verb.start() for one in told.subjects)
+        leads = not told.subjects or any(one.start < verb for one in told.subjects)
         yield Statement(text, item, sentence.place, sentence.listed, told.own, scope, limit, leads)
+
+
+@remembered(8192)  # a sentence is read for each query that finds it
+def _verb(text: str) -> int:
+    """Where the verb of a sentence begins; its end where it has none."""
+    found = VERB.search(text)
+    return found.start() if found else len(text)
 
 
 def describes(item: Evidence) -> bool:
@@ -277,7 +284,7 @@ def _about(text: str, verb: int, subject: Subject, running: bool) -> _Aboutness:
     diseases = [one for one in every if one.kind == "disease" and not _FORM_OF.match(text[one.end :])]
     if subject.sort == "words":
         own = subject.named_in(text)
-        others = any(subject.focus.held(lowered(text[one.start : one.end])) < _PART for one in diseases)
+        others = any(subject.focus.held(text[one.start : one.end]) < _PART for one in diseases)
         return _Aboutness(own or (running and not others), own, False if others and not own else None, ())
     asked = [one for one in every if one.concept in subject.narrower]
     if running and not asked:
@@ -446,8 +453,7 @@ def strays(text: str, subject: Subject) -> str:
     text : str
     subject : Subject
     """
-    verb = VERB.search(text)
-    told = _about(text, verb.start() if verb else len(text), subject, True)
+    told = _about(text, _verb(text), subject, True)
     if told.about:
         return ""
     # "Tumors are malignant" tells of more than a meningioma; "the tumor" may well be it.

@@ -84,7 +84,7 @@ class Subject:
     def named_in(self, text: str) -> bool:
         """Whether a title, diagnosis or heading names it or a kind of it."""
         if self.sort == "words":
-            return self.focus.held(lowered(text)) >= _HELD
+            return self.focus.held(text) >= _HELD
         return any(mention.concept in self.narrower and mention.polarity != "denied" for mention in polarities(text))
 
     def alone_in(self, text: str) -> bool:

@@ -36,6 +36,15 @@ _AFFIRMING = [
     for table in (figure_mentions, case_mentions)
 ]
 _PLAINLY = (_AFFIRMING[0], sa.select(figures.c.key).where(figures.c.case_id.in_(_AFFIRMING[1])))
+# One text for all who ask: hundreds of concepts, each a parameter of its own, take ten times as long.
+_DIAGNOSED = (
+    sa.select(figures.c.case_id, figures.c.key, figures.c.id)
+    .select_from(figure_mentions.join(figures))
+    .where(among(figure_mentions.c.concept, "concepts"))
+    .where(figure_mentions.c.field == "diagnosis", figure_mentions.c.polarity == "affirmed")
+    .where(figures.c.case_id != "", ~WITHDRAWN)
+    .order_by(figures.c.key)
+)
 
 
 class Mentions:
@@ -107,17 +116,10 @@ class Mentions:
         concepts : collection of str
             At most 30,000.
         """
-        own = figure_mentions.c
-        statement = (
-            sa.select(figures.c.case_id, figures.c.key, figures.c.id)
-            .select_from(figure_mentions.join(figures))
-            .where(own.concept.in_(sorted(concepts)), own.field == "diagnosis", own.polarity == "affirmed")
-            .where(figures.c.case_id != "", ~WITHDRAWN)
-            .order_by(figures.c.key)
-        )
         found: dict[str, dict[int, str]] = {}
-        for row in self._database.rows(statement):
-            found.setdefault(row.case_id, {})[row.key] = row.id
+        with self._database.reading() as connection:
+            for case_id, key, figure_id in connection.execute(_DIAGNOSED, {"concepts": sorted(concepts)}).all():
+                found.setdefault(case_id, {})[key] = figure_id
         return found
 
     def told(self) -> list[StoredMention]:

@@ -20,7 +20,7 @@ from mirage.explain.record import without_record
 from mirage.explain.statements import Statement, describes, statements
 from mirage.explain.subject import Subject, named
 from mirage.language import sentences as splitting
-from mirage.language.words import lowered, stems
+from mirage.language.words import remembered, stems
 
 LONGEST = 320  # characters of a quotation
 SAME = 0.6  # share of the shorter one's words that two sentences share when they say the same
@@ -117,7 +117,7 @@ def candidates(evidence: Sequence[Evidence], subject: Subject, modality: str) ->
             rough += [(near + 0.6, one) for one in differential(item, subject)]
             continue
         for one in statements(item, subject):
-            spoken = 0.25 * subject.focus.held(lowered(one.text))
+            spoken = 0.25 * subject.focus.held(one.text)
             rough.append((near + _REACHING[one.scope] + (0.35 if one.own else 0.1) + spoken, one))
     rough.sort(key=lambda found: -found[0])
     close = (_close(*found, subject, modality) for found in rough[:_KEPT])
@@ -163,7 +163,7 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
     described = describes(item)
     if described and not (statement.own or signs(without_record(text))):
         return None  # what is said of a case beside the thing
-    called = {name for name, words in _CALLED.items() if words.search(text)}
+    called = _called(text)
     own = (
         next(iter(called))
         if len(called) == 1
@@ -199,6 +199,12 @@ def _close(near: float, statement: Statement, subject: Subject, modality: str) -
             strengths["what"] = strengths["differential"] = strengths["pitfall"] = 0.0
     quoted = text if a_list or one_line(statement.text) in _starts(item.text) else f"… {text}"
     return Candidate(quoted, statement, stems(text), own, base, strengths)
+
+
+@remembered(4096)
+def _called(text: str) -> frozenset[str]:
+    """The modalities that a sentence speaks of."""
+    return frozenset(name for name, words in _CALLED.items() if words.search(text))
 
 
 @lru_cache(maxsize=512)

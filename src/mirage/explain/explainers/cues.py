@@ -10,6 +10,7 @@ from mirage.explain.evidence import Aspect
 from mirage.explain.statements import VERB
 from mirage.explain.subject import Subject
 from mirage.language.annotation import annotate
+from mirage.language.words import remembered
 
 ORDER: tuple[Aspect, ...] = ("what", "where", "look", "differential", "pitfall")
 
@@ -129,11 +130,8 @@ _ABOUT = _any("""diagnos[ie]s|treatment|management|imaging|CT|MRI?|ultrasound|ra
     symptoms?|signs?|patients?|cases?|incidence|prevalence|risk|prognosis|differential|presentation|complications?|therapy|studies|study|images?|causes?|rates?|presence""")
 
 
-@lru_cache(maxsize=256)
-def _is_of_other(text: str) -> bool:
-    return bool(_OF_OTHER.search(text))
-
-
+# A sentence is looked at for each query that finds it, and what it tells by its own words does not change.
+@lru_cache(maxsize=16_384)
 def strength(aspect: Aspect, kind: str, text: str) -> float:
     """How much a sentence of a passage of this kind tells of an aspect, 0 to about 2.
 
@@ -162,7 +160,7 @@ def strength(aspect: Aspect, kind: str, text: str) -> float:
         return 0.0
     if aspect == "look" and _BESIDES.search(text):
         cues *= 0.3
-    if cues and _is_of_other(text):
+    if cues and _OF_OTHER.search(text):
         cues *= 0.3
     if kind == "differential" and aspect != "differential":
         cues *= 0.2
@@ -314,6 +312,7 @@ def is_bare(text: str) -> bool:
     return len(said) < _FEWEST_WORDS
 
 
+@remembered(1024)
 def addresses_a_machine(text: str) -> bool:
     """Whether a text gives orders to whoever reads it, as planted text does."""
     return bool(_COMMANDS.search(text))
@@ -339,6 +338,7 @@ def is_caption(text: str) -> bool:
     return bool(_CAPTION.match(text))
 
 
+@remembered(8192)
 def is_sentence(text: str) -> bool:
     """Whether a text is a sentence that says something by itself: no label, heading, fragment, question or reference."""
     words = _WORD.findall(text)
@@ -372,6 +372,7 @@ _BURDENS: tuple[tuple[float, re.Pattern[str]], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def burden(text: str, *, listed: bool = False) -> float:
     """What speaks against quoting a sentence, 0 to about 2: it leans on others, tells of one person, or is hard to read.
 

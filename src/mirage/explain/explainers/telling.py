@@ -12,7 +12,7 @@ from mirage.explain.explainers import cues
 from mirage.explain.record import without_record
 from mirage.explain.statements import VERB
 from mirage.explain.subject import Subject, named
-from mirage.language.words import FILLERS, fold, lowered, stem
+from mirage.language.words import FILLERS, fold, lowered, remembered, stem
 
 _SEEING = re.compile(
     r"""(?ix)\b(?:(?:is|are|was|were|be|can\s+be|has\s+been)\s+)?(?:well\s+|clearly\s+)?
@@ -46,12 +46,9 @@ def tells(text: str, subject: Subject) -> bool:
     """
     if subject.normal and re.search(r"(?i)\bnormal", text):
         return True
-    plain = _SEEING.sub(" ", without_record(text))
-    verbs = list(VERB.finditer(plain))
-    if any(_holds(plain[: verb.start()]) and _holds(plain[verb.end() :]) for verb in verbs):
+    says, verbs = _says(text)
+    if says:
         return True
-    if any(verb[0].startswith("measure") and _holds(plain[: verb.start()]) for verb in verbs):
-        return True  # its sizes are no settings
     text = _ASIDE.sub("", text)
     parts = [part for part in _PART.split(_SEEING.sub(" ", without_record(text))) if _holds(part)]
     label = text.partition(":")[0] if ":" in text else ""
@@ -61,6 +58,18 @@ def tells(text: str, subject: Subject) -> bool:
     # What has a verb is a sentence about its picture by now: "The window is wide".
     said = sum(signs(part) or (not listed and not verbs and _holds(part)) for part in _PART.split(left))
     return said > 0 and 2 * said >= len(parts)
+
+
+@remembered(4096)  # a sentence is looked at for each query that finds it
+def _says(text: str) -> tuple[bool, bool]:
+    """Whether a sentence says something with a verb of its own, and whether it has one at all."""
+    plain = _SEEING.sub(" ", without_record(text))
+    verbs = list(VERB.finditer(plain))
+    # What stands behind a measure, its sizes, is no setting.
+    says = any(
+        _holds(plain[: verb.start()]) and (verb[0].startswith("measure") or _holds(plain[verb.end() :])) for verb in verbs
+    )
+    return says, bool(verbs)
 
 
 def signs(text: str) -> bool:
