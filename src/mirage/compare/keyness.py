@@ -328,7 +328,7 @@ def _has(case: CaseFindings, modality: str) -> bool:
 
 def _organs(names: Iterable[str], known: Lexicon) -> set[str]:
     """The organs that some diseases and findings concern."""
-    return {organ for name in names if name in known and (organ := known.concepts[name].organ)}
+    return {organ for name in names if name in known and (organ := known.organ(name))}
 
 
 def _related(names: Iterable[str], known: Lexicon, *, narrower: bool = True) -> set[str]:

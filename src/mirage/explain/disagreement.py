@@ -118,11 +118,9 @@ def _same_picture(one: str, other: str) -> bool:
 def _said(text: str) -> _Said:
     known = lexicon()
     features = [
-        (each.concept, each.polarity)
-        for each in mentions(text)
-        if known.concepts[each.concept].kind in ("finding", "anatomy")
+        (each.concept, each.polarity) for each in mentions(text) if known.kind(each.concept) in ("finding", "anatomy")
     ]
-    findings = [(name, said) for name, said in features if known.concepts[name].kind == "finding"]
+    findings = [(name, said) for name, said in features if known.kind(name) == "finding"]
     sexes = frozenset() if _BOTH.search(text) else frozenset(sex for sex, pattern in _SEX.items() if pattern.search(text))
     percents = _PERCENT.findall(text)
     return _Said(

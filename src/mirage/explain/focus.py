@@ -71,7 +71,7 @@ def focus_of(question: str, evidence: Sequence[Evidence]) -> Focus:
 @remembered(4096)  # a passage and its sentences are asked for each query that finds them, and several times then
 def _forms(text: str) -> frozenset[str]:
     """The words of a text, folded."""
-    return frozenset(map(fold, lowered(text)))
+    return frozenset(map(fold, set(lowered(text))))
 
 
 def modality_of(question: str, evidence: Sequence[Evidence]) -> str:

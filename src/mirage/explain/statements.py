@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from mirage.explain.evidence import Evidence, Scope
@@ -222,9 +223,11 @@ def _describes(text: str) -> bool:
     every = [one.text for one in sentences.split(text) if not one.is_heading]
     told = [one for one in every if not is_of_record(one)]
     of_record = len(every) - len(told)
-    in_general = sum(bool(_GENERIC.search(one) or _IS_A.search(one)) for one in told)
-    of_case = any(_OF_THE_CASE.search(one) and not _IN_GENERAL.search(one) for one in told)
-    return of_record > in_general or (of_case and not in_general)
+    enough = max(of_record, 1)  # sentences in general, with which it is not of its case alone
+    in_general = (one for one in told if _GENERIC.search(one) or _IS_A.search(one))
+    if len(list(islice(in_general, enough))) == enough:
+        return False
+    return of_record > 0 or any(_OF_THE_CASE.search(one) and not _IN_GENERAL.search(one) for one in told)
 
 
 def _stands_alone(text: str, told: _Aboutness) -> bool:
@@ -356,11 +359,11 @@ def _in_one_place(text: str, item: Evidence, subject: Subject) -> str:
     if subject.sort != "disease" or subject.places or not parts or not verb:
         return ""
     known = lexicon()
-    homes = {known.concepts[name].organ for name in subject.names}
+    homes = {known.organ(name) for name in subject.names}
     own = homes.union(*(known.children(home) | known.parents(home) for home in homes if home))
     for about in named(". ".join((item.topic, item.title, item.diagnosis))):
         of_kind = about.concept in subject.narrower and about.concept not in subject.names
-        place = known.concepts[about.concept].organ if of_kind else about.concept if about.kind == "anatomy" else ""
+        place = known.organ(about.concept) if of_kind else about.concept if about.kind == "anatomy" else ""
         if not place or place in own:
             continue
         there = {place, *known.children(place), *known.parents(place)}

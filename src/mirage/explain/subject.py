@@ -161,7 +161,7 @@ class Subject:
         known = lexicon()
         texts = (item.title, item.diagnosis, item.topic)
         diseases = (one.concept for text in texts for one in named(text) if one.concept in self.narrower)
-        return any(map(self.places_in, texts)) or any(known.concepts[name].organ in self.places for name in diseases)
+        return any(map(self.places_in, texts)) or any(known.organ(name) in self.places for name in diseases)
 
     def places_in(self, text: str) -> bool:
         """Whether a text names the place that is asked for."""
@@ -174,12 +174,12 @@ class Subject:
         """
         known = lexicon()
         of = {
-            (parent, known.concepts[name].organ)
+            (parent, known.organ(name))
             for name in self.names
             for parent in known.parents(name)
-            if name.endswith(f" {parent}") and known.concepts[name].organ and not known.concepts[parent].organ
+            if name.endswith(f" {parent}") and known.organ(name) and not known.organ(parent)
         }
-        there = {one.concept for one in every} | {known.concepts[one.concept].organ for one in every}
+        there = {one.concept for one in every} | {known.organ(one.concept) for one in every}
         there = there.union(*(known.parents(one) for one in there if one in known))
         return [one for one in every if any(one.concept == parent and organ in there for parent, organ in of)]
 
@@ -197,9 +197,7 @@ def is_diseased(item: Evidence) -> bool:
 def named(text: str) -> tuple[Named, ...]:
     """The concepts that a text names, in order."""
     known = lexicon()
-    return tuple(
-        Named(each.concept, known.concepts[each.concept].kind, each.start, each.end) for each in known.find(text).matches
-    )
+    return tuple(Named(each.concept, known.kind(each.concept), each.start, each.end) for each in known.find(text).matches)
 
 
 @remembered(8192)
@@ -234,7 +232,7 @@ def _subject_of(question: str, evidence: tuple[Evidence, ...]) -> Subject | None
         )
         names += [name for name, _ in counted.most_common(1)]
     focus = focus_of(plain, evidence)
-    kinds = {name: known.concepts[name].kind for name in dict.fromkeys(names) if name not in NORMAL}
+    kinds = {name: known.kind(name) for name in dict.fromkeys(names) if name not in NORMAL}
     normal = any(name in NORMAL for name in names)
     for sort in _SUBJECTS:
         wanted = tuple(
@@ -265,7 +263,7 @@ def _leading(text: str, matches: Sequence[Match]) -> list[Match]:
     kept: list[Match] = []
     for match in matches:
         between = text[kept[-1].end : match.start] if kept else ""
-        disease = kept and all(known.concepts[one.concept].kind == "disease" for one in (kept[-1], match))
+        disease = kept and all(known.kind(one.concept) == "disease" for one in (kept[-1], match))
         if not (disease and _CAUSED.search(between)):
             kept.append(match)
     return kept
@@ -304,7 +302,7 @@ def _longer(text: str, matches: Sequence[Match], wanted: set[str]) -> str:
             if re.search(r"[^\s-]", text[word.end() : start]):
                 break
             of = places.get(word.end())
-            kind = lexicon().concepts[of.concept].kind if of else ""
+            kind = lexicon().kind(of.concept) if of else ""
             low = word[0].lower()
             if kind not in ("", "anatomy") or low in _DESCRIBES or _says_nothing(low) or stem(low) is None:
                 break
@@ -339,7 +337,7 @@ def _subject(
     names = tuple(name for name in names if not any(name in known.parents(other) for other in names))
     narrower = frozenset(names).union(*(_kinds(name) for name in names))
     wider = frozenset[str]().union(*(known.parents(name) for name in names))
-    if any(known.concepts[name].organ in places for name in names):
+    if any(known.organ(name) in places for name in names):
         places = ()  # the disease is there by its nature
     where = frozenset(places).union(*(known.children(place) for place in places))
     return Subject(names, sort, narrower, wider - narrower, focus, guessed, where, normal)
@@ -353,7 +351,7 @@ def _kinds(name: str) -> frozenset[str]:
     """All kinds of a concept; of one named after a place ("brain tumor") none that lies elsewhere ("spinal meningioma")."""
     known = lexicon()
     kinds = known.children(name)
-    organ = known.concepts[name].organ
+    organ = known.organ(name)
     if not organ or not _content(organ) <= _content(name):
         return kinds
     here = _AXIS & {organ, *known.parents(organ)}
@@ -361,7 +359,7 @@ def _kinds(name: str) -> frozenset[str]:
         return kinds
 
     def elsewhere(kind: str) -> bool:
-        place = known.concepts[kind].organ
+        place = known.organ(kind)
         there = _AXIS & {place, *(known.parents(place) if place in known else ())}
         return bool(there) and not there & here
 
@@ -395,7 +393,7 @@ def is_itself(name: str, item: Evidence, subject: Subject) -> bool:
     own = {one.concept for one in named(f"{item.diagnosis}. {item.title}") if one.kind in ("disease", "finding")}
     own.update(subject.names)
     own.update(*((*known.parents(one), *known.children(one), *unplaced(one)) for one in tuple(own)))
-    there = {one.concept for one in found.matches if known.concepts[one.concept].kind in ("disease", "finding")}
+    there = {one.concept for one in found.matches if known.kind(one.concept) in ("disease", "finding")}
     there |= {meaning for meanings in found.doubtful.values() for meaning in meanings}
     initials = {"".join(word[0] for word in lowered(text)) for text in (item.diagnosis, item.title)}
     words = _content(name)
@@ -422,16 +420,13 @@ def _spelled(concept: str) -> tuple[frozenset[str], ...]:
 def unplaced(concept: str) -> frozenset[str]:
     """What kinds of a disease are called without their place: of a brain tumor "metastasis", of a stroke "infarction"."""
     known = lexicon()
-    organ = known.concepts[concept].organ
+    organ = known.organ(concept)
     if not organ:
         return frozenset()
     there = {organ, *known.children(organ)}
-    kinds = (kind for kind in known.children(concept) if known.concepts[kind].organ in there)
+    kinds = (kind for kind in known.children(concept) if known.organ(kind) in there)
     return frozenset(
-        wider
-        for kind in kinds
-        for wider in known.parents(kind)
-        if known.concepts[wider].kind == "disease" and not known.concepts[wider].organ
+        wider for kind in kinds for wider in known.parents(kind) if known.kind(wider) == "disease" and not known.organ(wider)
     )
 
 

@@ -171,8 +171,14 @@ class Lexicon:
 
     @cached_property
     def _telling(self) -> frozenset[str]:
-        """Words at which something may be named; at no other one is there any need to look, and that is half of a text."""
-        return self.vocabulary.union(self._eponyms, _GRADED, _SPREAD, ("to", "and"))
+        return frozenset(self._longest).union(self._eponyms, _GRADED, _SPREAD, ("to", "and"))
+
+    def _may_name(self, words: Sequence[str], place: int) -> bool:
+        """Whether a name other than a short form may begin at a word; at half of the words of a text none does."""
+        word = words[place]
+        return word in self._telling or (
+            word in self.vocabulary and not _BETWEEN.isdisjoint(words[place + 1 : place + 1 + _LONGEST_AROUND_OF])
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self._kinds
@@ -302,7 +308,7 @@ class Lexicon:
         place = 0
         while place < len(words):
             short = self._short_form(spans[place][0], typed)
-            if not short and words[place] not in self._telling:
+            if not short and not self._may_name(words, place):
                 place += 1
                 continue
             concept, length = self._named_at(words, place)

@@ -31,6 +31,7 @@ _BULLET = re.compile(
     r"^\s*(?:[•●▪◦‣·*→►✓»>\uf0a7\-–—]+\s+|[•●▪◦‣·→►✓»>\uf0a7]+|[*]+(?=\w)|[-–—]+(?=[A-Za-z])"
     r"|\(?(?:\d{1,2}|[a-hA-H]|[ivx]{1,4})(?:[.)]|\.\))\s+(?=\S)|\d{1,2}\)\d?\s*(?=[A-Z]))"
 )
+_BULLETS = re.compile("[•●▪◦]")
 _INLINE_BULLET = re.compile(r"(?<=\S)\s*[•●▪◦]\s*(?=\S)")
 _COUNTED = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)]\s+(?=[A-Z])")
 _END = re.compile(r"""[.!?…]+["'”’)\]]*""")
@@ -124,9 +125,10 @@ def _lines(text: str) -> list[tuple[str, bool]]:
 
 def _items(line: str) -> list[str]:
     """A line cut before the bullets inside it, and before "1. ... 2. ..." where the numbers count up."""
-    cuts, number = [match.start() for match in _INLINE_BULLET.finditer(line)], 1
+    # Most lines hold none of these signs, which is told at once.
+    cuts, number = [match.start() for match in _INLINE_BULLET.finditer(line)] if _BULLETS.search(line) else [], 1
     counted = []
-    for match in _COUNTED.finditer(line):
+    for match in _COUNTED.finditer(line) if "1" in line and "2" in line else ():
         if int(match[1]) == number:
             counted.append(match.start())
             number += 1

@@ -87,7 +87,7 @@ def signal_of(text: str) -> frozenset[tuple[str, str]]:
 
 def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequence[EvidenceSentence]) -> Iterator[Break]:
     said = {pair: unit for unit in reversed(near) for pair in signal_of(unit.reading.text)}
-    diseases = {name for name, _, _ in named(claim.text) if lexicon().concepts[name].kind == "disease"}
+    diseases = {name for name, _, _ in named(claim.text) if lexicon().kind(name) == "disease"}
     own = [unit for unit in chosen if diseases & _concepts(unit.reading) and signal_of(unit.reading.text)]
     here = {pair for unit in own or chosen for pair in signal_of(unit.reading.text)}
     mine = signal_of(claim.text)
@@ -141,7 +141,7 @@ def _asserted(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -
     if cues["hedged"].search(claim.text) or not cues["certain"].search(claim.text):
         return
     for name, start, end in named(claim.text):
-        if known.concepts[name].kind != "disease":
+        if known.kind(name) != "disease":
             continue
         wanted = known.children(name) | {name}
         if any(wanted & set(_concepts(body.about[unit.number])) for unit in near):

@@ -78,6 +78,10 @@ def _stands(piece: str, passage: str, open_start: bool, open_end: bool) -> bool:
     wanted = "".join(said(part) for part in cut(piece)).replace("  ", " ")
     if not wanted.strip():
         return False
+    # Told at once, and enough for nearly all passages: a word of letters and digits alone is not written otherwise there.
+    longest = max(filter(str.isalnum, wanted.split()), key=len, default="")
+    if longest not in passage.casefold():
+        return False
     whole, edges = _laid_out(passage)
     at = whole.find(wanted)
     for _ in range(_MOST_TIMES):

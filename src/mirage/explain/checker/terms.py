@@ -71,7 +71,7 @@ def _is_disease(token: Token) -> bool:
     """Whether a word by itself names a disease: thrombus, and not swollen."""
     known = lexicon()
     return token.kind == "disease" and any(
-        known.concepts[match.concept].kind == "disease" for match in known.find(token.text).matches
+        known.kind(match.concept) == "disease" for match in known.find(token.text).matches
     )
 
 

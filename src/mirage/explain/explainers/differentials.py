@@ -110,9 +110,9 @@ def _of_what_is_asked(heading: str, subject: Subject, *, alone: bool = True) -> 
     if any(subject.another(one) for one in named(heading)) or (signs and not alone):
         return False
     known = lexicon()
-    homes = {known.concepts[name].organ for name in subject.names} - {""}
+    homes = {known.organ(name) for name in subject.names} - {""}
     near = homes.union(*(known.children(home) | known.parents(home) for home in homes))
-    return not homes or all(not (organ := known.concepts[sign].organ) or organ in near for sign in signs)
+    return not homes or all(not (organ := known.organ(sign)) or organ in near for sign in signs)
 
 
 # What is left of "mycotic aneurysm" where a list leaves out the name that it qualifies.

@@ -12,7 +12,7 @@ from mirage.explain.explainers import cues
 from mirage.explain.record import without_record
 from mirage.explain.statements import VERB
 from mirage.explain.subject import Subject, named
-from mirage.language.words import FILLERS, fold, lowered, remembered, stem
+from mirage.language.words import FILLERS, WORD, fold, remembered, stem
 
 _SEEING = re.compile(
     r"""(?ix)\b(?:(?:is|are|was|were|be|can\s+be|has\s+been)\s+)?(?:well\s+|clearly\s+)?
@@ -79,7 +79,8 @@ def signs(text: str) -> bool:
 
 def _holds(text: str) -> bool:
     """Whether a text holds a word that means something by itself."""
-    return any(word not in FILLERS and stem(word) is not None and not word.isdigit() for word in lowered(text))
+    words = (found[0].lower() for found in WORD.finditer(text))
+    return any(word not in FILLERS and stem(word) is not None and not word.isdigit() for word in words)
 
 
 def _nameless(text: str, subject: Subject) -> str:
