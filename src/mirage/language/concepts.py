@@ -319,7 +319,7 @@ class Lexicon:
             behind_hyphen = text.endswith("-", 0, spans[place][1])  # "Niemann-Pick" is not called after Pick
             if not length and eponyms and not behind_hyphen and (called := self._called_after(words, place)):
                 concept, length = called, 1
-            elif not length:
+            elif not length and short:
                 concept, length = self._shortened(short, there, typed, doubtful)
                 if (more := self._numbered_short(short, words, place))[1]:
                     doubtful.pop(short, None)
@@ -420,7 +420,7 @@ class Lexicon:
     def _numbered_short(self, short: str, words: Sequence[str], place: int) -> tuple[str, int]:
         """What a short form means together with the number behind it: *MEN 2*, *MEN type 2*."""
         after = words[place + 1 : place + 3]
-        if not short or not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
+        if not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
             return "", 0
         for own, _ in self._short[short]:
             name = self.words(self._names[own])
