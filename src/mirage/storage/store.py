@@ -76,6 +76,7 @@ _BY_KEY = FIGURE_ROWS.where(among(figures.c.key, "keys"))
 _COLUMNS = ("key", "id", "caption", "diagnosis", "modality", "plane", "region", "title", "look", "stems", "folded")
 _FOR_SEARCH = sa.select(*(figures.c[name] for name in _COLUMNS)).where(among(figures.c.key, "keys"))
 _PICTURES = sa.select(figures.c.key, figures.c.picture).order_by(figures.c.key)
+_NOTE = sa.select(notes.c.value).where(notes.c.name == sa.bindparam("own"))
 _UNCAPTIONED = sa.select(figures.c.key).where(figures.c.caption == "", figures.c.title == "")
 
 
@@ -561,7 +562,7 @@ class Store:
     def note(self, name: str) -> str | None:
         """A small fact about the atlas, or None."""
         with self._database.reading() as connection:
-            return connection.execute(sa.select(notes.c.value).where(notes.c.name == name)).scalar()
+            return connection.execute(_NOTE, {"own": name}).scalar()
 
     @cached_property
     def id_key(self) -> bytes:

@@ -347,9 +347,10 @@ def once(figure: FigureView, part: str) -> Markup:
     part : str
         Name of the macro.
     """
-    if part not in figure.drawn:
-        figure.drawn[part] = getattr(_parts(), part)(figure)
-    return figure.drawn[part]
+    drawn = figure.drawn
+    if (known := drawn.get(part)) is None:
+        known = drawn[part] = getattr(_parts(), part)(figure)
+    return known
 
 
 @lru_cache(maxsize=1024)
