@@ -175,6 +175,22 @@ def test_the_starter_atlas_is_explained_from_what_its_cases_say(starter: Atlas, 
 
 
 @pytest.mark.parametrize(
+    ("question", "caveat"),
+    [
+        ("lung nodule", "The publisher marked it; there is no histology."),
+        ("lung mass", "The publisher marked it; there is no histology."),
+        ("brain lesion", "The publisher marked it and does not say what it is."),
+    ],
+)
+def test_that_nobody_proved_what_a_case_has_is_told_behind_what_it_shows(starter: Atlas, question: str, caveat: str) -> None:
+    claims = starter.explain(question).claims
+    place = [claim.text for claim in claims].index(caveat)
+    assert place > 0
+    assert claims[place].quoted
+    assert (claims[place].support, claims[place].scope) == ("supported", "case")
+
+
+@pytest.mark.parametrize(
     ("question", "case"),
     [
         ("aneurysm", "starter:case-aortic-aneurysm"),

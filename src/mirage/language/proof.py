@@ -33,6 +33,28 @@ _NOTHING = re.compile(
     r"(?:been |be )?(?:done|known|available|performed|carried out|obtained|confirmed))\b|\bsurgical(?= history)"
 )
 
+_TESTS = (
+    r"(?:histo(?:patho)?log\w*|biops(?:y|ies)|cytolog\w*|tissue (?:diagnosis|sample|proof)|pathology report"
+    r"|pathologic(?:al)? proof)"
+)
+_UNPROVEN = re.compile(
+    rf"(?i)\b(?:no|without(?: any)?|lack(?:s|ing)?) (?:[\w-]+ ){{0,2}}?{_TESTS}\b"
+    rf"|\b(?:{_TESTS}|(?:the |final )diagnosis) (?:\w+ )?(?:(?:is|are|was|were|has|have|had) (?:not|never)\b"
+    r"|(?:(?:is|are|was|were) )?(?:declined|refused|pending|unavailable))"
+    r"|\b(?:was|were|is|has|have) (?:not|never) (?:been )?(?:biopsied|(?:histo|patho)logically \w+)"
+    r"|\bnot (?:say|state|tell) what it is\b|\bwhat it is,? is not (?:stated|said|told|known|given)\b"
+)
+
+
+def unproven(sentence: str) -> bool:
+    """Whether a sentence says that the diagnosis is not proven: "there is no histology", "biopsy was declined".
+
+    Parameters
+    ----------
+    sentence : str
+    """
+    return bool(_UNPROVEN.search(sentence))
+
 
 def proof_of(text: str) -> str:
     """How a diagnosis was proven, of `mirage.figure.PROOFS`: the strongest of those named, empty where none is."""

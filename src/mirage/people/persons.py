@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from mirage.errors import BadInput, NotFound, meant
 from mirage.people import joining
+from mirage.people.namesakes import namesake
 from mirage.people.records import counts, invitations, people, sessions
 from mirage.people.roles import OWNER, ROLES, Role
 from mirage.storage.database import Database, put
@@ -161,6 +162,8 @@ class Persons:
             When the name cannot be one, or there are too many people.
         """
         called, own, now = name_of(name), secrets.token_hex(8), self._open().now(connection)
+        if subject is None:  # what others are called by a provider or a proxy is not theirs to choose
+            self._check_namesake(connection, called, role)
         if (connection.execute(sa.select(sa.func.count()).select_from(people)).scalar() or 0) >= MOST_PEOPLE:
             raise BadInput(_("There are %(most)s people already, and no more are taken.", most=MOST_PEOPLE))
         row = {"id": own, "name": called, "role": role, "subject": subject, "created": now, "seen": now}
@@ -170,7 +173,14 @@ class Persons:
             joining.mark(connection, invitation, came_from, now)
         return own
 
-    def of_subject(self, subject: str, name: str, role: Role | None, otherwise: Role) -> Person:
+    def of_subject(
+        self,
+        subject: str,
+        name: str,
+        role: Role | None,
+        otherwise: Role,
+        gained: Callable[[Person], None] = lambda _: None,
+    ) -> Person:
         """Find who a provider or a proxy names, added where there is nobody yet.
 
         Parameters
@@ -182,13 +192,16 @@ class Persons:
             What it says that they are; None where it says nothing.
         otherwise : Role
             What somebody new is then.
+        gained : callable
+            Given who is new, or has another role since.
         """
         mine = sa.select(people).where(people.c.subject == subject)
         now = self._open().now()
         row = next(iter(self._open().rows(mine)), None)
         if row is None or (role is not None and role != row.role) or row.seen < now - SEEN_EVERY:
             with self._open().writing(alone=True) as connection:
-                if connection.execute(mine).first() is None:
+                was = connection.execute(mine).first()
+                if was is None:
                     self.add(connection, _shortened(name) or _shortened(subject), role or otherwise, subject)
                 row = connection.execute(mine).one()
                 values: dict[str, str | float] = {"seen": now}
@@ -198,6 +211,8 @@ class Persons:
                     values["role"] = role
                 connection.execute(sa.update(people).where(people.c.id == row.id).values(**values))
                 row = connection.execute(mine).one()
+            if was is None or was.role != row.role:
+                gained(_person(row))
         return _person(row)
 
     def change(self, person_id: str, *, role: str | None = None, name: str | None = None) -> Person:
@@ -207,18 +222,20 @@ class Persons:
         ------
         mirage.errors.NotFound
         mirage.errors.BadInput
-            When there is no such role, or they are the last owner.
+            When there is no such role, they are the last owner, or the name is too like that of who may do more.
         """
         if role is not None and role not in ROLES:
             raise BadInput(_("There is no such role. There are: %(roles)s.", roles=", ".join(ROLES)))
         values = {
             key: value for key, value in (("role", role), ("name", name_of(name) if name is not None else None)) if value
         }
-        self.get(person_id)
+        was = self.get(person_id)
         with self._open().writing(alone=True) as connection:
             if role is not None:
                 self._check_last(connection, person_id, role)
                 self._end_links(connection, person_id, role)
+            if name is not None and values["name"] != was.name:
+                self._check_namesake(connection, values["name"], role or was.role)
             if values:
                 connection.execute(sa.update(people).where(people.c.id == person_id).values(**values))
         return self.get(person_id)
@@ -247,6 +264,14 @@ class Persons:
     def gone(self) -> Sequence[str]:
         """Ids of those who were removed within two days: what a server still did for one of them may have left something."""
         return [row.person for row in self._open().rows(sa.select(counts.c.person).where(counts.c.what == GONE))]
+
+    def _check_namesake(self, connection: sa.Connection, name: str, role: str) -> None:
+        above = ROLES[ROLES.index(_role(role)) + 1 :]
+        names = connection.execute(sa.select(people.c.name).where(people.c.role.in_(above))).scalars()
+        if namesake(name, names):
+            raise BadInput(
+                _("Somebody who teaches here or owns the site is called so, or nearly so. Give a name that tells you apart.")
+            )
 
     def _check_last(self, connection: sa.Connection, person_id: str, role: str) -> None:
         owners = list(connection.execute(sa.select(people.c.id).where(people.c.role == OWNER)).scalars())

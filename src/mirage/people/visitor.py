@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mirage.people.roles import NOBODY, OWNER, Role
 
@@ -45,7 +46,7 @@ STRANGER = Visitor(role=NOBODY)
 """Who has not signed in."""
 _ASKING: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
 _shared: list[None] = []  # one for each site of this process that people sign in to
-_TOLD: ContextVar[list[str] | None] = ContextVar("told", default=None)
+_TOLD: ContextVar[Told | None] = ContextVar("told", default=None)
 
 
 def visitor() -> Visitor:
@@ -78,10 +79,41 @@ def asking(who: Visitor) -> Iterator[None]:
         _ASKING.reset(before)
 
 
+class Deed(NamedTuple):
+    """Something that is done.
+
+    Attributes
+    ----------
+    target, act : str
+        On what, and what; `act` is empty where the route says it.
+    own : bool
+        Whether it may be one's own affair: then its route says whether it is written down.
+    """
+
+    target: str
+    act: str
+    own: bool
+
+
+@dataclass(slots=True)
+class Told:
+    """What was told of what is done.
+
+    Attributes
+    ----------
+    deeds : list of Deed
+    written : bool
+        Whether it stands in the log already.
+    """
+
+    deeds: list[Deed]
+    written: bool = False
+
+
 @contextmanager
-def listening() -> Iterator[list[str]]:
+def listening() -> Iterator[Told]:
     """Gather what is told inside of what is done, for the log of what educators and owners did."""
-    told: list[str] = []
+    told = Told([])
     before = _TOLD.set(told)
     try:
         yield told
@@ -89,14 +121,23 @@ def listening() -> Iterator[list[str]]:
         _TOLD.reset(before)
 
 
-def tell(target: str) -> None:
+def tell(target: str, act: str = "", *, own: bool = False) -> None:
     """Tell on what something is done; nothing where nobody listens.
 
     Parameters
     ----------
     target : str
         Without what may name a patient: ids, and titles that all may see.
+    act : str
+        What is done, in the same words whether by page, API or command; where it is left out, its route says it.
+    own : bool
+        Whether it may be one's own affair, as making a synthetic image is: then its route says whether it is written down.
     """
-    told = _TOLD.get()
-    if told is not None:
-        told.append(target)
+    if (told := _TOLD.get()) is not None:
+        told.deeds.append(Deed(target, act, own or not act))
+
+
+def written() -> None:
+    """Say that what is done stands in the log already."""
+    if (told := _TOLD.get()) is not None:
+        told.written = True

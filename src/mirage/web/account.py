@@ -23,6 +23,7 @@ from mirage.web.views.figures import ApiModel
 from mirage.web.visiting import base_of, signed_out
 from mirage.wording import _
 
+_LEAVES = "Delete the own account"
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
 router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 public = APIRouter(include_in_schema=False, dependencies=[wants("enter")])
@@ -70,7 +71,7 @@ def sign_out_everywhere(site: Site) -> Response:
 def delete(site: Site) -> Response:
     """Delete one's account and all that it kept, for good."""
     own = _own(site)
-    forget(site, own)
+    tell(forget(site, own), _LEAVES)
     return sent(AccountDeletedView(deleted=own))
 
 
@@ -96,7 +97,6 @@ def forget(site: RunningSite, person: str) -> str:
         When they are the last owner.
     """
     known = site.people.persons.remove(person)
-    tell(f"removed: {known.name}")
     clear(site, person)
     return known.name
 
@@ -145,7 +145,8 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
     own, do = _own(site), str(form.get("do", ""))
     try:
         if do == "name":
-            site.people.persons.change(own, name=str(form.get("name", "")))
+            was = visitor().name
+            tell(f"{was} is {site.people.persons.change(own, name=str(form.get('name', ''))).name}", "Change the own name")
         elif do == "device":
             who = visitor()
             made = site.people.invitations.make(who.role, lasts=DEVICE_SECONDS, made_by=who.name, maker=own, person=own)
@@ -153,7 +154,7 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
         elif do == "delete":
             if not form.get("sure"):
                 raise BadInput(_("Nothing was deleted: tick that you want it deleted."))
-            forget(site, own)
+            tell(forget(site, own), _LEAVES)
             return signed_out(site, request, RedirectResponse(at("/sign-in"), 303))
     except BadInput as error:
         return _account_page(site, error)

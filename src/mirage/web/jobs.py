@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from mirage.errors import Busy
 from mirage.jobs import Job
 from mirage.jobs.job import GENERATE
+from mirage.people.visitor import tell, visitor
 from mirage.web import forms
 from mirage.web.explain import Sent, event_stream
 from mirage.web.generate import made
@@ -121,7 +122,14 @@ def job(site: Site, job_id: str) -> Response:
 @twins.post("/jobs/{job_id}/cancel", response_model=JobView, dependencies=[NEEDS_TOKEN])
 def cancel(site: Site, job_id: str) -> Response:
     """Stop a job; what it has added stays. Wants this start's token in the header X-Mirage-Token."""
-    return sent(job_view(site.jobs.cancel(job_id)))
+    return sent(job_view(_cancelled(site, job_id)))
+
+
+def _cancelled(site: RunningSite, job_id: str) -> Job:
+    found = site.jobs.cancel(job_id)
+    if found.owner != visitor().id:
+        tell(found.title, "Stop a job of somebody else")
+    return found
 
 
 @twins.get(
@@ -215,5 +223,5 @@ def job_page(site: Site, job_id: str) -> Response:
 @router.post("/jobs/{job_id}/cancel")
 def cancel_by_form(site: Site, job_id: str, _form: TokenForm) -> Response:
     """Stop a job from its page."""
-    site.jobs.cancel(job_id)
+    _cancelled(site, job_id)
     return RedirectResponse(forms.address("jobs", job_id), 303)

@@ -17,7 +17,7 @@ from mirage.people.invitations import DAY, DEVICE_SECONDS, MOST_USES, Invitation
 from mirage.people.persons import Person
 from mirage.people.roles import LEARNER, OWNER, ROLE_WORDS, ROLES
 from mirage.people.times import last_day, moment
-from mirage.people.visitor import tell, visitor
+from mirage.people.visitor import visitor
 from mirage.web.account import forget
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
@@ -27,7 +27,7 @@ from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiBody, ApiModel
-from mirage.web.visiting import base_of
+from mirage.web.visiting import base_of, write_down
 from mirage.wording import _
 
 _MOST_ENTRIES = 1_000
@@ -155,7 +155,7 @@ def _invitation_view(invitation: Invitation) -> InvitationView:
 def _invited(request: Request, site: RunningSite, role: str, uses: int, until: date | None) -> InvitedView:
     last = time.mktime((until + timedelta(days=1)).timetuple()) - 1 if until else 0.0
     made, token = site.people.invitations.make(role, uses=uses, until=last, made_by=visitor().name, maker=visitor().id)
-    tell(f"invited: {uses} × {role}")
+    write_down(site, "Make an invitation", f"{uses} × {role}")
     return InvitedView(id=made, link=f"{base_of(site, request)}/invited/{token}")
 
 
@@ -163,19 +163,36 @@ def _linked(request: Request, site: RunningSite, person_id: str) -> InvitedView:
     known = site.people.persons.get(person_id)
     who = visitor()
     made, token = site.people.invitations.make(known.role, lasts=DAY, made_by=who.name, maker=who.id, person=known.id)
-    tell(f"link to sign in again: {known.name}")
+    write_down(site, "Make a link to sign in again", known.name)
     return InvitedView(id=made, link=f"{base_of(site, request)}/invited/{token}")
 
 
 def _changed(site: RunningSite, person_id: str, role: str | None, name: str | None) -> Person:
+    was = site.people.persons.get(person_id)
     person = site.people.persons.change(person_id, role=role, name=name)
-    tell(f"role: {person.name} is {person.role}")
+    if person.name != was.name:
+        write_down(site, "Give somebody another name", f"{was.name} is {person.name}")
+    if person.role != was.role:
+        write_down(site, "Give somebody another role", f"{person.name} is {person.role}")
     return person
 
 
 def _ended(site: RunningSite, person_id: str) -> int:
-    tell(f"signed out: {site.people.persons.get(person_id).name}")
-    return site.people.sessions.end_all(person_id)
+    name = site.people.persons.get(person_id).name
+    ended = site.people.sessions.end_all(person_id)
+    write_down(site, "Sign somebody out everywhere", name)
+    return ended
+
+
+def _closed(site: RunningSite, invitation_id: str) -> None:
+    site.people.invitations.end(invitation_id)
+    write_down(site, "End an invitation", invitation_id)
+
+
+def _removed(site: RunningSite, person_id: str) -> str:
+    name = forget(site, person_id)
+    write_down(site, "Remove somebody with all that they kept", name)
+    return name
 
 
 def _forgotten(site: RunningSite, together: str) -> list[str]:
@@ -184,9 +201,9 @@ def _forgotten(site: RunningSite, together: str) -> list[str]:
     if found is None:
         raise NotFound(_("There is no such group of people; perhaps they were removed."))
     with suppress(NotFound):
-        site.people.invitations.end(found.invitation)
+        _closed(site, found.invitation)
     there = {each.id: each.role for each in site.people.persons.list()}
-    return [forget(site, each) for each in found.people if there.get(each) == LEARNER]
+    return [_removed(site, each) for each in found.people if there.get(each) == LEARNER]
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------
@@ -219,7 +236,7 @@ def link(request: Request, site: Site, person_id: str) -> Response:
 @twins.delete("/people/{person_id}", response_model=RemovedPersonView, dependencies=[NEEDS_TOKEN])
 def remove(site: Site, person_id: str) -> Response:
     """Remove somebody with all that they kept, for good."""
-    return sent(RemovedPersonView(removed=forget(site, person_id)))
+    return sent(RemovedPersonView(removed=_removed(site, person_id)))
 
 
 @twins.delete("/people/together/{group}", response_model=RemovedPeopleView, dependencies=[NEEDS_TOKEN])
@@ -237,8 +254,7 @@ def invite(request: Request, site: Site, body: InviteBody) -> Response:
 @twins.delete("/invitations/{invitation_id}", response_model=EndedView, dependencies=[NEEDS_TOKEN])
 def end_invitation(site: Site, invitation_id: str) -> Response:
     """End an invitation; who came by it stays."""
-    site.people.invitations.end(invitation_id)
-    tell(f"invitation ended: {invitation_id}")
+    _closed(site, invitation_id)
     return sent(EndedView(ended=1))
 
 
@@ -305,12 +321,11 @@ def do_by_form(request: Request, site: Site, form: TokenForm) -> Response:
         elif do == "end":
             _ended(site, person)
         elif do == "end invitation":
-            site.people.invitations.end(given.get("invitation", ""))
-            tell(f"invitation ended: {given.get('invitation', '')}")
+            _closed(site, given.get("invitation", ""))
         elif do in ("remove", "remove together"):
             if not given.get("sure"):
                 raise BadInput(_("Nobody was removed: tick that you want it."))
-            _forgotten(site, given.get("group", "")) if do == "remove together" else forget(site, person)
+            _forgotten(site, given.get("group", "")) if do == "remove together" else _removed(site, person)
     except BadInput as error:
         return _page(site, error)
     return RedirectResponse(at("/people"), 303)

@@ -49,7 +49,7 @@ def close(site: RunningSite, review_id: str) -> Review:
     """End the rating of a review for good, and write down that it was done."""
     _check_ends(site, review_id)
     found = site.reviews.close(review_id)
-    tell(f"review of {found.query}: closed")
+    tell(found.query, "Close a review")
     return found
 
 
@@ -58,12 +58,12 @@ def delete(site: RunningSite, review_id: str) -> None:
     _check_ends(site, review_id)
     query = site.reviews.get(review_id).query
     site.reviews.delete(review_id)
-    tell(f"review of {query}: deleted")
+    tell(query, "Delete a review")
 
 
 def restore(site: RunningSite, review_id: str) -> Review:
     """Give a deleted review back, and write down that it was done."""
     _check_ends(site, review_id)
     found = site.reviews.restore(review_id)
-    tell(f"review of {found.query}: restored")
+    tell(found.query, "Restore a review")
     return found

@@ -130,7 +130,7 @@ def _hide(site: RunningSite, figure: str, hidden: bool) -> None:
     if hidden or figure not in known.figures():
         figure = site.atlas.reference(figure)  # says so where it is not there
     known.set(figure, hidden)
-    tell(f"{figure}: {'hidden' if hidden else 'shown'}")
+    tell(figure, "Hide a figure from learners" if hidden else "Show learners a figure again")
 
 
 @twins.post(

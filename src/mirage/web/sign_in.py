@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import partial
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
@@ -25,7 +26,7 @@ from mirage.web.root import at
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
-from mirage.web.visiting import base_of, by_https, check_private, local, signed_in, signed_out
+from mirage.web.visiting import base_of, by_https, came_in, check_private, local, signed_in, signed_out
 from mirage.wording import _
 
 _BACK = "/sign-in/provider/back"
@@ -79,12 +80,16 @@ def accept(request: Request, site: Site, token: str, name: Annotated[str, Form(m
     _check_shared()
     check_private(site, request)
     who, came_from = visitor(), _place(site, request)
-    if site.people.invitations.look(token).uses > 1 and not who.id:
+    link = site.people.invitations.look(token)
+    if link.uses > 1 and not who.id:
         site.people.limits.join(came_from, site.settings.limit_joins)
     try:
         person = site.people.invitations.accept(token, name, who.id, came_from)
     except BadInput as error:
         return _invited_page(site, token, error, name)
+    now = site.people.persons.get(person)
+    if not link.person and (person != who.id or now.role != who.role):
+        came_in(site, f"by the link of {link.made_by}" if link.made_by else "by the first link, which makes the owner", now)
     answer = RedirectResponse(at("/"), 303)
     return answer if person == who.id else signed_in(site, request, person, answer, who.session)
 
@@ -165,7 +170,9 @@ async def back_from_provider(request: Request, site: Site) -> Response:
     def signed() -> Response:
         kept = _opened(site, request.cookies.get(_BEGUN, ""))
         found = provider.finish(base_of(site, request) + _BACK, given, kept)
-        person = site.people.persons.of_subject(found.subject, found.name, found.role, site.settings.default_role)
+        gained = partial(came_in, site, "by the provider")
+        default = site.settings.default_role
+        person = site.people.persons.of_subject(found.subject, found.name, found.role, default, gained)
         return signed_in(site, request, person.id, RedirectResponse(at(local(kept["next"])), 303), visitor().session)
 
     answer = await run_sync(signed, limiter=site.asking)

@@ -16,7 +16,7 @@ from mirage.generate.provenance import ENDINGS
 from mirage.generate.synthesis import UPLOAD, SyntheticImage
 from mirage.images.marks import Marks, SyntheticRecord, reading
 from mirage.people.roles import may
-from mirage.people.visitor import visitor
+from mirage.people.visitor import tell, visitor
 from mirage.query import Term
 from mirage.web import forms
 from mirage.web.openapi import PROBLEM, TAKES_PICTURE, files, sent
@@ -123,9 +123,12 @@ def delete(site: Site, image_id: str) -> Response:
 
 
 def _delete(site: RunningSite, image_id: str) -> None:
-    if not may(visitor().role, "teach") and site.jobs.outputs.get(image_id).owner != visitor().id:
+    of_another = site.jobs.outputs.get(image_id).owner != visitor().id
+    if of_another and not may(visitor().role, "teach"):
         raise RefusedError(_("Somebody else had that image made. They can delete it, and educators and owners."))
     site.jobs.outputs.remove(image_id)
+    if of_another:
+        tell(image_id, "Delete a synthetic image of somebody else")
 
 
 @twins.post("/verify", response_model=Marks, openapi_extra=TAKES_PICTURE)

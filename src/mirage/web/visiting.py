@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import logging
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
@@ -21,9 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import AtlasError, MirageError, Unavailable
 from mirage.people.limits import HOUR
+from mirage.people.persons import Person
 from mirage.people.proxies import is_trusted
 from mirage.people.roles import EDUCATOR, OWNER, Right
-from mirage.people.visitor import ALONE, STRANGER, Visitor, asking, listening
+from mirage.people.visitor import ALONE, STRANGER, Told, Visitor, asking, listening, visitor, written
 from mirage.web import problems
 from mirage.web.rights import RefusedError, Wants
 from mirage.web.root import root
@@ -33,7 +35,7 @@ from mirage.web.uploads import kind_of
 from mirage.wording import _
 
 _AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
-_MACHINE = replace(ALONE, name="a command on this machine")
+MACHINE = replace(ALONE, name="a command on this machine")
 _MOST_NAMED = 200
 _COOKIE_SECONDS = 400 * 86_400  # as long as browsers keep one: the session itself ends so long after the last visit
 _log = logging.getLogger(__name__)
@@ -96,9 +98,9 @@ class Visiting:
             finally:
                 if reserved > taken:
                     await run_sync(self._site.people.limits.give_back, who, "uploads", reserved - taken)
-            if changes and who.role in (EDUCATOR, OWNER) and 200 <= status < 400 and (what := _audited(scope)):
-                target = "; ".join(told) or urlsplit(there).path or scope["path"]
-                await run_sync(self._site.people.audit.note, who, what, target)
+            if changes and who.role in (EDUCATOR, OWNER) and 200 <= status < 400:
+                for what, target in _deeds(scope, told, urlsplit(there).path or scope["path"]):
+                    await run_sync(self._site.people.audit.note, who, what, target)
 
     def _reserved(self, who: Visitor, request: Request) -> int:
         """Count a body before it comes: of many that are sent at once each would else find that nothing is used yet.
@@ -115,7 +117,7 @@ class Visiting:
         people, settings = self._site.people, self._site.settings
         people.tidy(settings.session_days, settings.audit_days)
         if same_secret(request.headers.get(TOKEN_HEADER, ""), self._site.atlas.holder.token):
-            return _MACHINE
+            return MACHINE
         if settings.proxy_user_header and (named := request.headers.getlist(settings.proxy_user_header)):
             return self._by_proxy(request, named)
         secret = request.cookies.get(cookie_name(self._site, request), "")
@@ -136,9 +138,22 @@ class Visiting:
             raise RefusedError(
                 _("The header %(header)s of the proxy does not name one person.", header=settings.proxy_user_header)
             )
-        person = self._site.people.persons.of_subject(f"proxy {name}", name, None, settings.default_role)
+        gained = partial(came_in, self._site, "named by the proxy")
+        person = self._site.people.persons.of_subject(f"proxy {name}", name, None, settings.default_role, gained)
         key = self._site.people.key("proxy").encode()
         return Visitor(person.id, person.name, person.role, hmac.new(key, person.id.encode(), hashlib.sha256).hexdigest())
+
+
+def _deeds(scope: Scope, told: Told, there: str) -> list[tuple[str, str]]:
+    """What is to be written down of one request, and on what it was done: each act once."""
+    of_route = _audited(scope)
+    by_act: dict[str, list[str]] = {}
+    for deed in told.deeds:
+        if of_route or not deed.own:
+            by_act.setdefault(deed.act or of_route, []).append(deed.target)
+    if not by_act and of_route and not told.written:
+        return [(of_route, there)]
+    return [(what, "; ".join(targets)) for what, targets in by_act.items()]
 
 
 def _audited(scope: Scope) -> str:
@@ -147,6 +162,37 @@ def _audited(scope: Scope) -> str:
     if not isinstance(route, APIRoute) or not rights_of(route) & _AUDITED:
         return ""
     return (route.endpoint.__doc__ or route.path).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def came_in(site: RunningSite, by: str, person: Person) -> None:
+    """Write down that somebody came, or may do more since, who teaches or owns the site; learners are not written down.
+
+    Parameters
+    ----------
+    site : RunningSite
+    by : str
+        By what they came.
+    person : Person
+    """
+    if person.role in (EDUCATOR, OWNER):
+        who = Visitor(person.id, person.name, person.role)
+        write_down(site, f"Come in as {person.role}", by, who)
+
+
+def write_down(site: RunningSite, what: str, target: str, who: Visitor | None = None) -> None:
+    """Write down at once what somebody did, so that the page that answers tells it; also where nobody signs in.
+
+    Parameters
+    ----------
+    site : RunningSite
+    what, target : str
+        What was done, in the same words whether by page, API or command, and on what.
+    who : Visitor, optional
+        Who asks, where it is left out.
+    """
+    who = who or visitor()
+    site.people.audit.note(MACHINE if who == ALONE else who, what, target)
+    written()
 
 
 def rights_of(route: APIRoute) -> set[Right]:

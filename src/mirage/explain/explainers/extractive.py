@@ -12,10 +12,12 @@ from mirage.explain.disagreement import disagree
 from mirage.explain.evidence import Aspect, Draft, Evidence, Scope
 from mirage.explain.explainers import cues
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
-from mirage.explain.explainers.candidates import LEAST, Candidate, candidates, choose, one_line
+from mirage.explain.explainers.candidates import LEAST, LONGEST, Candidate, candidates, choose, one_line
 from mirage.explain.focus import modality_of
+from mirage.explain.statements import describes
 from mirage.explain.subject import subject_of
 from mirage.language import sentences as splitting
+from mirage.language.proof import unproven
 from mirage.language.words import stems
 from mirage.wording import _
 
@@ -66,7 +68,7 @@ class ExtractiveExplainer:
             )
         contrasts = request.task == "contrast"
         told = _contrast(request, evidence) if contrasts else _describe(request.question, evidence, request.most)
-        yield from takewhile(lambda _: not stopped(), told)
+        yield from takewhile(lambda _: not stopped(), _with_what_is_unproven(told, evidence))
 
 
 def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterator[Piece]:
@@ -220,6 +222,32 @@ def _draft(aspect: Aspect, candidate: Candidate, evidence: Sequence[Evidence], a
         limit=statement.limit,
         against=against,
     )
+
+
+def _with_what_is_unproven(pieces: Iterator[Piece], evidence: Sequence[Evidence]) -> Iterator[Piece]:
+    """What is told, and after what tells of one case its sentence that nobody proved what it has."""
+    by_number = {item.number: item for item in evidence}
+    told: set[tuple[str, str]] = set()
+    for piece in pieces:
+        yield piece
+        if not isinstance(piece, Draft) or piece.scope != "case" or not piece.cites:
+            continue
+        first = by_number[piece.cites[0]]
+        if first.case and (first.side, first.case) not in told:
+            told.add((first.side, first.case))
+            said = [item for item in evidence if (item.side, item.case) == (first.side, first.case)]
+            if (found := _unproven(said)) and found[1] not in piece.text:
+                yield replace(piece, text=found[1], cites=(found[0].number,), against=())
+
+
+def _unproven(of_case: Sequence[Evidence]) -> tuple[Evidence, str] | None:
+    """The sentence that says that a case's diagnosis is not proven; not one of a discussion of all such cases."""
+    for item in of_case:
+        if item.kind != "discussion" or describes(item):
+            for sentence in splitting.split(item.text):
+                if not sentence.is_heading and len(sentence.text) <= LONGEST and unproven(sentence.text):
+                    return item, sentence.text
+    return None
 
 
 def _of_both(draft: Draft, evidence: Sequence[Evidence]) -> Draft:

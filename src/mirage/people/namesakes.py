@@ -1,0 +1,46 @@
+"""Names that look alike: a learner goes by none that could be taken for an educator's or owner's.
+
+After the skeletons of Unicode Technical Standard #39, in short: case, accents, spaces and signs say nothing, and letters of
+other scripts that look like Latin ones count as those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mirage.letters import unaccented
+
+# A letter, and others that look like it.
+_ALIKE = """
+A АΑ  B ВΒ  C С  E ЕΕ  G Ԍ  H НΗ  I ІΙӀ  J Ј  K КΚ  M МΜ  N Ν  O ОΟ0  P РΡ  Q Ԛ  S Ѕ  T ТΤ  W Ԝ  X ХΧ  Y УΥҮ  Z Ζ
+a аαɑ  b ьЬвβ  c сϲ  d ԁđ  e еєε  g ɡ  h һнħ  i іιı  j јϳ  k кκ  l ӏł1|  m м  n пηո  o оοσøօ  p рρ  q ԛ  r г  s ѕ  t тτ
+u иυս  v νѵ  w ԝωѡш  x хχ  y уүγ  z ζ
+""".split()
+_LOOK = {ord(other): letter for letter, others in zip(_ALIKE[::2], _ALIKE[1::2], strict=True) for other in others}
+_TOGETHER = (("rn", "m"), ("vv", "w"))
+
+
+def skeleton(name: str) -> str:
+    """What two names share that look alike.
+
+    Parameters
+    ----------
+    name : str
+    """
+    plain = unaccented(name).translate(_LOOK).casefold()
+    for two, one in _TOGETHER:
+        plain = plain.replace(two, one)
+    # I, l and 1 are one stroke in many typefaces.
+    return "".join(sign for sign in plain if sign.isalnum()).replace("i", "l").replace("j", "l")
+
+
+def namesake(name: str, others: Iterable[str]) -> str:
+    """The one among some names that could be taken for a name; empty where none could.
+
+    Parameters
+    ----------
+    name : str
+    others : iterable of str
+    """
+    mine = skeleton(name)
+    return next((other for other in others if skeleton(other) == mine), "")
