@@ -59,9 +59,10 @@ def test_a_class_is_begun_by_command_and_what_is_said_there_holds_at_once(small:
             nobody = mirage("people", "end", "Ada", atlas=small)
             assert (nobody.returncode, "neither a person nor an open invitation 'Ada'" in nobody.stderr) == (4, True)
             log = " ".join(asked("audit", atlas=small).split())
-            assert (
-                "a command on this machine (owner): Remove somebody with all that they kept, for good: removed: Ada" in log
-            )
+            for act in ("Remove somebody with all that they kept: Ada", "Give somebody another role: Ada is educator"):
+                assert f"a command on this machine (owner): {act}" in log
+            assert "Make an invitation: 1 × educator" in log, "made before the site was served"
+            assert "Olga (owner): Come in as owner: by the first link, which makes the owner" in log
             assert len(json.loads(asked("audit", "--most", "2", "--json", atlas=small))["entries"]) == 2
             last = mirage("people", "remove", "Olga", "--yes", atlas=small)
             assert (last.returncode, "last owner" in last.stderr) == (2, True)

@@ -198,14 +198,93 @@ def test_what_educators_and_owners_do_is_written_down_and_what_is_their_own_is_n
     entries = olga.get("/api/audit").json()["entries"]
     lines = [f"{each['name']} ({each['role']}): {each['what']}: {each['target']}" for each in entries]
     assert lines[:2] == [
-        "Olga (owner): Make an invitation: invited: 40 × learner",
-        "Olga (owner): Give somebody another role or name: role: Ada is educator",
+        "Olga (owner): Make an invitation: 40 × learner",
+        "Olga (owner): Give somebody another role: Ada is educator",
     ]
-    assert any(line.startswith("Edda (educator): Hide a figure from learners") and ": hidden" in line for line in lines)
+    assert any(line.startswith(f"Edda (educator): Hide a figure from learners: {figure}") for line in lines)
     assert "Private" not in str(lines)
     page = olga.get("/people").text
-    assert "role: Ada is educator" in page
+    assert "Give somebody another role · Ada is educator" in page
     assert edda.get("/api/audit").status_code == 403
+
+
+def log_of(site: SharedSite) -> list[str]:
+    return [f"{each.name} ({each.role}): {each.what}: {each.target}" for each in site.people.audit.list()]
+
+
+def test_who_comes_to_teach_or_to_own_the_site_is_written_down_and_who_learns_is_not(site: SharedSite) -> None:
+    wanda = site.browser()
+    assert wanda.post(site.link("owner"), data={"name": "Wanda"}).status_code == 303
+    assert log_of(site)[0] == "Wanda (owner): Come in as owner: by the first link, which makes the owner"
+    before = len(log_of(site))
+    walt = site.signed_in("learner", "Walt")
+    assert len(log_of(site)) == before
+    assert walt.post(site.link("educator", made_by="Wanda"), data={"name": "Walt"}).status_code == 303
+    assert log_of(site)[0] == "Walt (educator): Come in as educator: by the link of Wanda"
+    assert wanda.post("/me", data={"token": token_of(wanda), "do": "name", "name": "Wenda"}).status_code == 303
+    assert log_of(site)[0] == "Wanda (owner): Change the own name: Wanda is Wenda"
+    gone = wanda.request("DELETE", "/api/me", headers={"X-Mirage-Token": token_of(wanda)})
+    assert gone.status_code == 200
+    assert log_of(site)[0] == "Wenda (owner): Delete the own account: Wenda"
+
+
+@pytest.mark.one_server("what is looked through stays with one server")
+def test_an_owner_who_stops_what_others_began_is_written_down(site: SharedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, olga, emil = threading.Event(), site.signed_in("owner", "Olga"), site.signed_in("educator", "Emil")
+
+    def look_through(_atlas, _corpus, _options, _keep, update, _stopped) -> None:
+        held.wait()
+        update(state="done", message="Looked.")
+
+    monkeypatch.setattr("mirage.jobs.change.look_through", look_through)
+    try:
+        look = {"corpus": "folder", "path": str(site.atlas.folder.parent)}
+        begun = [
+            each.post("/api/previews", json=look, headers={"X-Mirage-Token": token_of(each)}).json() for each in (emil, olga)
+        ]
+        for job in begun:
+            stopped = olga.post(f"/api/jobs/{job['id']}/cancel", headers={"X-Mirage-Token": token_of(olga)})
+            assert stopped.status_code == 200
+    finally:
+        held.set()
+    until(lambda: not site.jobs.under_way(""))
+    stops = [line for line in log_of(site) if "Stop a job" in line]
+    assert stops == [f"Olga (owner): Stop a job of somebody else: {begun[0]['title']}"]
+
+
+def test_page_and_api_call_an_act_the_same_and_the_page_shows_it_at_once(site: SharedSite) -> None:
+    olga = site.signed_in("owner", "Olga")
+    form, headers = {"token": token_of(olga)}, {"X-Mirage-Token": token_of(olga)}
+
+    def by_page(person: str, **what: str) -> None:
+        answer = olga.post("/people", data=form | {"person": person} | what)
+        assert answer.status_code in (200, 303)
+        if answer.status_code == 200:  # a link is shown, which is shown once
+            newest = site.people.audit.list(1)[0]
+            assert f"{newest.what} · {newest.target}" in answer.text
+
+    def by_api(method: str, path: str, **json: Any) -> None:
+        assert olga.request(method, path, headers=headers, **({"json": json} if json else {})).is_success
+
+    pairs = [
+        (
+            lambda one: by_page(one, do="invite", role="learner"),
+            lambda _: by_api("POST", "/api/invitations", role="learner"),
+        ),
+        (lambda one: by_page(one, do="link"), lambda one: by_api("POST", f"/api/people/{one}/link")),
+        (
+            lambda one: by_page(one, do="role", role="educator"),
+            lambda one: by_api("PATCH", f"/api/people/{one}", role="educator"),
+        ),
+        (lambda one: by_page(one, do="end"), lambda one: by_api("POST", f"/api/people/{one}/end")),
+        (lambda one: by_page(one, do="remove", sure="1"), lambda one: by_api("DELETE", f"/api/people/{one}")),
+    ]
+    one, other = (id_of(site.signed_in("learner", "Ida")) for _ in range(2))
+    for page, api in pairs:
+        page(one)
+        api(other)
+        second, first = site.people.audit.list(2)
+        assert (first.what, first.target, first.name) == (second.what, second.target, second.name)
 
 
 def test_the_page_of_owners_invites_and_removes(site: SharedSite) -> None:

@@ -53,8 +53,8 @@ def test_nobody_rates_as_somebody_else_or_ends_what_others_rated(site: SharedSit
     assert olga.delete(there, headers=headers["Olga"]).status_code == 200
     assert emil.post(f"{there}/restore", headers=headers["Emil"]).status_code == 403
     assert olga.post(f"{there}/restore", headers=headers["Olga"]).status_code == 200
-    done = [f"{each['name']}: {each['target']}" for each in olga.get("/api/audit").json()["entries"]]
-    assert done[:2] == ["Olga: review of phantom: restored", "Olga: review of phantom: deleted"]
+    done = [f"{each['name']}: {each['what']}: {each['target']}" for each in olga.get("/api/audit").json()["entries"]]
+    assert done[:2] == ["Olga: Restore a review: phantom", "Olga: Delete a review: phantom"]
 
     file = emil.get(f"{there}/ratings").content
     names = {each["name"]: each["ratings"] for each in json.loads(file)["reviewers"]}

@@ -92,6 +92,27 @@ def test_a_name_that_cannot_be_one_uses_no_link_up(site: SharedSite) -> None:
     assert "<b>" not in browser.get("/me").text
 
 
+def test_who_learns_is_not_called_as_who_teaches_or_owns_the_site_is(site: SharedSite) -> None:
+    site.signed_in("owner", "Olga Ivanova")
+    site.signed_in("educator", "Emil Ocker")
+    alike = ["olga ivanova", "Olga  Ivanova", "OlgaIvanova", "Ólga Ivánova", "Оlgа Ivаnоvа", "0lga Ivanova", "OIga Ivanova.",
+             "Emil Ocker", "Ｅｍｉｌ Ocker", "Emil Осker"]  # fmt: skip
+    link, ada = site.link(), site.signed_in("learner", "Ada")
+    for name in alike:
+        answers = (
+            site.browser().post(link, data={"name": name}),
+            ada.post("/me", data={"token": token_of(ada), "do": "name", "name": name}),
+        )
+        for answer in answers:
+            assert (answer.status_code, "is called so, or nearly so" in answer.text) == (400, True), name
+    assert ada.get("/api/me").json()["name"] == "Ada"
+    for name in ("Olga", "Olga Ivanovna", "Emilia Ocker"):
+        assert site.browser().post(site.link(), data={"name": name}).status_code == 303, name
+    assert site.browser().post(site.link("educator"), data={"name": "Emil Ocker"}).status_code == 303
+    assert site.browser().post(site.link("educator"), data={"name": "Olga Ivanova"}).status_code == 400
+    assert site.browser().post(link, data={"name": "Olivia"}).status_code == 303, "the link was not used up"
+
+
 def test_a_session_is_new_at_each_sign_in_whatever_cookie_came(site: SharedSite) -> None:
     browser = site.browser()
     name = f"mirage-{site.people.key('server')[:8]}"

@@ -37,7 +37,9 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MIRAGE_KEPT", str(tmp_path / "kept"))  # copies of one atlas share what somebody keeps of it
     # A start of its own: processes that are forked from a test cannot begin others.
-    site = started("serve", "--read-only", "--workers", "2", "--port", "0", atlas=some_copy, PYTHONHASHSEED="0")
+    site = started(
+        "serve", "--read-only", "--workers", "2", "--port", "0", atlas=some_copy, PYTHONHASHSEED="0", MIRAGE_METRICS="1"
+    )
     first = until(lambda: len(found := copies()) == 2 and found)
     url = str(first[0]["url"])
     pids = {int(each["pid"]) for each in first}
@@ -66,11 +68,24 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
     assert drawn.status_code == 503
     assert "know nothing of each other's jobs" in drawn.json()["detail"]
 
+    def counted() -> dict[str, float]:
+        """The requests of each route, of all processes."""
+        text = asked("GET", "/metrics").text
+        assert "Of the process that answers, one of several." in text
+        told = re.findall(r'mirage_requests_total\{.*?route="([^"]+)".*?\} ([\d.]+)', text)
+        return {route: sum(float(n) for one, n in told if one == route) for route, _ in told}
+
+    assert {counted()["/api/collections"] for _ in range(6)} == {12.0}
+
     os.kill(min(pids), signal.SIGKILL)
     again = until(lambda: {int(each["pid"]) for each in copies()} - pids and len(copies()) == 2 and copies())
     assert max(pids) in {int(each["pid"]) for each in again}
     assert asked("GET", "/api/search", params={"q": "brain MRI"}).json()["hits"]
+    (new,) = {int(each["pid"]) for each in again} - pids
+    assert counted()["/api/collections"] == 12.0, "what one had counted that was killed is not lost"
 
     site.send_signal(signal.SIGTERM)
-    assert site.wait() == 0
+    _, said = site.communicate()
+    assert site.returncode == 0
+    assert f"The process {min(pids)}, which answered here, was killed by SIGKILL. {new} takes its place." in said
     assert copies() == []

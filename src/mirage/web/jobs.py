@@ -128,7 +128,7 @@ def cancel(site: Site, job_id: str) -> Response:
 def _cancelled(site: RunningSite, job_id: str) -> Job:
     found = site.jobs.cancel(job_id)
     if found.owner != visitor().id:
-        tell(found.title, "Stop a job of somebody else")
+        tell(found.public.title, "Stop a job of somebody else")
     return found
 
 

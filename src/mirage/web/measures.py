@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from mirage.web.turns import Turns
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names where several processes write what they count, as `prometheus_client` reads it."""
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STATUS = Path("/proc/self/status")
 
@@ -64,10 +67,14 @@ class Measures:
             How many jobs there are, by their state.
         """
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
+        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
-        now = CollectorRegistry()
+        now, counted = CollectorRegistry(), self._registry
         now.register(_Now(self._now(turns, cache, jobs)))
-        return generate_latest(self._registry) + generate_latest(now)
+        if TOGETHER in os.environ:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        return generate_latest(counted) + generate_latest(now)
 
     def _now(self, turns: Turns, cache: Cache, jobs: Mapping[str, int]) -> Iterable[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
@@ -82,10 +89,12 @@ class Measures:
             "mirage_started_seconds": ("When the process began, in seconds since 1970.", self._begun),
             "mirage_resident_memory_bytes": ("Memory of the process.", _resident()),
         }
-        yield from (GaugeMetricFamily(name, words, value) for name, (words, value) in told.items())
-        yield CounterMetricFamily("mirage_kept_found", "How often something was there, kept.", cache.found)
-        yield CounterMetricFamily("mirage_kept_missed", "How often it had to be made.", cache.missed)
-        states = GaugeMetricFamily("mirage_jobs", "Jobs by their state.", labels=("state",))
+        # Of several processes any answers: what follows is its own.
+        whose = " Of the process that answers, one of several." if TOGETHER in os.environ else ""
+        yield from (GaugeMetricFamily(name, words + whose, value) for name, (words, value) in told.items())
+        yield CounterMetricFamily("mirage_kept_found", f"How often something was there, kept.{whose}", cache.found)
+        yield CounterMetricFamily("mirage_kept_missed", f"How often it had to be made.{whose}", cache.missed)
+        states = GaugeMetricFamily("mirage_jobs", f"Jobs by their state.{whose}", labels=("state",))
         for state, count in jobs.items():
             states.add_metric((state,), count)
         yield states

@@ -34,7 +34,7 @@ from mirage.web.site import RunningSite
 from mirage.web.uploads import kind_of
 from mirage.wording import _
 
-_AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
+AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
 MACHINE = replace(ALONE, name="a command on this machine")
 _MOST_NAMED = 200
 _COOKIE_SECONDS = 400 * 86_400  # as long as browsers keep one: the session itself ends so long after the last visit
@@ -159,7 +159,7 @@ def _deeds(scope: Scope, told: Told, there: str) -> list[tuple[str, str]]:
 def _audited(scope: Scope) -> str:
     """What a route does that is written down, in its own words; empty where it is not."""
     route = scope.get("route")
-    if not isinstance(route, APIRoute) or not rights_of(route) & _AUDITED:
+    if not isinstance(route, APIRoute) or not rights_of(route) & AUDITED:
         return ""
     return (route.endpoint.__doc__ or route.path).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
+from tempfile import TemporaryDirectory
 
 import httpx
 import uvicorn
@@ -28,7 +29,7 @@ from mirage.atlas import Atlas
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs import Jobs
 from mirage.settings import Settings
-from mirage.web import logs, search, server
+from mirage.web import logs, measures, search, server
 from mirage.web.cache import MOST_BYTES
 from mirage.web.connections import until_stopped
 from mirage.web.sharing import Held, Sharing
@@ -90,8 +91,34 @@ def serve(settings: Settings, workers: int) -> None:
             lifespan="on",
             **server.UVICORN,
         )
-        Multiprocess(config, sockets=[listening]).run()
+        logs.begin(here.log_format)
+        if here.metrics:  # each process writes its numbers into a file there, and all of them are read by any
+            counted = serving.enter_context(TemporaryDirectory(prefix="mirage-metrics-"))
+            os.environ[measures.TOGETHER] = counted
+        _Processes(config, sockets=[listening]).run()
         server.say("Stopping.")
+
+
+class _Processes(Multiprocess):
+    """The processes that answer; the log says when one has ended that nobody stopped, and which takes its place."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Begin those anew that have ended or hang."""
+        before = [(each, each.process.is_alive()) for each in self.processes]
+        super().keep_subprocess_alive()
+        for (was, lived), now in zip(before, self.processes, strict=False):
+            if was is not now:
+                how = f"did not answer for {_ANSWERS_WITHIN} seconds and was stopped" if lived else _ending(was.exitcode)
+                logger.warning("The process %s, which answered here, %s. %s takes its place.", was.pid, how, now.pid)
+
+
+def _ending(code: int | None) -> str:
+    """How a process ended, by its exit code, which is negative for a signal."""
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    with suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"
 
 
 def _say_when_answered(probe: str, lines: list[str]) -> None:
