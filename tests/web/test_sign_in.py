@@ -117,7 +117,7 @@ def test_a_session_is_new_at_each_sign_in_whatever_cookie_came(site: SharedSite)
     browser = site.browser()
     name = f"mirage-{site.people.key('server')[:8]}"
     browser.cookies.set(name, "fixed-by-somebody")
-    answer = browser.post(site.link(), data={"name": "Ada"})
+    answer = browser.post(site.link(), data={"name": "Ava"})
     mine = re.search(rf"{name}=([^;]+)", cookies(answer)[0])[1]
     assert mine != "fixed-by-somebody"
     thief = site.browser()
