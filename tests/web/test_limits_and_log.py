@@ -249,7 +249,7 @@ def test_an_owner_who_stops_what_others_began_is_written_down(site: SharedSite, 
         held.set()
     until(lambda: not site.jobs.under_way(""))
     stops = [line for line in log_of(site) if "Stop a job" in line]
-    assert stops == [f"Olga (owner): Stop a job of somebody else: {begun[0]['title']}"]
+    assert stops == [f"Olga (owner): Stop a job of somebody else: {site.jobs.get(begun[0]['id']).title}"]
 
 
 def test_page_and_api_call_an_act_the_same_and_the_page_shows_it_at_once(site: SharedSite) -> None:
