@@ -318,7 +318,7 @@ def test_a_job_of_before_is_nobody_s() -> None:
 
 @pytest.mark.writes("what people keep of such an atlas is kept elsewhere")
 def test_what_is_left_of_somebody_who_is_gone_goes_at_the_next_tidying(site: SharedSite) -> None:
-    ada = site.signed_in("learner", "Ada")
+    ada = site.signed_in("learner", "Agnes")
     own, running = id_of(ada), site.app.state.site
     assert ada.delete("/api/me", headers={"X-Mirage-Token": token_of(ada)}).status_code == 200
     left = Databases(site.atlas.databases.folder, site.atlas.databases.server)
