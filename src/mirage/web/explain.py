@@ -64,6 +64,9 @@ Sent = tuple[str, object]
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
 
 
+_AS_IT_COMES = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
 # -- while they are written ----------------------------------------------------------------------------------------------
 
 
@@ -81,16 +84,11 @@ def event_stream(events: AsyncGenerator[Sent | None, None]) -> StreamingResponse
             async for event in events:
                 yield _written(event) if event else ": still here\n\n"
 
-    return _streamed(parts())
+    return StreamingResponse(parts(), headers=_AS_IT_COMES, media_type=EVENTS)
 
 
 def _written(event: Sent) -> str:
     return f"event: {event[0]}\ndata: {to_json(event[1]).decode()}\n\n"
-
-
-def _streamed(parts: AsyncIterator[str]) -> StreamingResponse:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(parts, headers=headers, media_type=EVENTS)
 
 
 async def drawn(request: Request, wanted: Wanted, draw: Callable[[Event], Sent]) -> AsyncGenerator[Sent | None, None]:
@@ -384,14 +382,10 @@ async def in_pieces(request: Request, kind: type[Asked], side: Whose = "") -> Re
     pairs = forms.tidied(uploads.texts_of(await uploads.read_form(request))) if posted else fields_of(request)
     asked = forms.read(kind, pairs, in_address=not posted)
     if (kept := await run_sync(_kept_pieces, request, asked, side)) is not None:
-        return _streamed(_at_once(zlib.decompress(kept).decode()))
+        return Response(zlib.decompress(kept), headers=_AS_IT_COMES, media_type=EVENTS)  # all is there: nothing to wait for
     _, wanted, drawing = await prepared(request, asked, side)
     cache, key = site_of(request).cache, ("pieces", root(), wanted.key)
     return event_stream(_kept(drawn(request, wanted, drawing.draw), cache, key, wanted))
-
-
-async def _at_once(text: str) -> AsyncIterator[str]:
-    yield text
 
 
 async def _kept(
