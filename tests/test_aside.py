@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mirage.aside import aside, beside, sweep
+from mirage.aside import aside, beside, machine, sweep
 from mirage.errors import BadInput
 
 
@@ -55,11 +53,18 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == set()
 
 
+def test_a_name_may_be_as_long_as_a_name_can_be(tmp_path: Path) -> None:
+    target = tmp_path / ("ä" * 127)
+    with aside(target) as place:
+        place.write_text("whole")
+    assert target.read_text() == "whole"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere only age tells who is gone")
 def test_what_a_killed_process_left_is_removed_and_what_one_still_writes_stays(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host = re.sub(r"[^\w-]", "-", socket.gethostname())
+    host = machine()
     (tmp_path / f".a.{host}-{gone.pid}-00000000.partial").write_text("half")
     (tmp_path / f".a.{host}-{gone.pid}-00000000.parts").mkdir()
     stay = {f".a.{host}-{os.getpid()}-00000000.partial", f".a.other-host-{gone.pid}-00000000.partial", ".a.partial", "a"}

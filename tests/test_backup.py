@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
-import socket
 import sqlite3
 import stat
 import subprocess
@@ -26,6 +24,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from mirage import corpora
+from mirage.aside import machine
 from mirage.atlas import Atlas
 from mirage.backup import back_up, copying, move_records, restore
 from mirage.cli import app
@@ -263,6 +262,7 @@ def of_people(folder: Path) -> tuple[Path, dict[str, str]]:
         link = people.invitations.make("learner", uses=12)[1]
         came = [people.invitations.accept(link, f"Eve {number}", came_from="an address") for number in range(5)]
         held = people.sessions.begin(came[0])
+        people.limits.join("an address", 30)
         for number, person in enumerate(came):
             secret = held if not number else people.sessions.begin(person)
             people.limits.use(people.sessions.find(secret, 30), "explanations", 2, 2, 86_400)
@@ -279,6 +279,7 @@ def test_a_restore_lets_nobody_in_by_what_let_in_before_and_forgives_nothing_tha
         file.extract("people.sqlite", tmp_path)
     with closing(sqlite3.connect(tmp_path / "people.sqlite")) as seen:
         assert {came for (came,) in seen.execute("SELECT came_from FROM people")} == {""}
+        assert not seen.execute("SELECT person FROM counts WHERE person LIKE '%address%'").fetchall()
     restore(tmp_path / "b", tmp_path / "back", postgres_url if to == "a server" else "")
     with Atlas.open(tmp_path / "back") as atlas, closing(People(atlas.databases)) as people:
         assert people.sessions.find(before["session"], 30) is None
@@ -367,7 +368,7 @@ def test_a_backup_that_is_stopped_leaves_nothing_and_one_that_is_killed_is_tidie
     assert not list(place.iterdir())
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host = re.sub(r"[^\w-]", "-", socket.gethostname())
+    host = machine()
     killed = f".b.{host}-{gone.pid}-00000000"
     (place / f"{killed}.parts" / "1").mkdir(parents=True)
     (place / f"{killed}.partial").write_bytes(b"half")

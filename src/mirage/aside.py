@@ -15,7 +15,6 @@ from pathlib import Path
 from mirage.errors import check_new
 
 _OURS = re.compile(r"\..+\.(?P<host>[\w-]*)-(?P<process>\d{1,9})-[0-9a-f]{8}\.(partial|parts)")
-_FORSAKEN_SECONDS = 600  # what nobody has touched for so long belongs to a process that was killed, where nothing else tells
 _DAY = 86_400
 
 
@@ -31,7 +30,8 @@ def beside(target: Path, what: str = "partial") -> Iterator[Path]:
         What its name ends in.
     """
     sweep(target.parent)
-    place = target.with_name(f".{target.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.{what}")
+    name = target.name[:40]  # a name may have 255 bytes altogether
+    place = target.with_name(f".{name}.{machine()}-{os.getpid()}-{secrets.token_hex(4)}.{what}")
     try:
         yield place
     finally:
@@ -59,8 +59,15 @@ def aside(target: Path, *, new: bool = False) -> Iterator[Path]:
     with beside(target) as place:
         yield place
         if new:
-            check_new(target)
-        place.replace(target)
+            try:
+                target.hardlink_to(place)  # which writes over nothing
+            except FileExistsError:
+                check_new(target)
+            except OSError:  # not everywhere are there links
+                check_new(target)
+                place.replace(target)
+        else:
+            place.replace(target)
 
 
 def sweep(folder: Path) -> None:
@@ -70,31 +77,37 @@ def sweep(folder: Path) -> None:
     ----------
     folder : Path
     """
-    for left in list(folder.iterdir()):
+    there = list[Path]()
+    with suppress(OSError):  # it may be one that can be written to and not listed
+        there += folder.iterdir()
+    for left in there:
         with suppress(OSError):
             if found := _OURS.fullmatch(left.name):
-                here = found["host"] == _host()
-                old = time.time() - left.stat().st_mtime > _DAY
-                if old or (here and forsaken(left, int(found["process"]))):
+                here = found["host"] == machine()
+                if forsaken(left, int(found["process"]) if here else None):
                     _remove(left)
 
 
-def forsaken(place: Path, process: int) -> bool:
+def forsaken(place: Path, process: int | None, after: float = _DAY) -> bool:
     """Whether the process that made something is gone.
 
     Parameters
     ----------
     place : Path
-    process : int
-        Of this machine.
+    process : int or None
+        Of this machine; None where it is of another, of which only time tells.
+    after : float
+        Seconds after which it is taken to be, when nobody has touched the thing.
 
     Raises
     ------
     OSError
         When nothing lies there.
     """
-    if os.name != "posix":  # elsewhere this signal ends the process that is asked about
-        return time.time() - place.stat().st_mtime > _FORSAKEN_SECONDS
+    if time.time() - place.stat().st_mtime > after:
+        return True
+    if process is None or os.name != "posix":  # elsewhere this signal ends the process that is asked about
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -104,8 +117,11 @@ def forsaken(place: Path, process: int) -> bool:
     return False
 
 
-def _host() -> str:
-    return re.sub(r"[^\w-]", "-", socket.gethostname())
+def machine() -> str:
+    """This machine, and which of its containers: processes are counted in each for itself."""
+    with suppress(OSError):
+        return re.sub(r"[^\w-]", "-", f"{socket.gethostname()[:24]}{Path('/proc/self/ns/pid').readlink()}")[:48]
+    return re.sub(r"[^\w-]", "-", socket.gethostname())[:48]
 
 
 def _remove(place: Path) -> None:

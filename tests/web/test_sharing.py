@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator
 from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,33 @@ def test_another_process_is_given_it(held: Held) -> None:
 
 def known_there(address: str, secret: bytes) -> object:
     return Sharing(address, secret).known("a", "atlas")
+
+
+def test_where_nobody_holds_it_each_makes_its_own(tmp_path: Path) -> None:
+    alone = Sharing(str(tmp_path / "nobody"), b"secret")
+    alone.keep("a", "atlas", b"made")
+    assert alone.known("a", "atlas") is None
+
+
+def test_a_silent_stranger_holds_up_nobody(held: Held) -> None:
+    with Client(held.address):  # who never answers what is asked of him
+        one, other = cache_at(held), cache_at(held)
+        one.made("a", "atlas", lambda: b"made", len)
+        assert other.known("a", "atlas") == b"made"
+
+
+def test_what_comes_late_is_no_answer_to_the_next_question(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Sharing(held.address, held.secret)
+    one.keep("owner's", "atlas", b"OWNER")
+
+    def fails(*_: object) -> bool:
+        raise MemoryError
+
+    with monkeypatch.context() as once:
+        once.setattr("mirage.web.sharing._check_answers", fails)
+        with pytest.raises(MemoryError):
+            one.known("owner's", "atlas")
+    assert one.known("learner's", "atlas") is None
 
 
 def test_where_who_holds_it_is_gone_each_makes_its_own() -> None:

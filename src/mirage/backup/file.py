@@ -23,7 +23,8 @@ ABOUT = "backup.json"
 PICTURES = "pictures"
 FORGOTTEN = {PEOPLE: ("sessions", "invitations", "keys")}
 """Tables that are left empty, by database: what lets somebody in, or signs it."""
-_WITHOUT = {PEOPLE: ("UPDATE people SET came_from = ''",)}  # what of the rest tells of an address
+# What of the rest tells of an address.
+_WITHOUT = {PEOPLE: ("UPDATE people SET came_from = ''", "DELETE FROM counts WHERE what = 'joins'")}
 _NAMES = re.compile(
     rf"{MANIFEST}|{re.escape(CALIBRATION_FILE)}|({RECORDS_NAME}|{STUDY}|{PEOPLE})\.sqlite"
     rf"|{PEOPLE}/[A-Za-z0-9_-]{{1,40}}/{STUDY}\.sqlite"

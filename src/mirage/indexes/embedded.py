@@ -42,6 +42,7 @@ _SPARSE = ("concepts", *TEXT_CHANNELS)
 _BATCH = 512
 _WARM_BYTES = 512_000_000  # of vectors; a million figures are left on disk until they are looked at
 _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, even when nothing will be written
+_FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _PARTIAL = re.compile(r"index(-[0-9a-f]{12}(-2)?)?\.\d{1,9}\.partial")
 _CONFIG = "edge_config.json"
 _WAS_CLOSED = "The atlas was closed. Open it again to go on."
@@ -336,7 +337,7 @@ def _sweep(path: Path) -> None:
         shutil.rmtree(segment, ignore_errors=True)
     for left in path.parent.glob(f"{path.name.partition('-')[0]}*.partial"):
         with suppress(OSError):
-            if _PARTIAL.fullmatch(left.name) and forsaken(left, int(left.name.split(".")[-2])):
+            if _PARTIAL.fullmatch(left.name) and forsaken(left, int(left.name.split(".")[-2]), _FORSAKEN_SECONDS):
                 shutil.rmtree(left, ignore_errors=True)
 
 

@@ -54,7 +54,7 @@ _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
 # Short forms that are words of everyday English; in small letters they are taken for those.
 _EVERYDAY = frozenset(
-    "all aid arm as ash cat cope cut eg face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas "
+    "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas "
     "pet pie pit ram red sad sat sir so star tar tee us vs was who cm mm ml be cow die eat men net rug sea sin we "
     "won".split()
 )

@@ -49,6 +49,9 @@ _SPANISH_SECOND = re.compile(
     r"(?i)\b(?:respecto a|previ[oa]s?|posterior(?:es|mente)?|seguimiento|recomiend\w+|vist[oa]s? (?:en|por)|mejor en"
     r"|guiad[oa]s?|tras|despu[eé]s de|antes de|a diferencia de)\b[^.;]{0,40}$"
 )
+_SPANISH_DENIED = re.compile(
+    r"(?i)\bno (?:se )?(?:(?:le|les|ha|hab[ií]a|fue|han) )*(?:realiz|hizo|hecho|dispon|obtuv|practic)[^.;]{0,30}$"
+)
 _SPANISH_AFTER = re.compile(r"(?i)^ (?:previ[oa]s?|anterior(?:es)?|posterior(?:es)?|de (?:control|seguimiento))\b")
 _SPANISH_NO_PLANE = re.compile(
     r"(?i)\b(?:suturas?|senos?|bandas?|ligamentos?|di[aá]metros?|longitud|dimensi[oó]n|balance|equilibrio|carga|esqueleto|eje"
@@ -56,8 +59,9 @@ _SPANISH_NO_PLANE = re.compile(
 )
 # How a radiograph was taken: these words tell it beside the name of one only, as *lateral* tells where something lies too.
 _DIRECTED = re.compile(
-    r"(?i)\b(?:radiograf[ií]as?|placas?|rayos x|proyecci[oó]n|proyecciones|vistas?|incidencias?)"
-    r"(?: (?!con\b|en\b|que\b|muestra|se\b)[\w-]+){0,3} "
+    r"(?i)\b(?:radiograf[ií]as?|placas? de (?:t[oó]rax|abdomen|cr[aá]neo|columna|rodilla|pie|mano|cadera)|rayos x"
+    r"|proyecci[oó]n|proyecciones|vistas? radiogr[aá]ficas?|incidencias?)"
+    r"(?: (?!con\b|en\b|que\b|muestra|se\b|caras?\b|bordes?\b|pared(?:es)?\b|porci[oó]n\b|regi[oó]n\b)[\w-]+){0,3} "
     r"(?:(?P<frontal>frontal(?:es)?|(?:antero|postero)-?(?:posterior|anterior)|PA|AP)|(?P<lateral>lateral(?:es)?)|(?P<oblique>oblicu[ao]s?))\b"
 )
 
@@ -76,6 +80,8 @@ def said(text: str) -> dict[str, frozenset[str]]:
             planes.add(key)
         elif key != "XA" or _CATHETER.search(mention.sentence):
             modalities.add(key)
+    if spanish and modalities == {"XR"}:
+        planes -= {*_SLICES}  # pain may be axial; a radiograph is not
     return {"modality": frozenset(modalities), "plane": frozenset(planes)}
 
 
@@ -113,7 +119,8 @@ def _own(mention: Mention) -> bool:
 
 def _own_in_spanish(mention: Mention) -> bool:
     before, after = mention.sentence[: mention.start], mention.sentence[mention.end :]
-    return not (_SPANISH_SECOND.search(before) or _SPANISH_AFTER.match(after) or _SPANISH_NO_PLANE.search(before))
+    elsewhere = (_SPANISH_SECOND, _SPANISH_DENIED, _SPANISH_NO_PLANE)
+    return not (any(each.search(before) for each in elsewhere) or _SPANISH_AFTER.match(after))
 
 
 @lru_cache(maxsize=2)

@@ -39,10 +39,18 @@ _TESTS = (
 )
 _UNPROVEN = re.compile(
     rf"(?i)\b(?:no|without(?: any)?|lack(?:s|ing)?) (?:[\w-]+ ){{0,2}}?{_TESTS}\b"
-    rf"|\b(?:{_TESTS}|(?:the |final )diagnosis) (?:\w+ )?(?:(?:is|are|was|were|has|have|had) (?:not|never)\b"
+    rf"|\b(?:{_TESTS}|(?:the |final )diagnosis) (?:\w+ )?(?:(?:is|are|was|were|has|have|had) (?:not|never) (?:been |yet )*"
+    r"(?:performed|done|obtained|taken|available|confirmed|proven|proved|made|established|known)\b"
     r"|(?:(?:is|are|was|were) )?(?:declined|refused|pending|unavailable))"
     r"|\b(?:was|were|is|has|have) (?:not|never) (?:been )?(?:biopsied|(?:histo|patho)logically \w+)"
     r"|\bnot (?:say|state|tell) what it is\b|\bwhat it is,? is not (?:stated|said|told|known|given)\b"
+)
+
+
+# What was proven in another way, or was not to be proven.
+_PROVEN_STILL = re.compile(
+    r"(?i)\b(?<!not )(?<!never )(?<!been )(?:confirm(?:s|ed)|prove[ds]?)\b|\b(?:in doubt|needed|required|necessary)\b"
+    r"|\bno (?:further|other|repeat(?:ed)?|additional|second)\b"
 )
 
 
@@ -53,7 +61,7 @@ def unproven(sentence: str) -> bool:
     ----------
     sentence : str
     """
-    return bool(_UNPROVEN.search(sentence))
+    return bool(_UNPROVEN.search(sentence)) and not _PROVEN_STILL.search(sentence)
 
 
 def proof_of(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mirage.people.records import people
+from mirage.people.records import counts, people
 
 WITHIN = 600.0
 """Seconds within which one comes after another for both to be counted together."""
@@ -65,6 +65,7 @@ def forget_addresses(connection: sa.Connection, now: float) -> None:
     """Keep no digest of an address longer than it takes to tell who came together."""
     late = (people.c.came_from != "") & (people.c.created < now - WITHIN)
     connection.execute(sa.update(people).where(late).values(came_from=""))
+    connection.execute(sa.delete(counts).where((counts.c.what == "joins") & (counts.c.since < now - WITHIN)))
 
 
 def together(connection: sa.Connection) -> list[JoinedTogether]:

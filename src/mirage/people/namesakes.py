@@ -43,4 +43,5 @@ def namesake(name: str, others: Iterable[str]) -> str:
     others : iterable of str
     """
     mine = skeleton(name)
-    return next((other for other in others if skeleton(other) == mine), "")
+    # Of signs alone nothing is left to compare.
+    return next((other for other in others if skeleton(other) == mine), "") if mine else ""

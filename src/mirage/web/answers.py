@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from fastapi import Request
@@ -76,10 +77,14 @@ class Answers:
     @property
     def searched(self) -> Hashable:
         """What changes with the figures, the index and the encoder; to be compared."""
-        if self._atlas.copy is not None:
-            return "it never changes"  # so that several processes that have it open may tell it by the same
+        if self._atlas.copy is not None:  # which never changes: each process that has one tells it in the same words
+            return self._copied
         with self._atlas.snapshot() as now:
             return weakref.ref(now.searcher)  # another one once the atlas has changed
+
+    @cached_property
+    def _copied(self) -> Hashable:
+        return self._atlas.index_name, self._atlas.encoder_info.digest, len(self._atlas.index)
 
     @property
     def state(self) -> Hashable:

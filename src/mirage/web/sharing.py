@@ -14,10 +14,11 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from contextlib import suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any
 
 _NAME = 32  # bytes
+_PATIENCE = 5.0  # seconds; an answer takes a thousandth of one
 _LOST = (OSError, EOFError, AuthenticationError)  # who answers is gone, and this process soon too
 
 
@@ -42,7 +43,8 @@ class Held:
         self._things: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
         self.secret = secrets.token_bytes(32)
-        self._listener = Listener(backlog=64, authkey=self.secret)
+        self._closed = threading.Event()
+        self._listener = Listener(backlog=64)
         self.address = str(self._listener.address)
 
     def __enter__(self) -> Held:
@@ -50,20 +52,22 @@ class Held:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed.set()
         self._listener.close()
 
     def _accept(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 connection = self._listener.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue  # a stranger, or one who left at the door
-            except OSError:
-                return  # closed
+            except OSError:  # closed, or there is no room for one more just now
+                self._closed.wait(0.1)
+                continue
             threading.Thread(target=self._answer, args=(connection,), name="mirage-held", daemon=True).start()
 
     def _answer(self, connection: Connection[Any, Any]) -> None:
         with connection, suppress(*_LOST):
+            deliver_challenge(connection, self.secret)  # here, so that a stranger who is silent holds up nobody
+            answer_challenge(connection, self.secret)
             while True:
                 asked = connection.recv_bytes()
                 name, thing = asked[:_NAME], asked[_NAME:]
@@ -97,7 +101,13 @@ class Sharing:
 
     def __init__(self, address: str, secret: bytes) -> None:
         self._lock = threading.Lock()
-        self._connection: Connection[Any, Any] | None = Client(address, authkey=secret)
+        self._connection: Connection[Any, Any] | None = None
+        with suppress(OSError, EOFError):  # where who holds it is gone, each makes its own
+            connection = Client(address)
+            _check_answers(connection)
+            answer_challenge(connection, secret)
+            deliver_challenge(connection, secret)
+            self._connection = connection
 
     def known(self, key: Hashable, of: object) -> Any:
         """Give what another process made; None where none has.
@@ -127,10 +137,18 @@ class Sharing:
             try:
                 if self._connection is not None:
                     self._connection.send_bytes(asked)
+                    _check_answers(self._connection)
                     return self._connection.recv_bytes()
-            except _LOST:
-                self._connection = None  # each makes its own then
+            except BaseException as error:
+                self._connection = None  # what comes late would be taken for the answer to the next question
+                if not isinstance(error, _LOST):
+                    raise
         return b""
+
+
+def _check_answers(connection: Connection[Any, Any]) -> None:
+    if not connection.poll(_PATIENCE):
+        raise TimeoutError("nobody answers")
 
 
 def _name(key: Hashable, of: object) -> bytes:

@@ -81,8 +81,11 @@ def serve(settings: Settings, workers: int) -> None:
         threading.Thread(target=_say_when_answered, args=(f"{url}{here.root_path}/healthz", lines), daemon=True).start()
         shared: tuple[str, bytes] | None = None
         if copied:  # an atlas that changes is another one in each process for a moment
-            held = serving.enter_context(Held(MOST_BYTES))
-            shared = held.address, held.secret
+            try:
+                held = serving.enter_context(Held(MOST_BYTES))
+                shared = held.address, held.secret
+            except OSError as error:  # as where the path of the folder for temporary files is too long
+                logger.warning("What one process finds is not given to the others (%s).", error)
         config = uvicorn.Config(
             partial(_app, here, url, tokens, shared),
             factory=True,
