@@ -61,6 +61,7 @@ NOBODY = Source("roco", "Made up")
         ("Biopsia guiada por ecografía de la lesión vista en la TC", ""),
         ("Radiografía y TC de la misma paciente, con una fractura", ""),
         ("Tomografía de coherencia óptica de la mácula", ""),
+        ("Corte axial de TC que muestra una apendicitis, no se realizó ecografía", "CT"),
         ("", ""),
     ],
 )
@@ -92,6 +93,10 @@ def test_a_caption_names_one_modality_or_it_is_left_open(caption: str, modality:
         ("Mamografía, proyección oblicua", "oblique"),
         ("Trombosis del seno sagital superior en una paciente", ""),
         ("Lesión del ventrículo lateral y del lóbulo frontal en la TC", ""),
+        ("Placa de ateroma lateral izquierda en la ecografía", ""),
+        ("Fractura de placa lateral con osteosíntesis en la TC", ""),
+        ("Radiografía de la cara lateral del pie", ""),
+        ("Dolor axial de un paciente. Radiografía de la columna", ""),
     ],
 )
 def test_a_caption_names_one_plane_or_it_is_left_open(caption: str, plane: str) -> None:
