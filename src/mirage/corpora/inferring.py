@@ -338,7 +338,9 @@ def modality_in(text: str) -> str:
 
 def plane_in(text: str) -> str:
     """The one plane that a text names, of `mirage.figure.PLANES`; empty when it names none or several."""
-    return _only(_in_spanish(text, "plane") or _named(text, _PLANES))
+    if language_of(text) == "Spanish":  # whose words for planes are those of English, and say other things as well
+        return _only(_in_spanish(text, "plane"))
+    return _only(_named(text, _PLANES))
 
 
 def _in_spanish(text: str, field: str) -> Set[str]:
