@@ -55,6 +55,8 @@ def test_what_is_not_proven_says_so(sentence: str) -> None:
         "No other pathologic proof than the resection specimen.",
         "Biopsy is not needed to confirm a simple cyst.",
         "The biopsy was not malignant.",
+        "No biopsy complications occurred.",
+        "Biopsies were never positive.",
     ],
 )
 def test_what_was_proven_otherwise_or_needs_no_proof_is_not_taken_for_unproven(sentence: str) -> None:

@@ -38,7 +38,7 @@ _TESTS = (
     r"|pathologic(?:al)? proof)"
 )
 _UNPROVEN = re.compile(
-    rf"(?i)\b(?:no|without(?: any)?|lack(?:s|ing)?) (?:[\w-]+ ){{0,2}}?{_TESTS}\b"
+    rf"(?i)\b(?:no|without(?: any)?|lack(?:s|ing)?) (?:[\w-]+ ){{0,2}}?{_TESTS}\b(?! (?:complication|tract|site|needle))"
     rf"|\b(?:{_TESTS}|(?:the |final )diagnosis) (?:\w+ )?(?:(?:is|are|was|were|has|have|had) (?:not|never) (?:been |yet )*"
     r"(?:performed|done|obtained|taken|available|confirmed|proven|proved|made|established|known)\b"
     r"|(?:(?:is|are|was|were) )?(?:declined|refused|pending|unavailable))"

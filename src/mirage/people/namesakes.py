@@ -31,7 +31,7 @@ def skeleton(name: str) -> str:
     for two, one in _TOGETHER:
         plain = plain.replace(two, one)
     # I, l and 1 are one stroke in many typefaces.
-    return "".join(sign for sign in plain if sign.isalnum()).replace("i", "l").replace("j", "l")
+    return "".join(sign for sign in plain if sign.isalnum()).replace("i", "l")
 
 
 def namesake(name: str, others: Iterable[str]) -> str:

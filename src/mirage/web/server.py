@@ -278,7 +278,7 @@ def _say_shared(site: RunningSite, url: str, tell: Callable[[str], object]) -> N
         tell("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
         tell(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
     if site.settings.insecure:
-        tell("People may sign in over http here (--insecure): others on the network can read along, and sign in as they.")
+        tell("People may sign in over http here (--insecure): others on the network can read along, and sign in as them.")
     elif not (site.settings.host in _LOOPBACK or site.settings.site_url or site.settings.trusted_proxies):
         tell("Signing in works on this machine only. From others it needs HTTPS, and the setting site_url: docs/classes.md.")
 
