@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mirage.people.records import counts, people
+from mirage.people.roles import LEARNER
 
 WITHIN = 600.0
 """Seconds within which one comes after another for both to be counted together."""
@@ -69,8 +70,9 @@ def forget_addresses(connection: sa.Connection, now: float) -> None:
 
 
 def together(connection: sa.Connection) -> list[JoinedTogether]:
-    """All that came together and are still there, the newest first."""
-    asked = sa.select(people.c.id, people.c.came_with, people.c.invitation, people.c.created).where(people.c.came_with != "")
+    """All learners that came together and are still there, the newest first: who teaches by now is known to somebody."""
+    asked = sa.select(people.c.id, people.c.came_with, people.c.invitation, people.c.created)
+    asked = asked.where(people.c.came_with != "", people.c.role == LEARNER)
     found = dict[str, list[Any]]()
     for row in connection.execute(asked.order_by(people.c.created, people.c.id)):
         found.setdefault(row.came_with, []).append(row)
