@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -107,11 +108,12 @@ class _Processes(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Begin those anew that have ended or hang."""
-        before = [(each, each.process.is_alive()) for each in self.processes]
+        before, begun = list(self.processes), time.monotonic()
         super().keep_subprocess_alive()
-        for (was, lived), now in zip(before, self.processes, strict=False):
+        waited = time.monotonic() - begun >= _ANSWERS_WITHIN  # one that hangs is waited for, and then killed
+        for was, now in zip(before, self.processes, strict=False):
             if was is not now:
-                how = f"did not answer for {_ANSWERS_WITHIN} seconds and was stopped" if lived else _ending(was.exitcode)
+                how = f"did not answer for {_ANSWERS_WITHIN} seconds and was stopped" if waited else _ending(was.exitcode)
                 logger.warning("The process %s, which answered here, %s. %s takes its place.", was.pid, how, now.pid)
 
 
