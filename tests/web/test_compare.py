@@ -62,6 +62,7 @@ def test_the_same_query_twice_is_said_to_be_the_same(client):
     assert "Both sides ask the same" in client.get("/compare?a.q=brain&b.q=brain").text
 
 
+@pytest.mark.one_server("what one server remembers")
 def test_the_explanation_of_a_comparison_does_not_search_again(site, client, monkeypatch):
     asked = []
     compare = site.atlas.compare
