@@ -63,6 +63,7 @@ def test_the_same_query_twice_is_said_to_be_the_same(client):
 
 
 @pytest.mark.one_server("what one server remembers")
+@pytest.mark.writes("one that can only be read never changes")
 def test_the_explanation_of_a_comparison_does_not_search_again(site, client, monkeypatch):
     asked = []
     compare = site.atlas.compare
