@@ -24,7 +24,9 @@ from mirage.encoders.base import Encoder
 from mirage.errors import BadInput, first_fault
 from mirage.figure import INFERABLE, Figure
 from mirage.language import labels
+from mirage.language.concepts import lexicon
 from mirage.language.sentences import language_of
+from mirage.language.short_forms import set_apart
 from mirage.models.runtime import loaded_once
 from mirage.settings import SHIPPED
 
@@ -254,6 +256,7 @@ _MODALITY_CONCEPTS = {
 }
 _PLANE_CONCEPTS = {"C1996865": "frontal", "C1999039": "frontal"}
 
+_DOUBLE = {"OPG": "OPG", "DSA": "DSA", "CT": "(CT)"}  # short forms of something else as well, and where that is looked for
 _ANGIO = r"(?i:angiogra\w+)"
 _WHERE = r"(?i:chest|thora\w+|skull|cervical|lumbar|spine|knee|neck|hip|pelvi[cs]|abdominal|plain|supine|erect|decubitus)"
 _OF = rf"(?:{_WHERE} ){{0,2}}"
@@ -333,7 +336,7 @@ _PLANES = _words(
 
 def modality_in(text: str) -> str:
     """The one modality that a text names, a key of `mirage.figure.MODALITIES`; empty when it names none or several."""
-    return _only(_in_spanish(text, "modality") or _named(text, _MODALITIES))
+    return _only(_in_spanish(text, "modality") or _named(_without_others(text), _MODALITIES))
 
 
 def plane_in(text: str) -> str:
@@ -341,6 +344,15 @@ def plane_in(text: str) -> str:
     if language_of(text) == "Spanish":  # whose words for planes are those of English, and say other things as well
         return _only(_in_spanish(text, "plane"))
     return _only(_named(text, _PLANES))
+
+
+def _without_others(text: str) -> str:
+    """A text without letters that are no kind of picture there: the *CT* of CT surgery, the *OPG* of a glioma."""
+    for short, shown in _DOUBLE.items():
+        if shown in text:
+            how = [each for each in lexicon().find(text).matches if lexicon().kind(each.concept) == "modality"]
+            text = re.sub(rf"\b{short}\b", lambda it: it[0] if any(e.start <= it.start() < e.end for e in how) else ".", text)  # noqa: B023
+    return set_apart(text)
 
 
 def _in_spanish(text: str, field: str) -> Set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain, count, repeat
@@ -30,6 +30,7 @@ from mirage.language.lexicon_files import (
     split,
     tables_of,
 )
+from mirage.language.short_forms import ALSO, BESIDE, EVERYDAY, elsewhere, is_titled, shouted, spelled
 from mirage.language.words import MAY_BE_PARTED, PARTED, WORD, joined, remembered
 from mirage.settings import Settings
 
@@ -47,17 +48,14 @@ _USUAL = "usually"  # among the settling words of a short form's meaning: what i
 _LONGEST_AROUND_OF = 4
 _LONGEST_BETWEEN = 8  # words from "of" to the place that the thing is in
 _BESIDE_LA = frozenset("de del el en con sin un una los las por y que se como".split())  # where *la* is Spanish
+_AFTER_LA = ("a", "ión", "dad", "ente")
 _NEAR = 12  # words
+_LETTERS_ALIKE = 4  # from which on words are of one stem
 _SIDES = frozenset({"left", "right"})
 _GRADED = frozenset({"type", "grade", "stage", "class", "tipo", "grado"})
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _BESIDE_EPONYMS = frozenset({"anatomy", "modality", "sequence", "plane"})
-# Short forms that are words of everyday English; in small letters they are taken for those.
-_EVERYDAY = frozenset(
-    "all aid arm as ash cat cope cut face fat gist had has hip his hot it lad lap mac map mass may me no or pad pan pas "
-    "pet pie pit ram red sad sat sir so star tar tee us vs was who cm mm ml be cow die eat men net rug sea sin we "
-    "won".split()
-)
+_ELSE = -1  # in place of the number of a concept: what the lexicon has none for
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +129,14 @@ class Lexicon:
         self._forms: Mapping[str, int] = dict(zip(split(tables["forms"]), owners, strict=True))
         self._longest: Mapping[str, int] = dict(zip(split(tables["first words"]), tables["lengths of each"], strict=True))
         self._lengths: Sequence[Sequence[int]] = tables["lengths"]
-        self._short: Mapping[str, Sequence[tuple[int, Sequence[str]]]] = tables["short"]
-        self._small: dict[str, str] = {short.lower(): short for short in self._short if short.lower() not in _EVERYDAY}
         self._eponyms: Mapping[str, int] = tables["eponyms"]
         self.adjectives: Mapping[str, str] = tables["adjectives"]
+        also = {short: (_ELSE, frozenset(map(self.canonical, settling))) for short, settling in ALSO.items()}
+        self._short: Mapping[str, Sequence[tuple[int, Collection[str]]]] = {
+            short: (*meanings, also[short.lower()]) if short.lower() in also else meanings
+            for short, meanings in tables["short"].items()
+        }
+        self._small: dict[str, str] = {short.lower(): short for short in self._short if short.lower() not in EVERYDAY}
         self._broader: dict[str, frozenset[str]] = {}
         self._narrower: dict[str, frozenset[str]] = {}
 
@@ -159,6 +161,15 @@ class Lexicon:
             for parent in parents:
                 children.setdefault(parent, []).append(name)
         return children
+
+    @cached_property
+    def _beginnings(self) -> Mapping[int, Set[str]]:
+        """How the words of the names begin that what has short forms goes by."""
+        found: dict[int, set[str]] = {own: set() for meanings in self._short.values() for own, _ in meanings}
+        for form, own in self._forms.items():
+            if own in found:
+                found[own].update(word[:_LETTERS_ALIKE] for word in form.split())
+        return found
 
     @cached_property
     def _last_words(self) -> frozenset[str]:
@@ -305,19 +316,38 @@ class Lexicon:
         there = frozenset(words)
         matches: list[Match] = []
         doubtful: dict[str, tuple[str, ...]] = {}
+        loud = shouted(text, len(words))
         place = 0
         while place < len(words):
-            short = self._short_form(spans[place][0], typed)
-            if not short and not self._may_name(words, place):
+            written, start, _ = spans[place]
+            short = self._short_form(written, typed)
+            if short and loud and written.lower() in EVERYDAY and not self._is_how(short):
+                short = ""
+            if not short and words[place] not in BESIDE and not self._may_name(words, place):
                 place += 1
                 continue
             concept, length = self._named_at(words, place)
+            may = self._meant_elsewhere(text, spans, place, short) if short or words[place] in BESIDE else None
+            # "Free T4 level" has a level of the spine in it.
+            if may is not None and (length <= 1 or not (may or self.kind(concept) != "anatomy")):
+                if may:
+                    doubtful[short or written.upper()] = may
+                place += 1
+                continue
+            if length == 1 and written in self._short and not loud and (typed or not text.isupper()):  # "LIP in HIV"
+                names = tuple(self._names[own] for own, _ in self._short[written] if own != _ELSE)
+                settled = any(there.intersection(context) for _, context in self._short[written])
+                if typed and not settled and concept not in names:
+                    doubtful[written] = (concept, *names)
+                    place += 1
+                    continue
+                concept, length = "", 0
             if typed and length and words[place] in _SIDES and self._named_at(words, place + 1)[1] >= length:
                 concept, length = "", 0  # "right lung window", "left kidney stone"
             if words[place] in _GRADED and (numbered := self._numbered_at(words, place))[1] > length:
                 concept, length = numbered
-            behind_hyphen = text.endswith("-", 0, spans[place][1])  # "Niemann-Pick" is not called after Pick
-            if not length and eponyms and not behind_hyphen and (called := self._called_after(words, place)):
+            nobody = not text.endswith("-", 0, start) and not is_titled(text, start)  # "Niemann-Pick" is not called after Pick
+            if not length and eponyms and nobody and (called := self._called_after(words, place)):
                 concept, length = called, 1
             elif not length and short:
                 concept, length = self._shortened(short, there, typed, doubtful)
@@ -355,6 +385,25 @@ class Lexicon:
             return one
         plural = typed and len(one) > 2 and self.canonical(word) not in self.vocabulary
         return self._small.get(one.lower(), "") if plural else ""
+
+    def _is_how(self, short: str) -> bool:
+        """Whether a short form may say how a picture is made."""
+        return any(own != _ELSE and self.kind(self._names[own]) == "modality" for own, _ in self._short[short])
+
+    def _meant_elsewhere(
+        self, text: str, spans: Sequence[tuple[str, int, int]], place: int, short: str
+    ) -> tuple[str, ...] | None:
+        """What letters may still mean of which the text says that they are something else; None where it does not."""
+        written, start, _ = spans[place]
+        may = elsewhere(text, start, written.lower()) if written.lower() in BESIDE else None
+        if may is not None or not short:
+            return may
+        raw = [word for word, _, _ in spans[max(0, place - _NEAR) : place + 2]]
+        here = min(place, _NEAR)
+        if (explained := spelled(raw, here)) is None:
+            return None
+        words = {self.canonical(word)[:_LETTERS_ALIKE] for word in raw[slice(*explained)]}  # "computed tomogram (CT)"
+        return () if all(words.isdisjoint(self._beginnings[own]) for own, _ in self._short[short] if own != _ELSE) else None
 
     def _named_at(self, words: Sequence[str], place: int) -> tuple[str, int]:
         """The concept of the longest name that begins at a place and how many words it takes; also "stone of the kidney"."""
@@ -423,6 +472,8 @@ class Lexicon:
         if not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
             return "", 0
         for own, _ in self._short[short]:
+            if own == _ELSE:
+                continue
             name = self.words(self._names[own])
             graded = after[0] in _GRADED
             number = after[1:] if graded else after[:1]
@@ -467,14 +518,15 @@ class Lexicon:
         if not meanings:
             return "", 0
         settled = sorted(((len(there.intersection(context)), own) for own, context in meanings), reverse=True)
+        names = tuple(self._names[own] for own, _ in meanings if own != _ELSE)
         if settled[0][0] and (len(settled) == 1 or settled[0][0] > settled[1][0]):
-            return self._names[settled[0][1]], 1
-        usual = [own for own, context in meanings if not context or _USUAL in context]
+            return (self._names[settled[0][1]] if settled[0][1] != _ELSE else ""), 1
+        usual = [own for own, context in meanings if own != _ELSE and (not context or _USUAL in context)]
         if len(meanings) == 1 and typed:
             usual = [meanings[0][0]]
         if len(usual) == 1 and (not typed or self._stands_alone(usual[0], [own for own, _ in meanings])):
             return self._names[usual[0]], 1
-        doubtful[short] = tuple(self._names[own] for own, _ in meanings)
+        doubtful[short] = names
         return "", 1
 
     def _stands_alone(self, usual: int, meanings: Sequence[int]) -> bool:
@@ -483,19 +535,20 @@ class Lexicon:
         So do *MR*, which says how a picture is made, and *TB*, of which the other meaning is a kind.
         """
         name = self._names[usual]
-        others = {self._names[own] for own in meanings} - {name}
-        return self.kind(name) in ("modality", "sequence", "plane") or others <= self.children(name) | self.parents(name)
+        others = {self._names[own] for own in meanings if own != _ELSE} - {name}
+        is_kind = _ELSE not in meanings and others <= self.children(name) | self.parents(name)
+        return self.kind(name) in ("modality", "sequence", "plane") or is_kind
 
 
 def _is_article(spans: Sequence[tuple[str, int, int]], place: int, typed: bool) -> bool:
-    """Whether a word of a text, as it is written, is an article of Spanish: *una* is no *uña*, and *la* is not always LA."""
+    """Whether a word, as it is written, is an article of Spanish: *una* is no *uña*, and *la* not always LA; nor is *año* one."""
     word = spans[place][0]
-    if word.lower() in ("una", "unas"):
+    if word.lower() in ("una", "unas", "año", "años"):
         return True
     if not typed or word != "la" or place + 1 == len(spans):
         return False
     near = spans[max(0, place - _NEAR) : place + _NEAR]
-    return spans[place + 1][0].endswith("a") or not _BESIDE_LA.isdisjoint(word.lower() for word, _, _ in near)
+    return spans[place + 1][0].endswith(_AFTER_LA) or not _BESIDE_LA.isdisjoint(word.lower() for word, _, _ in near)
 
 
 def _all_of(name: str, steps: Mapping[str, Sequence[str]], without: Set[str] = frozenset()) -> frozenset[str]:

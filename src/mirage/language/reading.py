@@ -18,6 +18,7 @@ from mirage.language.words import WORD
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
 _BLANKS = re.compile(r"\s{2,}")
 _NOTED = re.compile(rf"(?i)(?<![\w/])(?:{'|'.join(ASKING['noted'].split())})(?![\w/])")
+_OPERATED = re.compile(rf"(?i)\b({'|'.join(ASKING['operated'].split())})[ -]?op\b")
 _VERSUS = [re.compile(rf"(?i)\s*(?:{pattern})\s*\??\s*") for pattern in ASKING["versus"]]
 _NORMAL = frozenset(ASKING["normal"].split())
 _ORDINAL = re.compile(r"(?i)\b(\d{1,2})(?:st|nd|rd|th)\b")
@@ -202,7 +203,8 @@ def read(
         Whether the stories of its cases have a word. They have errors of their own: one letter of such a word is mended.
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
-    plain = _STAIN.sub("hematoxylin and eosin", _QUOTED.sub(r"\1", _BLANKS.sub(" ", _NOTED.sub(" ", text))))
+    noted = _OPERATED.sub(r"\1operative", _BLANKS.sub(" ", _NOTED.sub(" ", text)))
+    plain = _STAIN.sub("hematoxylin and eosin", _QUOTED.sub(r"\1", noted))
     plain = _with_more_named(plain, _ORDINAL.sub(_ordinal, plain))
     mended, changes = mend(_plain(_with_more_named(plain, _singular(plain, kept))), kept, lexicon(), known, more, told)
     sides = None if kept else sides_of(mended)
