@@ -75,6 +75,23 @@ intracapsular extracapsular
 """.strip().splitlines()
 )
 _PLACES = {word: (line[0], word) for line in _CONTRARY for word in line} | {"undisplaced": ("displaced", "nondisplaced")}
+# "Larger on the right" is said of what is on both sides.
+_MORE_ON = re.compile(
+    r"(?i)\b(?:larger|greater|more|worse|less|smaller|predominan\w+|predominat\w+|especially|mainly|particularly|mayor|más)\b"
+    r"[^.;]{0,25}$"
+)
+# Where *both* says what is shown, or which organs are as they should be, and not where something is.
+_BOTH = r"(?P<both>both|bilateral|ambos|ambas|(?:the )?left and (?:the )?right|(?:the )?right and (?:the )?left)"
+_PICTURE = (
+    r"(?:CTs?|MRIs?|MR|PET|TC|RM|radiogra\w+|x-?rays?|films?|views?|imag\w+|scans?|tomogra\w+|ultraso\w+|sonogra\w+|mammogra\w+"
+    r"|angiogra\w+|venogra\w+|examinations?|stud(?:y|ies)|sections?|ecograf\w+|mamograf\w+|proyecci\w+)"
+)
+_SHOWS_BOTH = re.compile(rf"(?i)\b{_PICTURE}(?: \w+){{0,2}}? (?:of|through|de)(?: the| los| las)? {_BOTH}\b")
+_NOT_OF_IT = re.compile(
+    rf"(?i)\b(?:{_BOTH}(?= {_PICTURE}\b)|(?:one|either) of (?P<one>both)\b|(?P<well>both)(?= (?:\w+ ){{1,3}}?(?:(?:is|are|was|were"
+    r"|appear) (?:\w+ )?(?:shown|seen|imaged|examined|included|visible|visuali[sz]ed|normal|unremarkable|intact)|\w+ normally)))"
+)
+_NEAR = 60  # characters behind "both" in which a name begins or ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +121,8 @@ class Stated:
     ----------
     ranks : tuple of Rank
     adjectives : dict
-        Place, as *side*, to the words of it that the text holds.
+        Place, as *side*, to the words of it that the text holds. *Both* holds *left* and *right*, but where the text names
+        one of them as well: "right pleural effusion, both lungs are clear".
     granted : frozenset of str
         Places of which a figure may be silent: who says *appendicitis* has said *acute appendicitis*.
     """
@@ -118,21 +136,24 @@ class Stated:
 def stated(text: str) -> Stated:
     """All that a text states."""
     adjectives: dict[str, set[str]] = {}
-    for word, _, _ in lexicon().spans(text):
+    more: set[str] = set()
+    for word, start, _ in lexicon().spans(text):
         low = word.lower()
         low = SPANISH.get(low, low)
         place, value = ("side", SIDES[low]) if low in SIDES else _PLACES.get(low, ("", ""))
         if word.isupper() and (side := _sided().get(word)):
             place, value = "side", side
-        if place:
+        if place == "side" and _MORE_ON.search(text, max(0, start - _NEAR), start):
+            more.add(value)
+        elif place:
             adjectives.setdefault(place, set()).add(value)
+    if more and "both" not in adjectives.get("side", set()):
+        adjectives.setdefault("side", set()).update(more, ("both",))
     if contrast := contrast_of(text):
         adjectives["contrast"] = set(contrast)
     sides = adjectives.get("side", set())
-    if "both" in sides:
+    if sides == {"both"} or sides >= {"left", "right"}:
         sides |= {"left", "right", "both"}
-    elif sides >= {"left", "right"}:
-        sides.add("both")
     ranks = [_rank(found) for found in _NUMBERED.finditer(text)]
     ranks += [
         Rank(
@@ -172,6 +193,8 @@ def asked_beside_names(text: str) -> Stated:
             rest[match.start : match.end] = " " * (match.end - match.start)
     left, every = stated("".join(rest)), stated(text)
     sides = {place: every.adjectives[place] for place in ("side", "contrast") if place in every.adjectives}
+    if len(sides.get("side", ())) == 2:  # noqa: PLR2004 - "both kidneys, stone on the right" asks for one on the right
+        sides["side"] -= {"both"}
     ranks = tuple(rank for rank in left.ranks if rank.graded or not rank.names <= fillers())
     return Stated(ranks, left.adjectives | sides, frozenset(granted))
 
@@ -194,9 +217,28 @@ def agreement(asked: Stated, texts: Iterable[str]) -> Agreement:
         if place in asked.granted and not any(place in each.adjectives for each in told):
             continue
         said = next((each.adjectives[place] for each in told if place in each.adjectives), frozenset[str]())
-        another = said.isdisjoint(values) or (place == "side" and "both" in values and "both" not in said)
+        another = (said.isdisjoint(values) or (place == "side" and "both" in values)) and "both" not in said
         found.add("held" if values <= said else "contrary" if said and another else "silent")
     return "contrary" if "contrary" in found else "silent" if "silent" in found else "held"
+
+
+def without_shown(text: str) -> str:
+    """A text without *both* where that does not say where something is: "radiograph of both hips with a fracture".
+
+    Parameters
+    ----------
+    text : str
+    """
+    known = lexicon()
+    gone: list[tuple[int, int]] = []
+    for found in _SHOWS_BOTH.finditer(text):
+        named = known.find(text[found.end() : found.end() + _NEAR]).matches
+        if named and named[0].start <= 1 and known.kind(named[0].concept) == "anatomy":  # "CT of bilateral renal stones"
+            gone.append(found.span("both"))
+    gone += [found.span(str(found.lastgroup)) for found in _NOT_OF_IT.finditer(text)]
+    for start, end in sorted(gone, reverse=True):
+        text = text[:start] + text[end:]
+    return text
 
 
 def _of_rank(asked: Rank, told: Iterable[Rank]) -> Agreement:

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Literal
 
-from mirage.language.asking import modifiers
+from mirage.language.asking import SPANISH, modifiers
 from mirage.language.concepts import lexicon
 from mirage.language.laterality import SIDES
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.language.sentences import cut
-from mirage.language.stated import agreement, asked_beside_names
+from mirage.language.stated import agreement, asked_beside_names, without_shown
 from mirage.search.confidence import Basis, Confidence
 from mirage.search.making import made_as_asked, made_otherwise, made_so, named_in
 from mirage.storage.records import SearchRow, StoredMention
@@ -44,6 +44,7 @@ Support = Literal["plain", "said", "denied", "none"]
 UNWANTED = ""  # in what `spoken` gives: the figure speaks plainly of what the query says is not to be there
 _METASTASIS = "metastasis"
 _CLAUSE = re.compile(r"[,;:()]")
+_AT_ONCE = re.compile(r"(?i)\b(?:left and (?:the )?right|right and (?:the )?left|izquierd[oa]s? y derech[oa]s?|derech[oa]s? e izquierd[oa]s?)\b")
 _LIST = re.compile(r"(?:^|(?<=[.!?]\s))\w+: [^.!?]*[.!?]?")  # "Shows: left lung, right lung."
 # How a picture is hung, which is no side of what it shows.
 _HUNG = re.compile(r"\b(?:left|right)\b.*\b(?:picture|image|film|screen|viewer|observer)\b", re.IGNORECASE)
@@ -277,6 +278,8 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
     picture is hung. Of an organ lists count, too.
     """
     things = [each for each in reading.wanted if each.kind != "anatomy"]
+    if things or any(word not in SIDES for word in reading.others):
+        head, caption = without_shown(head), without_shown(caption)
     sentences = [each for each in cut(caption) if not _HUNG.search(each)]
     prose = [each for each in cut(_LIST.sub(" ", caption)) if not _HUNG.search(each)]
 
@@ -300,9 +303,9 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
 
 
 def _of_one_side(text: str) -> str:
-    """A text that names one side; empty where it names both, so that nobody knows which is meant."""
-    sides = {SIDES[word] for word in lexicon().words(text) if word in SIDES}
-    return "" if sides >= {"left", "right"} else text
+    """A text that names one side, or both at once; empty where it names one and the other: nobody knows which is meant."""
+    words = (SPANISH.get(word, word) for word in lexicon().words(_AT_ONCE.sub("both", text)))
+    return "" if {SIDES[word] for word in words if word in SIDES} >= {"left", "right"} else text
 
 
 def _confidence(  # noqa: PLR0911 - each return is one sentence of the rule
