@@ -350,8 +350,10 @@ def _without_others(text: str) -> str:
     """A text without letters that are no kind of picture there: the *CT* of CT surgery, the *OPG* of a glioma."""
     for short, shown in _DOUBLE.items():
         if shown in text:
-            how = [each for each in lexicon().find(text).matches if lexicon().kind(each.concept) == "modality"]
-            text = re.sub(rf"\b{short}\b", lambda it: it[0] if any(e.start <= it.start() < e.end for e in how) else ".", text)  # noqa: B023
+            names = [each for each in lexicon().find(text).matches if lexicon().kind(each.concept) == "modality"]
+            for found in reversed([*re.finditer(rf"\b{short}\b", text)]):
+                if not any(each.start <= found.start() < each.end for each in names):
+                    text = f"{text[: found.start()]}.{text[found.end() :]}"
     return set_apart(text)
 
 

@@ -320,34 +320,27 @@ class Lexicon:
         place = 0
         while place < len(words):
             written, start, _ = spans[place]
-            short = self._short_form(written, typed)
-            if short and loud and written.lower() in EVERYDAY and not self._is_how(short):
-                short = ""
+            short = self._short_form(written, typed, loud=loud)
             if not short and words[place] not in BESIDE and not self._may_name(words, place):
                 place += 1
                 continue
             concept, length = self._named_at(words, place)
-            may = self._meant_elsewhere(text, spans, place, short) if short or words[place] in BESIDE else None
-            # "Free T4 level" has a level of the spine in it.
-            if may is not None and (length <= 1 or not (may or self.kind(concept) != "anatomy")):
-                if may:
-                    doubtful[short or written.upper()] = may
-                place += 1
-                continue
-            if length == 1 and written in self._short and not loud and (typed or not text.isupper()):  # "LIP in HIV"
-                names = tuple(self._names[own] for own, _ in self._short[written] if own != _ELSE)
-                settled = any(there.intersection(context) for _, context in self._short[written])
-                if typed and not settled and concept not in names:
-                    doubtful[written] = (concept, *names)
+            # "LIP in HIV" is no lip; in a text of capitals it may be.
+            lettered = length == 1 and written in self._short and not loud and (typed or not text.isupper())
+            if short or words[place] in BESIDE:
+                may = self._meant_elsewhere(text, spans, place, short, concept if length > 1 else "")
+                may = self._named_or_shortened(concept, written, there) if may is None and lettered and typed else may
+                if may is not None:
+                    doubtful |= {short or written.upper(): may} if may else {}
                     place += 1
                     continue
+            # "Right lung window", "left kidney stone"
+            sided = typed and length and words[place] in _SIDES and self._named_at(words, place + 1)[1] >= length
+            if lettered or sided:
                 concept, length = "", 0
-            if typed and length and words[place] in _SIDES and self._named_at(words, place + 1)[1] >= length:
-                concept, length = "", 0  # "right lung window", "left kidney stone"
             if words[place] in _GRADED and (numbered := self._numbered_at(words, place))[1] > length:
                 concept, length = numbered
-            nobody = not text.endswith("-", 0, start) and not is_titled(text, start)  # "Niemann-Pick" is not called after Pick
-            if not length and eponyms and nobody and (called := self._called_after(words, place)):
+            if not length and eponyms and not _is_somebody(text, start) and (called := self._called_after(words, place)):
                 concept, length = called, 1
             elif not length and short:
                 concept, length = self._shortened(short, there, typed, doubtful)
@@ -372,10 +365,10 @@ class Lexicon:
         named = self._named_at(words, place + 1)[0]
         return bool(named) and self.kind(named) == "anatomy"
 
-    def _short_form(self, word: str, typed: bool) -> str:
-        """The short form that a word is, or of which it is the plural; or empty."""
+    def _short_form(self, word: str, typed: bool, loud: bool = False) -> str:
+        """The short form that a word is, or of which it is the plural; or empty, as for *AS* in a text of capitals only."""
         if word in self._short:
-            return word
+            return "" if loud and word.lower() in EVERYDAY and not self._is_how(word) else word
         if typed and word.lower() in self._small:
             return self._small[word.lower()]
         one = word.removesuffix("s").rstrip("'’")
@@ -386,16 +379,27 @@ class Lexicon:
         plural = typed and len(one) > 2 and self.canonical(word) not in self.vocabulary
         return self._small.get(one.lower(), "") if plural else ""
 
+    def _named_or_shortened(self, concept: str, short: str, there: frozenset[str]) -> tuple[str, ...] | None:
+        """What letters may mean that are a name too, *TOS*, where no other word settles what they are short for."""
+        names = tuple(self._names[own] for own, _ in self._short[short] if own != _ELSE)
+        settled = concept in names or any(there.intersection(context) for _, context in self._short[short])
+        return None if settled else (concept, *names)
+
     def _is_how(self, short: str) -> bool:
         """Whether a short form may say how a picture is made."""
         return any(own != _ELSE and self.kind(self._names[own]) == "modality" for own, _ in self._short[short])
 
     def _meant_elsewhere(
-        self, text: str, spans: Sequence[tuple[str, int, int]], place: int, short: str
+        self, text: str, spans: Sequence[tuple[str, int, int]], place: int, short: str, longer: str
     ) -> tuple[str, ...] | None:
-        """What letters may still mean of which the text says that they are something else; None where it does not."""
+        """What letters may still mean of which the text says that they are something else; None where it does not.
+
+        A longer name that begins with them is what it says, *T1 vertebra*; but "free T4 level" tells of no spine.
+        """
         written, start, _ = spans[place]
         may = elsewhere(text, start, written.lower()) if written.lower() in BESIDE else None
+        if longer:
+            return may if may == () and self.kind(longer) == "anatomy" else None
         if may is not None or not short:
             return may
         raw = [word for word, _, _ in spans[max(0, place - _NEAR) : place + 2]]
@@ -540,8 +544,13 @@ class Lexicon:
         return self.kind(name) in ("modality", "sequence", "plane") or is_kind
 
 
+def _is_somebody(text: str, start: int) -> bool:
+    """Whether a person's name stands for that person, or is half of a name: "Niemann-Pick" is not called after Pick."""
+    return text.endswith("-", 0, start) or is_titled(text, start)
+
+
 def _is_article(spans: Sequence[tuple[str, int, int]], place: int, typed: bool) -> bool:
-    """Whether a word, as it is written, is an article of Spanish: *una* is no *uña*, and *la* not always LA; nor is *año* one."""
+    """Whether a word, as it is written, is an article of Spanish, not *uña* and not always LA; or *año*, which is no *ano*."""
     word = spans[place][0]
     if word.lower() in ("una", "unas", "año", "años"):
         return True

@@ -60,16 +60,30 @@ def name(side: str) -> str:
 def mentions(tokens: Sequence[Token]) -> tuple[SideMention, ...]:
     """All side words of a sentence with what they stand with."""
     found: list[SideMention] = []
+    second = -1
     for place, token in enumerate(tokens):
         side = SIDES.get(token.word)
-        if side is None or _is_verb(tokens, place) or _set_apart(tokens, place):
+        if side is None or place == second or _is_verb(tokens, place) or _set_apart(tokens, place):
             continue
-        after, words = _after(tokens, place)
+        if (other := _and_the_other(tokens, place)) >= 0:  # "the left and the right kidney"
+            side, second = "both", other
+            after, words = _after(tokens, other)
+            words = f"{token.text} and {words}"
+        else:
+            after, words = _after(tokens, place)
         # "Turned to the right narrowed the artery": where something goes stands with what goes there.
         onwards = [other.word for other in tokens[max(0, place - 2) : place]] == ["to", "the"]
         anchors = (_before(tokens, place) if onwards else after) or after or _before(tokens, place)
         found.append(SideMention(side, anchors, _window(tokens, place), place, words))
     return tuple(found)
+
+
+def _and_the_other(tokens: Sequence[Token], place: int) -> int:
+    """Where the other side stands that is named in one breath with a side; -1 where none is."""
+    after = [token.word for token in tokens[place + 1 : place + 4]]
+    at = place + (3 if after[1:2] == ["the"] else 2)
+    named = at < len(tokens) and tokens[at].word == OTHER.get(tokens[place].word)
+    return at if after[:1] == ["and"] and named else -1
 
 
 def _is_verb(tokens: Sequence[Token], place: int) -> bool:

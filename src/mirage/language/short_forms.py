@@ -1,4 +1,4 @@
-"""Letters that are, or look like, a short form of the lexicon, and what else they mean; all that stands in ``short_forms.toml``.
+"""Letters that are, or look like, a short form of the lexicon, and what else they mean; it stands in ``short_forms.toml``.
 
 *MR* is magnetic resonance, and a title in "MR. Smith"; *CT* is tomography, and a kind of surgeon. Where the words beside
 letters, or the text's own brackets, say that something else is meant, a reader reads nothing, or what they may still mean.

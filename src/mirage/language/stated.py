@@ -83,13 +83,14 @@ _MORE_ON = re.compile(
 # Where *both* says what is shown, or which organs are as they should be, and not where something is.
 _BOTH = r"(?P<both>both|bilateral|ambos|ambas|(?:the )?left and (?:the )?right|(?:the )?right and (?:the )?left)"
 _PICTURE = (
-    r"(?:CTs?|MRIs?|MR|PET|TC|RM|radiogra\w+|x-?rays?|films?|views?|imag\w+|scans?|tomogra\w+|ultraso\w+|sonogra\w+|mammogra\w+"
-    r"|angiogra\w+|venogra\w+|examinations?|stud(?:y|ies)|sections?|ecograf\w+|mamograf\w+|proyecci\w+)"
+    r"(?:CTs?|MRIs?|MR|PET|TC|RM|radiogra\w+|x-?rays?|films?|views?|imag\w+|scans?|tomogra\w+|ultraso\w+|sonogra\w+"
+    r"|mammogra\w+|angiogra\w+|venogra\w+|examinations?|stud(?:y|ies)|sections?|ecograf\w+|mamograf\w+|proyecci\w+)"
 )
 _SHOWS_BOTH = re.compile(rf"(?i)\b{_PICTURE}(?: \w+){{0,2}}? (?:of|through|de)(?: the| los| las)? {_BOTH}\b")
+_WELL = r"shown|seen|imaged|examined|included|visible|visuali[sz]ed|normal|unremarkable|intact"
 _NOT_OF_IT = re.compile(
-    rf"(?i)\b(?:{_BOTH}(?= {_PICTURE}\b)|(?:one|either) of (?P<one>both)\b|(?P<well>both)(?= (?:\w+ ){{1,3}}?(?:(?:is|are|was|were"
-    r"|appear) (?:\w+ )?(?:shown|seen|imaged|examined|included|visible|visuali[sz]ed|normal|unremarkable|intact)|\w+ normally)))"
+    rf"(?i)\b(?:{_BOTH}(?= {_PICTURE}\b)|(?:one|either) of (?P<one>both)\b"
+    rf"|(?P<well>both)(?= (?:\w+ ){{1,3}}?(?:(?:is|are|was|were|appear) (?:\w+ )?(?:{_WELL})|\w+ normally)))"
 )
 _NEAR = 60  # characters behind "both" in which a name begins or ends
 
@@ -193,7 +194,7 @@ def asked_beside_names(text: str) -> Stated:
             rest[match.start : match.end] = " " * (match.end - match.start)
     left, every = stated("".join(rest)), stated(text)
     sides = {place: every.adjectives[place] for place in ("side", "contrast") if place in every.adjectives}
-    if len(sides.get("side", ())) == 2:  # noqa: PLR2004 - "both kidneys, stone on the right" asks for one on the right
+    if len(sides.get("side", ())) == 2:  # "both kidneys, stone on the right" asks for one on the right
         sides["side"] -= {"both"}
     ranks = tuple(rank for rank in left.ranks if rank.graded or not rank.names <= fillers())
     return Stated(ranks, left.adjectives | sides, frozenset(granted))

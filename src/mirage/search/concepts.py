@@ -44,7 +44,9 @@ Support = Literal["plain", "said", "denied", "none"]
 UNWANTED = ""  # in what `spoken` gives: the figure speaks plainly of what the query says is not to be there
 _METASTASIS = "metastasis"
 _CLAUSE = re.compile(r"[,;:()]")
-_AT_ONCE = re.compile(r"(?i)\b(?:left and (?:the )?right|right and (?:the )?left|izquierd[oa]s? y derech[oa]s?|derech[oa]s? e izquierd[oa]s?)\b")
+_AT_ONCE = re.compile(
+    r"(?i)\b(?:left and (?:the )?right|right and (?:the )?left|izquierd\w+ y derech\w+|derech\w+ e izquierd\w+)\b"
+)
 _LIST = re.compile(r"(?:^|(?<=[.!?]\s))\w+: [^.!?]*[.!?]?")  # "Shows: left lung, right lung."
 # How a picture is hung, which is no side of what it shows.
 _HUNG = re.compile(r"\b(?:left|right)\b.*\b(?:picture|image|film|screen|viewer|observer)\b", re.IGNORECASE)
