@@ -103,6 +103,34 @@ def test_of_a_typed_short_form_all_meanings_are_offered_though_one_is_usual(shor
     assert meanings <= set(found.doubtful[short])
 
 
+@pytest.mark.parametrize(
+    ("text", "short", "meanings"),
+    [
+        ("PT scan", "PT", ("positron emission tomography",)),
+        ("severe MR", "MR", ("mitral regurgitation",)),
+        ("fracture of T1", "T1", ("first thoracic vertebra",)),
+        ("MSK", "MSK", ("medullary sponge kidney",)),
+        ("TOS", "TOS", ("cough", "thoracic outlet syndrome")),
+    ],
+)
+def test_letters_that_mean_something_else_as_well_are_doubtful_and_their_other_meaning_is_told(
+    text: str, short: str, meanings: tuple[str, ...]
+) -> None:
+    found = lexicon().find(text, typed=True)
+    assert found.doubtful == {short: meanings}
+    assert short not in {text[match.start : match.end] for match in found.matches}
+
+
+def test_letters_in_brackets_behind_the_words_that_they_stand_for_are_those() -> None:
+    assert named("anterior chamber (AC) of the joint", typed=False) == ["anterior chamber of the eye", "joint"]
+    assert named("an acromioclavicular joint (AC)", typed=False)[0] == "acromioclavicular joint"
+
+
+def test_words_of_everyday_english_are_those_in_a_text_of_capitals() -> None:
+    assert lexicon().find("ALL OF THE MASS AS SEEN", typed=True).doubtful == {}
+    assert lexicon().find("AS", typed=True).doubtful.keys() == {"AS"}
+
+
 def test_how_a_picture_is_made_and_what_is_a_kind_of_the_usual_meaning_leave_no_doubt() -> None:
     assert named("MR") == ["magnetic resonance imaging"]
     assert named("TB") == ["tuberculosis"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirage.language.stated import agreement, asked_beside_names, stated
+from mirage.language.stated import agreement, asked_beside_names, stated, without_shown
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,13 @@ from mirage.language.stated import agreement, asked_beside_names, stated
         ("cancer of the right lung", "RUL mass", "held"),
         ("left renal mass", "Bilateral renal masses", "held"),
         ("bilateral renal masses", "Left renal mass", "contrary"),
+        ("left renal mass", "Right renal mass, both lungs are clear", "silent"),
+        ("right renal mass", "Right renal mass, both lungs are clear", "held"),
+        ("bilateral renal masses", "Right renal mass, both lungs are clear", "silent"),
+        ("left pleural effusion", "Bilateral pleural effusions larger on the right", "held"),
+        ("left pleural effusion", "Pleural effusion, larger on the right", "silent"),
+        ("cálculo renal izquierdo", "Cálculos en ambos riñones", "held"),
+        ("cálculos en ambos riñones", "Cálculo en el riñón izquierdo", "contrary"),
         ("medial meniscus tear", "Tear of the lateral meniscus", "contrary"),
         ("medial meniscus tear", "Meniscal tear", "silent"),
         ("anterior cruciate ligament tear", "Posterior horn of the meniscus", "held"),
@@ -51,6 +58,23 @@ def test_what_the_diagnosis_says_of_a_side_counts_before_the_caption() -> None:
     asked = asked_beside_names("mass of the right kidney")
     assert agreement(asked, ("Left renal mass", "The right kidney is normal.")) == "contrary"
     assert agreement(asked, ("Renal mass", "Mass of the right kidney.")) == "held"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Radiograph of both hips with a fracture", "Radiograph of  hips with a fracture"),
+        ("CT of the left and right kidney", "CT of the  kidney"),
+        ("Bilateral mammogram with a cancer", " mammogram with a cancer"),
+        ("A stone in one of both kidneys", "A stone in one of  kidneys"),
+        ("Both kidneys are normal in size", " kidneys are normal in size"),
+        ("CT of bilateral hip fractures", "CT of bilateral hip fractures"),
+        ("Both kidneys contain stones", "Both kidneys contain stones"),
+        ("Stones in both kidneys", "Stones in both kidneys"),
+    ],
+)
+def test_both_that_says_what_is_shown_says_not_where_something_is(text: str, rest: str) -> None:
+    assert without_shown(text) == rest
 
 
 @pytest.mark.parametrize("piece", ["a", "a-", "type ", "a'b/"])

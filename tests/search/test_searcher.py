@@ -398,6 +398,28 @@ def test_how_a_picture_is_hung_says_no_side_of_what_it_shows() -> None:
     assert sure_of("mass in the right lung", "In the right lung, a mass is seen. The left lung is clear.") != "weak"
 
 
+@pytest.mark.parametrize(
+    ("asked", "caption", "sure"),
+    [
+        ("left kidney stone", "Left kidney stone. Both kidneys are normal in size.", "strong"),
+        ("left kidney stone", "Both kidneys contain kidney stones.", "likely"),
+        ("left kidney stone", "Bilateral kidney stones.", "likely"),
+        ("left kidney stone", "Right kidney stone. Both kidneys are normal in size.", "weak"),
+        ("left kidney stone", "CT of both kidneys with a kidney stone.", "likely"),
+        ("left kidney", "CT of both kidneys.", "likely"),
+        ("left hip fracture", "Radiograph of both hips with a hip fracture.", "likely"),
+        ("left hip fracture", "Hip fractures of both sides.", "likely"),
+        ("left ovarian cyst", "Right ovarian cyst; both ovaries are enlarged.", "weak"),
+        ("left pleural effusion", "Right pleural effusion with opacities of both lungs.", "likely"),
+        ("bilateral kidney stones", "Left kidney stone.", "weak"),
+        ("bilateral kidney stones", "Kidney stones of the left and the right kidney.", "likely"),
+        ("left adrenal adenoma", "Adrenal adenoma on the right; the left adrenal is normal.", "weak"),
+    ],
+)
+def test_both_sides_prove_one_only_where_what_is_asked_is_on_both(asked: str, caption: str, sure: str) -> None:
+    assert sure_of(asked, caption) == sure
+
+
 @pytest.mark.parametrize("text", ["ct abdomen contrast", "contrast CT of the abdomen", "brain MRI gadolinium"])
 def test_a_contrast_medium_that_is_only_named_is_asked_for(starter: Atlas, text: str) -> None:
     first = starter.search(text)[0]

@@ -550,7 +550,7 @@ def _is_somebody(text: str, start: int) -> bool:
 
 
 def _is_article(spans: Sequence[tuple[str, int, int]], place: int, typed: bool) -> bool:
-    """Whether a word, as it is written, is an article of Spanish, not *uña* and not always LA; or *año*, which is no *ano*."""
+    """Whether a word, as it is written, is an article of Spanish, no *uña* and not always LA; or *año*, that is no *ano*."""
     word = spans[place][0]
     if word.lower() in ("una", "unas", "año", "años"):
         return True

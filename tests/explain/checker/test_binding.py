@@ -92,6 +92,39 @@ def test_lack_of_something_is_no_denial_of_what_follows_from_it(checker: Checker
     assert not checker.check(Draft("Thiamine deficiency causes Wernicke encephalopathy."), other).marked
 
 
+BOTH = {
+    "both": "There are stones in both kidneys.",
+    "two": "There are stones in the left and the right kidney.",
+    "one": "There is a stone in the left kidney. Both kidneys are normal in size.",
+    "each": "There is a fracture of the right hip. There is a fracture of the left hip.",
+    "shown": "CT of both kidneys shows a stone on the right.",
+    "other": "The right ovary has a cyst. Both ovaries are enlarged.",
+    "ways": "A mass in the left kidney is seen on CT and MRI.",
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "claim", "marked"),
+    [
+        ("both", "There is a stone in the left kidney.", False),
+        ("both", "There are stones in the left kidney only.", True),
+        ("two", "There are stones in both kidneys.", False),
+        ("two", "There are stones in the left kidney only.", True),
+        ("one", "There are stones in both kidneys.", True),
+        ("one", "There is a stone in the right kidney.", True),
+        ("one", "There is a stone in the left kidney only.", False),
+        ("each", "There are fractures of both hips.", False),
+        ("shown", "There is a stone in the right kidney only.", False),
+        ("shown", "There is a stone in the left kidney.", True),
+        ("other", "The left ovary is enlarged.", False),
+        ("other", "The left ovary has a cyst.", True),
+        ("ways", "Both CT and MRI show a mass in the left kidney.", False),
+    ],
+)
+def test_both_sides_are_said_of_one_thing(checker: Checker, about: str, claim: str, marked: bool) -> None:
+    assert checker.check(Draft(claim), (passage(1, BOTH[about]),)).marked == marked
+
+
 RETOLD = {
     "lists": "Of 29 patients 3 had pneumomediastinum and 12 had pneumothorax.",
     "sizes": "There is a 2.4 cm aneurysm of the celiac artery. The infrarenal aorta has an aneurysm of 4 cm.",
