@@ -107,10 +107,17 @@ class Unavailable(MirageError):
 
 
 class Busy(MirageError):
-    """Too much waits already; what was asked for was not begun."""
+    """Too much waits already; what was asked for was not begun.
+
+    Attributes
+    ----------
+    retry_after : int
+        Seconds after which to ask again.
+    """
 
     exit_code = 7
     status = 429
+    retry_after = 10
 
 
 def has_more_values(data: bytes, most: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ def test_who_takes_many_places_is_slowed_down_seen_and_removed_in_one_step(site:
     headers = {"X-Mirage-Token": token_of(olga)}
     assert olga.delete(f"/api/people/together/{group['id']}", headers=headers).status_code == 404  # one is left
     assert ada.delete("/api/people/together/none", headers={"X-Mirage-Token": token_of(ada)}).status_code == 403
+
+
+def test_names_that_are_refused_keep_no_class_out_and_those_that_are_not_are_counted(site: SharedSite) -> None:
+    site.signed_in("educator", "Edda")
+    link = site.link(uses=40)
+    for name in ("Edda", "Еdda", "") * 5:  # the second begins with a Cyrillic letter
+        assert site.browser(address=ROOM).post(link, data={"name": name}).status_code == 400
+    for number in range(12):
+        come(site, link, f"No. {number}", ROOM)
+    for name in ("No. 12 & a half", "Edda", ""):  # where all is used up, nobody learns which names are taken
+        answer = site.browser(address=ROOM).post(link, data={"name": name})
+        assert (answer.status_code, "12 people may come in" in answer.text) == (429, True)
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert f'value="{escape(name)}"' in answer.text
+        assert "It goes on in" in answer.text
 
 
 def test_those_who_come_by_links_of_their_own_are_not_counted(site: SharedSite) -> None:

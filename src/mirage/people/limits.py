@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from mirage.errors import Busy
+from mirage.errors import Busy, MirageError
 from mirage.people.persons import Open
 from mirage.people.records import counts
 from mirage.people.visitor import Visitor
@@ -28,13 +30,7 @@ _FEWEST, _SHARE = 5, 4  # all who came by a link may use what a quarter of them 
 
 
 class LimitReached(Busy):
-    """Somebody asked for more than one person may; says when they may again.
-
-    Attributes
-    ----------
-    retry_after : int
-        Seconds.
-    """
+    """Somebody asked for more than one person may; says when they may again."""
 
     def __init__(self, words: str, retry_after: float) -> None:
         self.retry_after = max(1, math.ceil(retry_after))
@@ -86,13 +82,17 @@ class PersonLimits:
                 self._give_back(who.id, what, amount)
                 raise
 
-    def join(self, came_from: str, most: float) -> None:
-        """Count one more who comes in by a link for many.
+    @contextmanager
+    def joining(self, came_from: str, most: float) -> Iterator[None]:
+        """Count one more who comes in by a link for many; nobody is counted where what is done inside fails.
+
+        A class behind one address types names that are taken, or none. Who guesses which names are taken comes in by each
+        other one, and is counted; where all is used up, no name is looked at.
 
         Parameters
         ----------
         came_from : str
-            A keyed digest of the address.
+            A keyed digest of the address; empty where nobody is counted.
         most : float
             How many may within a minute; 0 for any.
 
@@ -100,8 +100,16 @@ class PersonLimits:
         ------
         LimitReached
         """
-        if came_from and most:
-            self._use(f"address {came_from}", "joins", 1, most, MINUTE, _WORDS, beyond=False)
+        if not (came_from and most):
+            yield
+            return
+        whose = f"address {came_from}"
+        self._use(whose, "joins", 1, most, MINUTE, _WORDS, beyond=False)
+        try:
+            yield
+        except MirageError:
+            self._give_back(whose, "joins", 1)
+            raise
 
     def _use(
         self, whose: str, what: str, amount: float, most: float, seconds: float, words: dict[str, str], *, beyond: bool

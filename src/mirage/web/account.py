@@ -64,7 +64,7 @@ def me(site: Site) -> Response:
 @twins.post("/me/sign-out", response_model=SignedOutView, dependencies=[NEEDS_TOKEN])
 def sign_out_everywhere(site: Site) -> Response:
     """Sign out on all devices, this one too."""
-    return sent(SignedOutView(ended=site.people.sessions.end_all(_own(site))))
+    return sent(SignedOutView(ended=site.people.sessions.end_all(_own(site))[0]))
 
 
 @twins.delete("/me", response_model=AccountDeletedView, dependencies=[NEEDS_TOKEN])
@@ -127,7 +127,7 @@ def _account_page(site: RunningSite, error: MirageError | None = None, link: str
     known = site.people.persons.get(_own(site))
     return page(
         "me.html",
-        error.status if error else 200,
+        error,
         person=known,
         role=ROLE_WORDS[known.role],
         since=moment(known.created, "%Y-%m-%d"),
@@ -145,8 +145,9 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
     own, do = _own(site), str(form.get("do", ""))
     try:
         if do == "name":
-            was = visitor().name
-            tell(f"{was} is {site.people.persons.change(own, name=str(form.get('name', ''))).name}", "Change the own name")
+            was, named = visitor().name, site.people.persons.change(own, name=str(form.get("name", ""))).name
+            if named != was:
+                tell(f"{was} is {named}", "Change the own name")
         elif do == "device":
             who = visitor()
             made = site.people.invitations.make(who.role, lasts=DEVICE_SECONDS, made_by=who.name, maker=own, person=own)

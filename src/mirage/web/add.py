@@ -285,7 +285,7 @@ def _add_page(
     taken = taken_by(site, batch, clean_text(name)) if name else None
     return page(
         "add.html",
-        error.status if error else 200,
+        error,
         batch=batch,
         job=job,
         failed=job.message if job else "",

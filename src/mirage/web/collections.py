@@ -311,7 +311,7 @@ def collections_page(site: Site, deleted: str = "") -> Response:
 def _collections_page(site: RunningSite, deleted: str = "", error: MirageError | None = None, tried: str = "") -> Response:
     return page(
         "collections.html",
-        error.status if error else 200,
+        error,
         collections=_list(site),
         deleted=deleted,
         problem=str(error) if error else "",
@@ -371,7 +371,7 @@ def _collection_page(
                 continue  # an old address: there is nothing to say any more
     return page(
         "collection.html",
-        error.status if error else 200,
+        error,
         view=view,
         others=[each for each in _list(site) if each.id != collection_id],
         told=told,

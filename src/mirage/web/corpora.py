@@ -325,7 +325,7 @@ def _corpora_page(site: RunningSite, tried: Mapping[str, str] | None = None, err
     offered = {Path(folder).name for offer in view.addable for folder in offer.folders}
     return page(
         "corpora.html",
-        error.status if error else 200,
+        error,
         view=view,
         own_names={one.name: name for one in view.corpora if (name := site.atlas.store.name_of(one.name)) in offered},
         tried=tried or {},

@@ -147,7 +147,7 @@ def edit_by_form(request: Request, form: TokenForm) -> Response:
     except MirageError as error:
         found = figure_in(site.atlas, figure)
         filled = form_of(site, found, given)
-        return page("edit.html", error.status, figure=found, edit=filled, problem=str(error))
+        return page("edit.html", error, figure=found, edit=filled, problem=str(error))
     until = time.monotonic() + _PATIENCE  # it takes a moment, unless something else is being added
     while not (job := site.jobs.get(job.id)).ended and time.monotonic() < until:
         time.sleep(_LOOK_EVERY)

@@ -335,7 +335,7 @@ def _page(request: Request, pairs: Pairs, error: MirageError | None = None) -> R
     jobs = [job_view(job) for job in site.jobs.list() if job.kind == GENERATE]
     return page(
         "generate.html",
-        error.status if error else 200,
+        error,
         asked=generate_form(pairs),
         generator=generator_view(site),
         problem=str(error) if error else "",

@@ -78,7 +78,7 @@ def _page(
         gone = asked is None or (asked.state == "done" and found is None)
     return page(
         "look.html",
-        error.status if error else 200,
+        error,
         source=source,
         asked=asked,
         found=found,

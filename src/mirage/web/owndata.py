@@ -113,7 +113,7 @@ def _own_data_page(
     told = {name: sum(getattr(taken, name).values()) for name in ("new", "renewed", "there")} if taken else None
     return page(
         "my_data.html",
-        error.status if error else 200,
+        error,
         parts=site.study.own_data.parts(),
         taken=told,
         deleted=deleted,

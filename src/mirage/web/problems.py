@@ -17,14 +17,12 @@ from starlette.responses import RedirectResponse, Response
 from mirage.errors import MirageError
 from mirage.web.forms import with_query
 from mirage.web.root import at
-from mirage.web.templating import page
+from mirage.web.templating import again_after, page
 from mirage.web.views.figures import Problem
 from mirage.wording import N_, Words, _
 
 log = logging.getLogger("mirage.web")
 
-RETRY_AFTER = "10"
-"""Seconds after which somebody who was turned away may ask again."""
 TITLES = Words(
     {
         400: N_("That cannot be answered as it stands"),
@@ -111,9 +109,7 @@ def refused(request: Request, error: MirageError) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED and not _wants_no_page(request):
         there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
         return RedirectResponse(with_query(at("/sign-in"), {"next": there} if request.method == "GET" else {}), 303)
-    headers = {}
-    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
-        headers["Retry-After"] = str(getattr(error, "retry_after", RETRY_AFTER))
+    headers = again_after(error)
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Cookie"
     return answer(request, error.status, str(error), headers, error.title)

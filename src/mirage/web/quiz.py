@@ -174,7 +174,7 @@ def _new_page(site: RunningSite, of: str, target: str, tried: dict[str, Any], er
     title = material(origin_of(of, target), site.atlas, site.study.collections).title if not error else ""
     return page(
         "quiz_new.html",
-        error.status if error else 200,
+        error,
         of=of,
         target=target,
         title=title,
@@ -245,7 +245,7 @@ def _question_page(
     following = next((each for each in waiting if each > number), waiting[0] if waiting else 0)
     return page(
         "quiz_question.html",
-        error.status if error else 200,
+        error,
         question=found,
         quiz_id=quiz_id,
         quiz_page=page_of(quiz_id),

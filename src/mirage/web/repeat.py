@@ -185,7 +185,7 @@ def _repeat_page(site: RunningSite, error: MirageError | None = None, said: str 
     going = site.study.repeating.begun()
     return page(
         "repeat.html",
-        error.status if error else 200,
+        error,
         view=view,
         next_wait=wait_words(view.next_due - now) if view.next_due else "",
         ahead_until=date_of(view.ahead_until),

@@ -16,6 +16,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadInput, MirageError
+from mirage.people.limits import LimitReached
 from mirage.people.provider import IdentityProvider, ProviderError
 from mirage.people.proxies import place_of
 from mirage.people.times import last_day
@@ -63,7 +64,7 @@ def _invited_page(site: RunningSite, token: str, error: MirageError | None = Non
     found = site.people.invitations.look(token)
     return page(
         "invited.html",
-        error.status if error else 200,
+        error,
         invitation=found,
         until=last_day(found.until),
         address=at(f"/invited/{token}"),
@@ -81,11 +82,11 @@ def accept(request: Request, site: Site, token: str, name: Annotated[str, Form(m
     check_private(site, request)
     who, came_from = visitor(), _place(site, request)
     link = site.people.invitations.look(token)
-    if link.uses > 1 and not who.id:
-        site.people.limits.join(came_from, site.settings.limit_joins)
+    from_where = came_from if link.uses > 1 and not who.id else ""
     try:
-        person = site.people.invitations.accept(token, name, who.id, came_from)
-    except BadInput as error:
+        with site.people.limits.joining(from_where, site.settings.limit_joins):
+            person = site.people.invitations.accept(token, name, who.id, came_from)
+    except (BadInput, LimitReached) as error:
         return _invited_page(site, token, error, name)
     now = site.people.persons.get(person)
     if not link.person and (person != who.id or now.role != who.role):

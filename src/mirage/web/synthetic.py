@@ -196,11 +196,12 @@ async def verify_page(request: Request) -> Response:
         form = await read_form(request)
         return _verify_page(marks=await _marks(request, form), name=name_of(form))
     except MirageError as error:
-        return _verify_page(error.status, problem=str(error))
+        return _verify_page(error)
 
 
-def _verify_page(status: int = 200, *, marks: Marks | None = None, name: str = "", problem: str = "") -> Response:
-    return page("verify.html", status, marks=marks, name=name, problem=problem, no_proof=_(reading.NO_PROOF))
+def _verify_page(error: MirageError | None = None, *, marks: Marks | None = None, name: str = "") -> Response:
+    problem = str(error) if error else ""
+    return page("verify.html", error, marks=marks, name=name, problem=problem, no_proof=_(reading.NO_PROOF))
 
 
 def _query(record: SyntheticRecord) -> query.Query | None:

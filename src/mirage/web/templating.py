@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, MutableMapping
 from contextvars import ContextVar
 from functools import lru_cache
 from gettext import NullTranslations
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mirage.errors import Busy, MirageError
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.language.hyphenation import hyphenated
@@ -419,15 +421,22 @@ def render(template: str, **values: Any) -> str:
     return _ENVIRONMENT.get_template(template).render(**values)
 
 
-def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+def page(template: str, answered: int | MirageError | None = None, /, **values: Any) -> HTMLResponse:
     """Fill a template and send it.
 
     Parameters
     ----------
     template : str
-    status : int
-        Of HTTP.
+    answered : int or MirageError, optional
+        The status of HTTP, or what went wrong, which has one and may say when to ask again; 200 where it is left out.
     **values
         What the template needs; ``form`` is the empty search form where it is not given.
     """
-    return HTMLResponse(render(template, **values), status)
+    if isinstance(answered, MirageError):
+        return HTMLResponse(render(template, **values), answered.status, again_after(answered))
+    return HTMLResponse(render(template, **values), answered or HTTPStatus.OK)
+
+
+def again_after(error: MirageError) -> dict[str, str]:
+    """Headers that say when somebody who is turned away may ask again."""
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}

@@ -25,11 +25,11 @@ from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
 from mirage.web import forms
 from mirage.web.forms import Asked, Pairs, is_blank, tidied
-from mirage.web.problems import RETRY_AFTER
 from mirage.web.root import at
 from mirage.web.security import SAFE_METHODS, check_token
 from mirage.web.site import RunningSite, site_of
 from mirage.web.telling import asker
+from mirage.web.templating import again_after
 from mirage.web.views.search import EmbeddingView
 from mirage.wording import _
 
@@ -149,7 +149,7 @@ class _Body:
             BUDGET.receive(need, self.who, self.reserved)
         except Busy as busy:
             await self._drain(most)
-            raise BodyRefusedError(503, str(busy), {"Retry-After": RETRY_AFTER, "Connection": "close"}) from None
+            raise BodyRefusedError(503, str(busy), {**again_after(busy), "Connection": "close"}) from None
         self.reserved += need
         return message
 
@@ -280,7 +280,7 @@ async def decoded(
         try:
             found = read_picture(data, name=name_of(form), limits=limits, allow_burned_in=allow_burned_in)
         except Busy as error:
-            raise BodyRefusedError(503, str(error), {"Retry-After": RETRY_AFTER}) from None
+            raise BodyRefusedError(503, str(error), again_after(error)) from None
         image = found.image
         # What is made of it looks at copies of its pixels, one after the other.
         with BUDGET.reserve(2 * image.width * image.height * (1 if image.mode == "L" else 4), name=name_of(form)):
