@@ -242,7 +242,7 @@ def test_an_owner_who_stops_what_others_began_is_written_down(site: SharedSite, 
         begun = [
             each.post("/api/previews", json=look, headers={"X-Mirage-Token": token_of(each)}).json() for each in (emil, olga)
         ]
-        for job in begun:
+        for job in (*begun, *begun):  # a second time stops nothing
             stopped = olga.post(f"/api/jobs/{job['id']}/cancel", headers={"X-Mirage-Token": token_of(olga)})
             assert stopped.status_code == 200
     finally:
@@ -285,6 +285,46 @@ def test_page_and_api_call_an_act_the_same_and_the_page_shows_it_at_once(site: S
         api(other)
         second, first = site.people.audit.list(2)
         assert (first.what, first.target, first.name) == (second.what, second.target, second.name)
+
+
+def test_what_is_done_twice_is_written_down_once_and_says_of_what(site: SharedSite) -> None:
+    olga, berta = site.signed_in("owner", "Olga"), site.signed_in("learner", "Berta")
+    headers, own = {"X-Mirage-Token": token_of(olga)}, id_of(berta)
+    figure = site.atlas.search("phantom").hits[-1].figure.id
+    link = olga.post("/api/invitations", json={"role": "learner", "uses": 40}, headers=headers).json()
+    assert site.browser().post(link["link"], data={"name": "Carl"}).status_code == 303
+    review = olga.post("/api/reviews", json={"query": "phantom"}, headers=headers).json()["id"]
+    made, _ = site.people.invitations.make("educator")  # by a command, before anybody owned the site
+
+    def done(method: str, path: str, answers: tuple[Any, Any] | None = None, **json: Any) -> list[str]:
+        before = len(site.people.audit.list())
+        for number in range(2):
+            answer = olga.request(method, path, headers=headers, **({"json": json} if json else {}))
+            assert answer.is_success, answer.text
+            assert answers is None or answer.json() == answers[number]
+        lines = site.people.audit.list()
+        return [f"{each.what}: {each.target}" for each in lines[: len(lines) - before]]
+
+    ended = {"ended": 1}, {"ended": 0}
+    assert done("DELETE", f"/api/invitations/{link['id']}", ended) == [
+        "End an invitation: 40 × learner, 1 used, made by Olga"
+    ]
+    assert done("DELETE", f"/api/invitations/{made}", ended) == [
+        "End an invitation: 1 × educator, 0 used, made by a command on this machine"
+    ]
+    assert done("PATCH", f"/api/people/{own}", role="educator") == ["Give somebody another role: Berta is educator"]
+    assert done("PATCH", f"/api/people/{own}", name="Bertha") == ["Give somebody another name: Berta is Bertha"]
+    assert done("POST", f"/api/people/{own}/end", ended) == ["Sign somebody out everywhere: Bertha"]
+    (hidden,) = done("POST", "/api/reviews/misleading", figure=figure, hidden=True)
+    assert hidden.startswith(f"Hide a figure from learners: {figure}")
+    (shown,) = done("POST", "/api/reviews/misleading", figure=figure, hidden=False)
+    assert shown.startswith(f"Show learners a figure again: {figure}")
+    assert done("POST", f"/api/reviews/{review}/restore") == []  # it was never deleted
+    assert done("POST", f"/api/reviews/{review}/close") == ["Close a review: phantom"]
+    before = len(site.people.audit.list())
+    assert olga.post("/me", data={"token": token_of(olga), "do": "name", "name": "Olga"}).status_code == 303
+    assert olga.post("/reviews/misleading", data={"token": token_of(olga), "do": "hide all"}).status_code == 303
+    assert len(site.people.audit.list()) == before
 
 
 def test_the_page_of_owners_invites_and_removes(site: SharedSite) -> None:

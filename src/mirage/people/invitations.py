@@ -151,8 +151,8 @@ class Invitations:
             connection.execute(sa.delete(invitations).where(mine))
         return self.make(OWNER, lasts=FIRST_DAYS * DAY)[1]
 
-    def end(self, invitation_id: str) -> None:
-        """Let nobody in by it any more; who came by it stays.
+    def end(self, invitation_id: str) -> Invitation | None:
+        """Let nobody in by it any more; who came by it stays. Gives what was ended; None where it had ended already.
 
         Raises
         ------
@@ -160,10 +160,13 @@ class Invitations:
         """
         mine = invitations.c.id == invitation_id
         with self._open().writing() as connection:
-            if not connection.execute(
-                sa.update(invitations).where(mine).values(ended=self._open().now(connection))
-            ).rowcount:
-                raise NotFound(_("There is no such invitation."))
+            now = self._open().now(connection)
+            open_one = mine & (invitations.c.ended == 0)
+            ended = connection.execute(sa.update(invitations).where(open_one).values(ended=now)).rowcount
+            row = connection.execute(sa.select(invitations).where(mine)).first()
+        if row is None:
+            raise NotFound(_("There is no such invitation."))
+        return _invitation(row) if ended else None
 
     def look(self, token: str) -> Invitation:
         """Look at a link without using it.

@@ -75,11 +75,11 @@ class Sessions:
         with self._open().writing() as connection:
             connection.execute(sa.delete(sessions).where(sessions.c.id == session_id))
 
-    def end_all(self, person_id: str) -> int:
-        """Sign somebody out everywhere, and end links to sign in as they; gives of how many sessions."""
+    def end_all(self, person_id: str) -> tuple[int, int]:
+        """Sign somebody out everywhere, and end links by which they would sign in again; gives how many of each."""
         with self._open().writing() as connection:
-            connection.execute(sa.delete(invitations).where(invitations.c.person == person_id))
-            return connection.execute(sa.delete(sessions).where(sessions.c.person == person_id)).rowcount
+            links = connection.execute(sa.delete(invitations).where(invitations.c.person == person_id)).rowcount
+            return connection.execute(sa.delete(sessions).where(sessions.c.person == person_id)).rowcount, links
 
 
 def token_of(secret: str) -> str:

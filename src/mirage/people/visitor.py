@@ -103,7 +103,7 @@ class Told:
     ----------
     deeds : list of Deed
     written : bool
-        Whether it stands in the log already.
+        Whether it stands in the log already, or nothing was changed.
     """
 
     deeds: list[Deed]
@@ -138,6 +138,6 @@ def tell(target: str, act: str = "", *, own: bool = False) -> None:
 
 
 def written() -> None:
-    """Say that what is done stands in the log already."""
+    """Say that what is done stands in the log already, or changed nothing: the words of its route are not written down."""
     if (told := _TOLD.get()) is not None:
         told.written = True

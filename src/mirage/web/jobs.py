@@ -126,8 +126,8 @@ def cancel(site: Site, job_id: str) -> Response:
 
 
 def _cancelled(site: RunningSite, job_id: str) -> Job:
-    found = site.jobs.cancel(job_id)
-    if found.owner != visitor().id:
+    was, found = site.jobs.get(job_id), site.jobs.cancel(job_id)
+    if found.owner != visitor().id and not (was.ended or was.stopping):
         tell(found.public.title, "Stop a job of somebody else")
     return found
 

@@ -17,7 +17,7 @@ from mirage.people.invitations import DAY, DEVICE_SECONDS, MOST_USES, Invitation
 from mirage.people.persons import Person
 from mirage.people.roles import LEARNER, OWNER, ROLE_WORDS, ROLES
 from mirage.people.times import last_day, moment
-from mirage.people.visitor import visitor
+from mirage.people.visitor import visitor, written
 from mirage.web.account import forget
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
@@ -27,7 +27,7 @@ from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiBody, ApiModel
-from mirage.web.visiting import base_of, write_down
+from mirage.web.visiting import MACHINE, base_of, write_down
 from mirage.wording import _
 
 _MOST_ENTRIES = 1_000
@@ -170,6 +170,7 @@ def _linked(request: Request, site: RunningSite, person_id: str) -> InvitedView:
 def _changed(site: RunningSite, person_id: str, role: str | None, name: str | None) -> Person:
     was = site.people.persons.get(person_id)
     person = site.people.persons.change(person_id, role=role, name=name)
+    written()  # where it is as it was, nothing is
     if person.name != was.name:
         write_down(site, "Give somebody another name", f"{was.name} is {person.name}")
     if person.role != was.role:
@@ -179,14 +180,20 @@ def _changed(site: RunningSite, person_id: str, role: str | None, name: str | No
 
 def _ended(site: RunningSite, person_id: str) -> int:
     name = site.people.persons.get(person_id).name
-    ended = site.people.sessions.end_all(person_id)
-    write_down(site, "Sign somebody out everywhere", name)
-    return ended
+    written()
+    sessions, links = site.people.sessions.end_all(person_id)
+    if sessions or links:
+        write_down(site, "Sign somebody out everywhere", name)
+    return sessions
 
 
-def _closed(site: RunningSite, invitation_id: str) -> None:
-    site.people.invitations.end(invitation_id)
-    write_down(site, "End an invitation", invitation_id)
+def _closed(site: RunningSite, invitation_id: str) -> bool:
+    written()
+    ended = site.people.invitations.end(invitation_id)
+    if ended is not None:
+        by = ended.made_by or MACHINE.name
+        write_down(site, "End an invitation", f"{ended.uses} × {ended.role}, {ended.used} used, made by {by}")
+    return ended is not None
 
 
 def _removed(site: RunningSite, person_id: str) -> str:
@@ -253,9 +260,8 @@ def invite(request: Request, site: Site, body: InviteBody) -> Response:
 
 @twins.delete("/invitations/{invitation_id}", response_model=EndedView, dependencies=[NEEDS_TOKEN])
 def end_invitation(site: Site, invitation_id: str) -> Response:
-    """End an invitation; who came by it stays."""
-    _closed(site, invitation_id)
-    return sent(EndedView(ended=1))
+    """End an invitation; who came by it stays. `ended` is 0 where it had ended already."""
+    return sent(EndedView(ended=int(_closed(site, invitation_id))))
 
 
 Most = Annotated[int, Query(ge=1, le=_MOST_ENTRIES, description="How many.")]
@@ -285,7 +291,7 @@ def _page(site: RunningSite, error: MirageError | None = None, link: str = "", f
     view = _people_view(site)
     return page(
         "people.html",
-        error.status if error else 200,
+        error,
         view=view,
         entries=site.people.audit.list(50),
         jobs=[job for job in site.jobs.list() if not job.ended],

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from mirage.errors import NotFound
 from mirage.people.roles import OWNER
-from mirage.people.visitor import tell, visitor
+from mirage.people.visitor import tell, visitor, written
 from mirage.study.reviews.files import by_name
 from mirage.study.reviews.ratings import Reviewer
 from mirage.study.reviews.reviews import Review
@@ -48,8 +51,11 @@ def _check_ends(site: RunningSite, review_id: str) -> None:
 def close(site: RunningSite, review_id: str) -> Review:
     """End the rating of a review for good, and write down that it was done."""
     _check_ends(site, review_id)
-    found = site.reviews.close(review_id)
-    tell(found.query, "Close a review")
+    was_closed, found = site.reviews.get(review_id).closed, site.reviews.close(review_id)
+    if was_closed:
+        written()
+    else:
+        tell(found.query, "Close a review")
     return found
 
 
@@ -64,6 +70,10 @@ def delete(site: RunningSite, review_id: str) -> None:
 def restore(site: RunningSite, review_id: str) -> Review:
     """Give a deleted review back, and write down that it was done."""
     _check_ends(site, review_id)
+    with suppress(NotFound):  # it is there
+        there = site.reviews.get(review_id)
+        written()
+        return there
     found = site.reviews.restore(review_id)
     tell(found.query, "Restore a review")
     return found

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from mirage import licensing
 from mirage.errors import BadInput, MirageError
 from mirage.people.roles import OWNER
-from mirage.people.visitor import tell, visitor
+from mirage.people.visitor import tell, visitor, written
 from mirage.study.exchange import MOST_BYTES
 from mirage.study.reviews import export as reviews_export
 from mirage.study.reviews import files as reviews_files
@@ -129,6 +129,9 @@ def _hide(site: RunningSite, figure: str, hidden: bool) -> None:
     known = site.reviews.hidden
     if hidden or figure not in known.figures():
         figure = site.atlas.reference(figure)  # says so where it is not there
+    if (figure in known.figures()) == hidden:
+        written()
+        return
     known.set(figure, hidden)
     tell(figure, "Hide a figure from learners" if hidden else "Show learners a figure again")
 
@@ -155,7 +158,10 @@ async def _taken_in(site: RunningSite, form: FormData) -> Taken:
     def people() -> list[Reviewer]:
         return [Reviewer(each.name, each.id) for each in site.people.persons.list()] if site.people.there else []
 
-    return await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100], own, people)
+    taken = await run_sync(reviews_files.take_in, site.reviews, data, uploads.name_of(form)[:100], own, people)
+    if not taken.new + taken.changed:
+        written()
+    return taken
 
 
 @twins.get("/reviews/{review_id}", response_model=ReviewView)
@@ -248,7 +254,7 @@ def _reviews_page(
 ) -> Response:
     return page(
         "reviews.html",
-        error.status if error else 200,
+        error,
         view=_all(site),
         protocol=reviews_protocol.shipped(),
         what=reviews_results.WHAT,
@@ -296,6 +302,7 @@ def hide_by_form(site: Site, form: TokenForm) -> Response:
     """Hide figures from the page, or show them again."""
     do, figure = _fields(form, "do", "figure")
     if do == "hide all":
+        written()  # of each that is hidden it is told; of none, nothing
         for each in _misleading(site).misleading:
             if each.figure and not each.hidden:
                 _hide(site, each.figure, True)
@@ -333,7 +340,7 @@ def _review_page(
     own = reviewing.own()
     return page(
         "review.html",
-        error.status if error else 200,
+        error,
         view=_review(site, review_id, reviewer),
         own=own.name if own else "",
         means=MEANS,
