@@ -257,7 +257,10 @@ def test_the_doctor_names_what_is_wrong_and_ends_with_1(small: Path, taken_port:
 def test_an_atlas_that_is_not_there_yet_is_no_fault(tmp_path: Path) -> None:
     done = mirage("doctor", atlas=tmp_path / "none", MIRAGE_PORT="0")
     assert done.returncode == 0
-    assert "`mirage up` builds the one" in re.sub(r"\s+", " ", done.stdout)
+    assert "`mirage up` builds the one" in done.stdout
+    signs = {line[2:].split("  ")[0].strip(): line[0] for line in done.stdout.splitlines()}
+    assert {signs[each] for each in ("servers", "atlas", "records", "index")} == {" "}, "nothing was looked at"
+    assert {signs[each] for each in ("starter encoder", "disk")} == {"✓"}
     assert not (tmp_path / "none").exists()
 
 
@@ -291,6 +294,8 @@ def test_the_doctor_looks_at_every_server_that_left_word(served: tuple[Path, str
         printed = re.sub(r"\s+", " ", done.stdout)
         assert done.returncode == 0, done.stdout
         assert f"serving {url}: answers" in printed
+        assert [line[0] for line in done.stdout.splitlines() if line[2:].startswith(("servers ", "atlas "))] == [" ", " "]
+        assert "So it was not looked into" in printed
         assert f"✓ port {port} this atlas is served there" in printed
         assert "gone; its word is left over" in printed
         assert "serving http://localhost:3 on another-machine: not asked" in printed

@@ -47,7 +47,9 @@ def test_a_class_is_begun_by_command_and_what_is_said_there_holds_at_once(small:
                     ("Olga", "owner"),
                     ("Ada", "educator"),
                 ]
-                assert "invitation of 1/40 learners" in " ".join(asked("list", atlas=small).split())
+                lines = asked("list", atlas=small).splitlines()  # one of each: a program reads them
+                assert [line.split()[2] for line in lines] == ["Olga", "Ada", "of", "of"]
+                assert any("invitation of 1/40 learners until" in line for line in lines)
                 assert "1 session ended." in mirage("people", "end", "Ada", atlas=small).stderr
                 assert ada.get("/api/me").status_code == 401
             refused = mirage("people", "remove", "Ada", atlas=small)
@@ -58,7 +60,8 @@ def test_a_class_is_begun_by_command_and_what_is_said_there_holds_at_once(small:
             assert (nobody.returncode, "There is no person 'Ada'" in nobody.stderr) == (4, True)
             nobody = mirage("people", "end", "Ada", atlas=small)
             assert (nobody.returncode, "neither a person nor an open invitation 'Ada'" in nobody.stderr) == (4, True)
-            log = " ".join(asked("audit", atlas=small).split())
+            log = asked("audit", atlas=small)
+            assert all(re.match(r"\d{4}-\d\d-\d\d ", line) for line in log.splitlines())
             for act in ("Remove somebody with all that they kept: Ada", "Give somebody another role: Ada is educator"):
                 assert f"a command on this machine (owner): {act}" in log
             assert "Make an invitation: 1 × educator" in log, "made before the site was served"

@@ -33,6 +33,8 @@ def test_figures_of_a_case_are_one_row_with_the_ids_of_the_others(atlas: Path) -
     printed = mirage("search", "axial", "T1", "thalamus", "-k", "6", atlas=atlas, **WIDE).stdout
     assert len(re.findall(r"(?m)^ *\d+ +(?:strong|likely|weak)", printed)) == len(cases)
     assert "more of this case:" in printed
+    lines = mirage("search", "axial", "T1", "thalamus", "-k", "6", atlas=atlas).stdout.splitlines()
+    assert len(lines) == len(cases) + printed.count("more of this case:") + 2  # its head and its count: nothing is broken
     assert f"6 figures of {len(cases)} case" in printed
     for hit in found:
         assert hit["figure"]["id"] in printed  # whole, so that it can be copied

@@ -73,6 +73,12 @@ class Check:
     said: str
 
 
+class _Note(str):
+    """What is neither right nor wrong: there is nothing to look at yet, or another process has it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class SourceTried:
     """A source on the network that was asked for one figure.
@@ -138,13 +144,14 @@ def _checks(settings: Settings) -> Iterator[Check]:
         ("servers", partial(_servers_state, settings.atlas)),
         ("atlas", partial(_atlas_state, settings.atlas)),
         ("records", partial(_records_state, settings.atlas)),
-        ("index", lambda: f"in {there}" if (there := whereabouts.told(settings.atlas)) else "none yet"),
+        ("index", lambda: f"in {there}" if (there := whereabouts.told(settings.atlas)) else _Note("none yet")),
         ("disk", partial(_disk_state, settings.atlas)),
         (f"port {settings.port}", partial(_port_state, settings)),
     ]
     for name, look in looks:
         try:
-            yield Check(name, True, look())
+            said = look()
+            yield Check(name, None if isinstance(said, _Note) else True, str(said))
         except MirageError as error:
             yield Check(name, False, str(error))
     yield from _extras()
@@ -228,7 +235,7 @@ def _encoder_state(name: str) -> str:
 def _atlas_state(folder: Path) -> str:
     try:
         if manifest.read(folder) is None:
-            return f"none at {folder} yet; `mirage up` builds the one that ships"
+            return _Note(f"none at {folder} yet; `mirage up` builds the one that ships")
         with Atlas.open(folder, steps=said_once()) as opened:
             info = opened.info()
             withdrawn = f", of which {info.withdrawn:,} withdrawn by their sources" if info.withdrawn else ""
@@ -236,14 +243,15 @@ def _atlas_state(folder: Path) -> str:
             large = f". {told}" if (told := advice(opened.index_name, info.figures)) else ""
             return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}{reading}{large}"
     except AtlasHeld as held:
-        return str(held)
+        return _Note(f"{held} So it was not looked into.")
 
 
 def _servers_state(folder: Path) -> str:
     """All that left word of having the atlas open: who of them serves, answers, or is gone."""
-    told, silent = list[str](), False
+    told, silent, all_answer = list[str](), False, True
     for holder in Holder.every(folder):
         where = f"{holder}{'' if holder.here else f' on {holder.host}'}"
+        all_answer &= holder.there and holder.here and bool(holder.url)
         if not holder.there:
             told.append(f"{where}: gone; its word is left over, and is removed by who opens the atlas next")
         elif not holder.url:
@@ -256,7 +264,7 @@ def _servers_state(folder: Path) -> str:
             told.append(f"{where}: {'answers' if answers else 'does not answer'}")
     if silent:
         raise Unavailable("; ".join(told))
-    return "; ".join(told) or "nobody has it open"
+    return "; ".join(told) if told and all_answer else _Note("; ".join(told) or "nobody has it open")
 
 
 def _answers(url: str) -> bool:
@@ -270,10 +278,10 @@ def _answers(url: str) -> bool:
 def _records_state(folder: Path) -> str:
     known = manifest.read(folder)
     if known is None:
-        return "none yet"
+        return _Note("none yet")
     databases = Databases(folder, known.records)
     there = databases.there(RECORDS_NAME)  # asks the server, where there is one
-    return f"in {databases.place}" if there else f"none yet in {databases.place}"
+    return f"in {databases.place}" if there else _Note(f"none yet in {databases.place}")
 
 
 def _disk_state(folder: Path) -> str:

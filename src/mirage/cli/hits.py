@@ -52,7 +52,7 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
     for best, *others in [[hit] for hit in hits] if flat else groups:
         _row(table, best)
         if others:
-            ids = "\n".join(escape(hit["figure"]["id"]) for hit in others)
+            ids = ("\n" if out.is_terminal else " ").join(escape(hit["figure"]["id"]) for hit in others)
             shared = "case" if best["figure"]["case_id"] else "stack"
             table.add_row("", "", "", f"[dim]{len(others)} more of this {shared}:[/]", ids)
     out.print(table)
@@ -91,9 +91,10 @@ def _row(table: Table, hit: Mapping[str, Any]) -> None:
     what = "; ".join([*(f"[{each}]" for each in (*marks, *figure["contradictions"])), what])
     room = 200 if out.width >= 100 else 110
     what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
-    seen = f"\n[dim]{escape(hit['slice']['words'])}[/]" if hit["slice"] else ""
+    then = "\n" if out.is_terminal else "; "  # elsewhere a figure is a line
+    seen = f"{then}[dim]{escape(hit['slice']['words'])}[/]" if hit["slice"] else ""
     sure = f"[{_STYLES[hit['confidence']]}]{hit['confidence']}[/]"
-    sure += f"\n[dim]{_WHY[hit['basis']]}[/]"
+    sure += f"{then}[dim]{_WHY[hit['basis']]}[/]"
     table.add_row(str(hit["rank"]), sure, kind, escape(what) + seen, escape(figure["id"]))
 
 

@@ -19,8 +19,23 @@ from mirage.language import words
 from mirage.storage.ingest import Progress as IngestProgress
 from mirage.storage.read_only import EACH_TIME
 
+_WIDE = 1_000_000  # columns, of which no table needs all
+
 
 class _Console(Console):
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Break no line where a program reads it, or a file keeps it: there one record is one line."""
+        if self.is_terminal:
+            super().print(*objects, **how)
+            return
+        how["soft_wrap"] = True
+        if objects and isinstance(objects[0], Table):
+            lines = self.render_lines(objects[0], self.options.update(width=_WIDE), pad=False)
+            text = "\n".join("".join(part.text for part in line).rstrip() for line in lines)
+            super().print(text, markup=False, **how)
+        else:
+            super().print(*objects, **how)
+
     def on_broken_pipe(self) -> None:
         """Leave a closed pipe to `mirage.cli.main`; Rich would end with 1, as if something had failed."""
         raise BrokenPipeError
@@ -142,10 +157,10 @@ def bytes_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def facts(rows: Sequence[tuple[str, str]]) -> None:
-    """Names and values, one a line."""
+    """Names and values, one a line where no person reads them at a terminal."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, escape(value))
+        table.add_row(name, escape(value if out.is_terminal else value.replace("\n", " ")))
     out.print(table)
