@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +17,11 @@ from conftest import Served, serving
 from PIL import Image
 
 from mirage.atlas import Atlas
+from mirage.search.answer import Answer, FoundFacets
 from mirage.settings import Settings
+from mirage.web import answers
 from mirage.web.cache import Cache
-from parts import copy_atlas
+from parts import PATIENCE, copy_atlas, until
 
 
 def test_who_asks_while_it_is_made_waits_and_it_is_made_once() -> None:
@@ -95,6 +100,48 @@ def test_an_answer_is_sent_again_only_to_who_has_not_got_it(own: Served, monkeyp
     assert (again.headers["content-encoding"], "content-encoding" in plain.headers) == ("gzip", False)
     known = asked(own, "/api/search?q=brain+MRI", **{"If-None-Match": first.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
+
+
+@pytest.mark.one_server("what one server answers at once")
+def test_of_what_nobody_has_asked_before_so_much_is_answered_at_once_and_what_is_kept_is_meanwhile(
+    own: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = ("/api/search?q=brain+MRI", "/api/compare?a.q=brain&b.q=chest")
+    assert [asked(own, each).status_code for each in kept] == [200, 200]
+    finding, goes_on, begun = own.site.finding, threading.Event(), []
+    search, compare = own.atlas.search, own.atlas.compare
+
+    def held(answer: Callable[[Any], Any], what: Any) -> Any:
+        begun.append(what)
+        assert goes_on.wait(PATIENCE)
+        return answer(what)
+
+    monkeypatch.setattr(own.atlas, "search", partial(held, search))
+    monkeypatch.setattr(own.atlas, "compare", partial(held, compare))
+    kinds = ("search?q", "compare?a.q=chest&b.q", "api/search?q", "api/facets?q", "api/compare?a.q=chest&b.q")
+    paths = [f"/{kind}={words}+{number}" for number, kind in enumerate(kinds) for words in ("lesion", "tumor")]
+    with ThreadPoolExecutor(len(paths)) as pool:
+        try:
+            answers = [pool.submit(asked, own, each) for each in paths]
+            most = int(finding.total_tokens)
+            until(lambda: (finding.statistics().tasks_waiting, len(begun)) == (len(paths) - most, most))
+            assert [asked(own, each).status_code for each in kept] == [200, 200]
+        finally:
+            goes_on.set()
+        assert {each.result(PATIENCE).status_code for each in answers} == {200}
+
+
+@pytest.mark.one_server("what one server remembers")
+def test_a_page_reads_what_is_found_once(own: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, loads = [], pickle.loads
+
+    def loading(data: bytes) -> Any:
+        read.append(made := loads(data))
+        return made
+
+    monkeypatch.setattr(answers.pickle, "loads", loading)
+    assert asked(own, "/search?q=brain+MRI").status_code == 200
+    assert [type(each) for each in read] == [Answer, FoundFacets]
 
 
 def test_what_is_hidden_or_removed_is_in_no_answer_from_then_on(own: Served) -> None:

@@ -110,8 +110,13 @@ class Answers:
         """Count what a query finds by its filter fields."""
         if answer.query.has_picture:
             return self._atlas.facets_found(answer)
-        # Of what is found by now, not of what was found before the state was read.
-        return self._packed("facets", answer.query, lambda: self._atlas.facets_found(self.search(answer.query)))
+        # Of what is found by now, not of what was found before the state was read: a request that only reads reads it first.
+        read_first = bool(_READ.get())
+
+        def counted() -> FoundFacets:
+            return self._atlas.facets_found(answer if read_first else self.search(answer.query))
+
+        return self._packed("facets", answer.query, counted)
 
     def compare(self, dual: Dual) -> Comparison:
         """Compare two queries, once for a page and for the explanations that follow it."""
@@ -144,13 +149,12 @@ class Answers:
             return _Json(zlib.compress(body, _LEVEL, zlib.MAX_WBITS | 16), f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
 
         kept = self._cache.made((kind, root(), asked.print()), self.of, packed, lambda made: len(made.packed))
-        headers = {"ETag": kept.tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
-        if kept.tag.removeprefix("W/") in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return Response(kept.packed, headers=headers, media_type="application/json")
-        return Response(zlib.decompress(kept.packed, zlib.MAX_WBITS | 16), headers=headers, media_type="application/json")
+        return _sent(request, kept)
+
+    def json_kept(self, request: Request, kind: str, asked: Asked) -> Response | None:
+        """Send what `json` sends where it is kept, so that nothing has to be found for it; None where it is not."""
+        kept = None if asked.has_picture else self._cache.known((kind, root(), asked.print()), self.of)
+        return None if kept is None else _sent(request, kept)
 
     def has_piece(self, key: Hashable) -> bool:
         """Whether a piece of a page is there, so that nothing has to be found for it.
@@ -180,3 +184,13 @@ class Answers:
 
         kept = self._cache.made((root(), key), self.of, packed, len)
         return zlib.decompress(kept).decode().replace(_TOKEN, token)
+
+
+def _sent(request: Request, kept: _Json) -> Response:
+    headers = {"ETag": kept.tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"}
+    if kept.tag.removeprefix("W/") in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(kept.packed, headers=headers, media_type="application/json")
+    return Response(zlib.decompress(kept.packed, zlib.MAX_WBITS | 16), headers=headers, media_type="application/json")

@@ -196,17 +196,18 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
 
 
 @twins.get("/compare", response_model=ComparisonView, openapi_extra={"parameters": openapi.COMPARE}, responses=openapi.KEPT)
-def compare(request: Request) -> Response:
+async def compare(request: Request) -> Response:
     """Answer two queries side by side: what both have, what tells them apart, figures to look at together."""
     dual = forms.read(Dual, tidied(request.query_params.multi_items()), in_address=True)
     site = site_of(request)
-    return site.answers.json(request, "compare", dual, lambda: sent(comparison_view(site.compare(dual))))
+    return await site.json(request, "compare", dual, lambda: sent(comparison_view(site.compare(dual))))
 
 
 @twins.post("/compare", response_model=ComparisonView)
-def compare_by_post(site: Site, body: CompareBody) -> Response:
+async def compare_by_post(site: Site, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(comparison_view(site.compare(_dual_in(body))))
+    dual = _dual_in(body)
+    return await site.found(lambda: sent(comparison_view(site.compare(dual))))
 
 
 @twins.get(
@@ -302,7 +303,7 @@ def _form_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
     site = site_of(request)
     return page(
         "compare.html",
-        error.status if error else 200,
+        error,
         compare=compare_form(pairs),
         examples=site.kept("compare", site.answers.of, lambda: _examples(site)),
         problem=str(error) if error else "",

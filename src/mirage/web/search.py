@@ -37,25 +37,27 @@ router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
 
 
 @twins.get("/search", response_model=SearchView, openapi_extra={"parameters": openapi.SEARCH}, responses=openapi.KEPT)
-def search(request: Request) -> Response:
+async def search(request: Request) -> Response:
     """Find figures by words, by figures they resemble, and by filters."""
     query = forms.read(Query, tidied(request.query_params.multi_items()), in_address=True)
     site = site_of(request)
-    return site.answers.json(request, "search", query, lambda: sent(answer_view(site.search(query))))
+    return await site.json(request, "search", query, lambda: sent(answer_view(site.search(query))))
 
 
 @twins.post("/search", response_model=SearchView)
-def search_by_post(site: Site, body: QueryBody) -> Response:
+async def search_by_post(site: Site, body: QueryBody) -> Response:
     """Find figures by a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
-    return sent(answer_view(site.search(body.query())))
+    query = body.query()
+    return await site.found(lambda: sent(answer_view(site.search(query))))
 
 
 @twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
-def facets(request: Request) -> Response:
+async def facets(request: Request) -> Response:
     """Count figures by modality, plane, region, corpus and licence, within what a query finds or under filters alone."""
     site, pairs = site_of(request), tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
-        found = site.answers.facets(site.search(forms.read(Query, pairs, in_address=True)))
+        query = forms.read(Query, pairs, in_address=True)
+        found = await site.found(lambda: site.answers.facets(site.search(query)))
         return sent(FacetsView(facets=found.counts, among=found.among))
     given: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -68,7 +70,7 @@ def facets(request: Request) -> Response:
                 )
             )
         given.setdefault(name, []).append(value)
-    return sent(FacetsView(facets=site.atlas.facets(given), among="all"))
+    return sent(FacetsView(facets=await site.found(site.atlas.facets, given), among="all"))
 
 
 @twins.post("/embed", response_model=EmbeddingView, openapi_extra=openapi.TAKES_PICTURE)
@@ -244,7 +246,7 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
     atlas = site.holds()
     return page(
         "home.html",
-        error.status if error else 200,
+        error,
         atlas=atlas,
         examples=site.kept("examples", site.answers.of, lambda: _examples(site)),
         educators=site.educators(),

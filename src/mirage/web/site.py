@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import anyio
 from anyio.to_thread import run_sync
 from fastapi import Depends, Request
+from starlette.responses import Response
 
 from mirage.atlas import Atlas
 from mirage.compare.comparison import Comparison
@@ -176,6 +177,15 @@ class RunningSite:
     def search(self, query: Query) -> Answer:
         """Answer a query, once for all who ask it until the atlas changes; that of a dropped picture is not kept."""
         return self.answers.search(query)
+
+    async def found(self, make: Callable[..., Kept], *given: object) -> Kept:
+        """Find something that is not kept in a row with what else many ask anew, in a thread."""
+        return await run_sync(make, *given, limiter=self.finding)
+
+    async def json(self, request: Request, kind: str, asked: Query | Dual, make: Callable[[], Response]) -> Response:
+        """Send what `mirage.web.answers.Answers.json` does: at once where it is kept, else when it has its turn."""
+        kept = await run_sync(self.answers.json_kept, request, kind, asked)
+        return kept if kept is not None else await self.found(self.answers.json, request, kind, asked, make)
 
     def educators(self) -> int | None:
         """How many educators have rated something; None where what people keep cannot be read."""
