@@ -30,7 +30,7 @@ from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures
 from mirage.search.deduplication import deduplicated
 from mirage.search.facets import FilterValues
 from mirage.search.fusion import FusedFigure
-from mirage.search.known import Known
+from mirage.search.known import Known, size_of_mentions, size_of_row
 from mirage.search.making import made_as_asked
 from mirage.search.query_vector import Feedback, QueryEncoder
 from mirage.search.shares import GAIN
@@ -42,8 +42,7 @@ from mirage.wording import _, ngettext
 Vector = npt.NDArray[np.float32]
 
 _POOR = 1 / 3  # of what a text scores with all words of a query; where the best has less, it gains less
-_KNOWN = 4_096  # figures of which is kept what they are ranked by, some 10 kB of each
-_LONG, _MANY = 8_000, 300  # characters of a caption, and mentions, beyond which it is read each time
+_ROWS_BYTES, _MENTIONS_BYTES = 32 * 2**20, 16 * 2**20  # for what figures are ranked by, some 8 kB and 4 kB of each
 SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
@@ -80,8 +79,8 @@ class Searcher:
         self._size = self._rarity.points
         self._vectors = QueryEncoder(encoder, self._figure_vector)
         self._stacks = Stacks(store, index, self._encoder_info.digest)
-        self._rows = Known(store.search_rows, _KNOWN, lambda row: len(row.caption) <= _LONG)
-        self._told = Known(self._read_mentions, _KNOWN, lambda said: len(said) <= _MANY)
+        self._rows = Known(store.search_rows, _ROWS_BYTES, size_of_row)
+        self._told = Known(self._read_mentions, _MENTIONS_BYTES, size_of_mentions)
 
     @loaded_once
     def facets(self) -> dict[str, dict[str, int]]:
