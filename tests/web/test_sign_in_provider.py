@@ -188,3 +188,24 @@ def test_a_provider_that_never_ends_or_says_too_much_holds_nobody_up(
         finally:
             ended.set()
             sending.join(PATIENCE)
+
+
+def test_a_name_that_is_not_found_out_holds_nobody_up(site: SharedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "_SECONDS", 0.5)
+    monkeypatch.setattr(provider, "_RESTS", 0.0)
+    goes_on, find = threading.Event(), socket.getaddrinfo
+
+    def hanging(host: str | bytes | None, *given: object, **how: object) -> object:
+        if host in ("provider.example", b"provider.example"):
+            goes_on.wait()
+        return find(host, *given, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    there = site.otherwise(oidc_issuer="https://provider.example", oidc_client_id="x")
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            answer = pool.submit(there.browser().get, "/sign-in/provider").result(PATIENCE)  # and it still hangs
+            assert answer.status_code == 503
+            assert "does not answer as it should" in answer.text
+        finally:
+            goes_on.set()

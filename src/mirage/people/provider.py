@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -215,6 +216,13 @@ class IdentityProvider:
         )
 
 
+class _LeftBehind(ThreadPoolExecutor):
+    """Threads that nobody waits for. The system is asked for the address of a host in one, and that cannot be stopped."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 class _Counted(httpx.AsyncByteStream):
     """The bytes of an answer, which ends in an error where they are too many."""
 
@@ -244,7 +252,7 @@ async def _bound(answer: httpx.Response) -> None:
 
 
 def _asked(method: str, address: str, *, headers: Mapping[str, str] | None = None, content: str = "") -> httpx.Response:
-    """Ask in a loop of its own, so that the time of all of it counts: one byte in four seconds is an answer to the last.
+    """Ask in a loop of its own, so that the time of all of it counts, from the name of the host to the last byte.
 
     Raises
     ------
@@ -253,6 +261,7 @@ def _asked(method: str, address: str, *, headers: Mapping[str, str] | None = Non
     """
 
     async def asked() -> httpx.Response:
+        asyncio.get_running_loop().set_default_executor(_LeftBehind(thread_name_prefix="provider"))
         plain = {"Accept-Encoding": "identity", **(headers or {})}
         async with asyncio.timeout(_SECONDS), httpx.AsyncClient(event_hooks={"response": [_bound]}) as client:
             return await client.request(method, address, headers=plain, content=content or None)
