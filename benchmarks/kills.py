@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ from mirage.storage.archive_export import export
 from mirage.storage.ingest import add
 from mirage.storage.reindex import rebuild
 
+_TEMPORARY = "temporary"
+_WRONG = ("lost", "doubled", "left", _TEMPORARY)
 _SELDOM = {"generate": 0.3}  # takes far longer than the others
 _KNOWN = re.compile(
     r"(atlas\.toml|calibration\.json|(records|study|people)\.sqlite(-wal|-shm)?|synthetic/[\w-]+\.(png|json)|index/.*"
@@ -294,7 +296,7 @@ def kill_once(
         found["lost"] += after["lost"]
         found["doubled"] += after["doubled"]
         found["left"] = after["left"]
-        found["temporary"] = [path.name for path in (place / "tmp").iterdir()]
+        found[_TEMPORARY] = [path.name for path in (place / "tmp").iterdir()]
     return found
 
 
@@ -382,17 +384,44 @@ def main(words: list[str] | None = None) -> int:
             # So that most kills hit the work, and some the end of it.
             usual[name] = max(0.3, usual[name] * (0.93 if one["ended"] else 1.02))
             found.append(one)
-            bad = {key: [len(one[key]), *one[key][:3]] for key in ("lost", "doubled", "left", "temporary") if one[key]}
             how = "ended " if one["ended"] else stopped
-            print(f"{number + 1:5} {name:9} {one['after_s']:6.2f} s {how} {bad or ''}", flush=True)
-    killed = [one for one in found if not one["ended"]]
-    counts = {key: sum(bool(one[key]) for one in found) for key in ("lost", "doubled", "left", "temporary")}
-    told = ", ".join(f"{key} {count}" for key, count in counts.items())
-    print(f"{len(killed):,} {stopped.strip()} of {len(found):,}, seed {given.seed}: {told}.")
-    if given.out:
-        told_all = {"seed": given.seed, "killed": len(killed), **counts, "kills": found}
-        given.out.write_text(json.dumps(told_all, indent=1), "utf-8")
-    return int(any(counts[key] for key in ("lost", "doubled", "left")))
+            print(f"{number + 1:5} {name:9} {one['after_s']:6.2f} s {how} {wrong_with(one)}", flush=True)
+    killed = sum(not one["ended"] for one in found)
+    told = f"{killed:,} {stopped.strip()} of {len(found):,}, seed {given.seed}:"
+    return summed_up(told, found, given.out, "kills", seed=given.seed, killed=killed)
+
+
+def wrong_with(one: Mapping[str, Any]) -> str:
+    """What was lost, doubled or left over: how much of each, and the first of it; empty where nothing was."""
+    return str({key: [len(one[key]), *one[key][:3]] for key in _WRONG if one.get(key)} or "")
+
+
+def summed_up(begin: str, found: Sequence[Mapping[str, Any]], out: Path | None, name: str, **more: int) -> int:
+    """Print in how many something went wrong, and write all of it down where that is wanted.
+
+    Parameters
+    ----------
+    begin : str
+        How the line begins.
+    found : sequence of mapping
+        What came of each.
+    out : Path, optional
+        The JSON file.
+    name : str
+        Of what was found in it.
+    **more
+        What else stands in it.
+
+    Returns
+    -------
+    int
+        1 where anything was lost, doubled or left over, other than in the folder for temporary files; else 0.
+    """
+    counts = {key: sum(bool(one[key]) for one in found) for key in _WRONG if all(key in one for one in found)}
+    print(begin, ", ".join(f"{key} {count}" for key, count in counts.items()) + ".")
+    if out:
+        out.write_text(json.dumps({**more, **counts, name: found}, indent=1), "utf-8")
+    return int(any(count for key, count in counts.items() if key != _TEMPORARY))
 
 
 if __name__ == "__main__":

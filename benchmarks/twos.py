@@ -18,7 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.killed import OPERATIONS, Ack
-from benchmarks.kills import Postgres, atlas_to_copy, begun, copied, ended, forked, leftover, twice, unseen, whole
+from benchmarks.kills import (
+    Postgres,
+    atlas_to_copy,
+    begun,
+    copied,
+    ended,
+    forked,
+    leftover,
+    summed_up,
+    twice,
+    unseen,
+    whole,
+    wrong_with,
+)
 from mirage import errors
 from mirage.atlas import Atlas
 
@@ -89,16 +102,11 @@ def main(words: list[str] | None = None) -> int:
         for one, other in pairs * given.times:
             came = pair(one, other, base, before, folder, dice.uniform(0, _WITHIN), server)
             found.append(came)
-            bad = {key: [len(came[key]), *came[key][:3]] for key in ("lost", "doubled", "left") if came[key]}
             told = f"; {came['said'][0][:140]}" if came["said"] else ""
-            print(f"{one:9} {other:9} {len(came['through'])} came to their end{told} {bad or ''}", flush=True)
-    counts = {key: sum(bool(each[key]) for each in found) for key in ("lost", "doubled", "left")}
+            print(f"{one:9} {other:9} {len(came['through'])} came to their end{told} {wrong_with(came)}", flush=True)
     both = sum(len(each["through"]) == len(each["operations"]) for each in found)
-    told = ", ".join(f"{key} {count}" for key, count in counts.items())
-    print(f"{len(found)} pairs, seed {given.seed}: both came to their end in {both}; {told}.")
-    if given.out:
-        given.out.write_text(json.dumps({"seed": given.seed, "both": both, **counts, "pairs": found}, indent=1), "utf-8")
-    return int(any(counts.values()))
+    told = f"{len(found)} pairs, seed {given.seed}: both came to their end in {both};"
+    return summed_up(told, found, given.out, "pairs", seed=given.seed, both=both)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,7 @@ def _stems(concept: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(stem for each in stems for stem in each))
 
 
+@lru_cache(maxsize=4096)
 def telling(concept: str) -> frozenset[str]:
     """Words of a concept's names that no other one has but its kin, folded: *hemichorea* of *hyperglycemic hemichorea*."""
     named = (word for name in names_of(concept) for word in lexicon().words(name))
