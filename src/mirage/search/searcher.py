@@ -42,7 +42,7 @@ from mirage.wording import _, ngettext
 Vector = npt.NDArray[np.float32]
 
 _POOR = 1 / 3  # of what a text scores with all words of a query; where the best has less, it gains less
-_ROWS_BYTES, _MENTIONS_BYTES = 32 * 2**20, 16 * 2**20  # for what figures are ranked by, some 8 kB and 4 kB of each
+_ROWS_BYTES, _MENTIONS_BYTES = 32 * 2**20, 16 * 2**20  # for what figures are ranked by, some 8 kB and 6 kB of each
 SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
