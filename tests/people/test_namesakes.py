@@ -5,24 +5,30 @@ import pytest
 from mirage.people.namesakes import namesake, skeleton
 
 
+@pytest.mark.parametrize(("name", "other"), [("राम", "कमल"), ("สมชาย", "สมหญิง"), ("かとう", "さとう"), ("Jim", "Lim")])
+def test_other_letters_make_another_name(name: str, other: str) -> None:
+    assert skeleton(name) != skeleton(other)
+
+
 @pytest.mark.parametrize(
     ("name", "other"),
     [
-        ("राम", "रमा"),
-        ("कमल", "कमला"),
+        ("मोहन", "म\u093e\u0947हन"),
+        ("रोहित", "र\u093e\u0947हित"),
+        ("गौरव", "ग\u093e\u0948रव"),
+        ("মোহন", "ম\u09c7\u09c7\u09beহন"),
+        ("กิตติ", "ก\u0e34\u0e34ตติ"),
+        ("สุดา", "ส\u0e38\u0e38ดา"),
+        ("မောင်", "မေါင်"),
         ("सुनील", "सुनिल"),
-        ("রিনা", "রানা"),
-        ("ரவி", "ரவா"),
-        ("กิตติ", "กุตตุ"),
-        ("สมชาย", "สมชัย"),
-        ("ກິ", "ກຸ"),
-        ("ကို", "ကု"),
         ("かとう", "がとう"),
-        ("Jim", "Lim"),
     ],
+    ids=ascii,
 )
-def test_names_that_differ_by_a_vowel_sign_are_two(name: str, other: str) -> None:
-    assert skeleton(name) != skeleton(other)
+def test_vowel_signs_and_voicing_do_not_tell_names_apart(name: str, other: str) -> None:
+    """Put together, twice or swapped, they are drawn like each other."""
+    assert name != other
+    assert skeleton(name) == skeleton(other)
 
 
 @pytest.mark.parametrize(
