@@ -100,13 +100,18 @@ BOTH = {
     "shown": "CT of both kidneys shows a stone on the right.",
     "other": "The right ovary has a cyst. Both ovaries are enlarged.",
     "ways": "A mass in the left kidney is seen on CT and MRI.",
+    "lungs": "Both lungs contain nodules and the right lung has a cavity.",
+    "large": "Both kidneys are enlarged, with a stone on the right.",
+    "ovaries": "Both ovaries are enlarged; the right one contains a cyst.",
+    "denied": "There is no stone in the right kidney. There is a stone in the left kidney.",
+    "free": "The right kidney is free of stones. There is a stone in the left kidney.",
+    "ureter": "There is a stone in the right ureter. There is a stone in the left kidney.",
 }
 
 
 @pytest.mark.parametrize(
     ("about", "claim", "marked"),
     [
-        ("both", "There is a stone in the left kidney.", False),
         ("both", "There are stones in the left kidney only.", True),
         ("two", "There are stones in both kidneys.", False),
         ("two", "There are stones in the left kidney only.", True),
@@ -116,9 +121,15 @@ BOTH = {
         ("each", "There are fractures of both hips.", False),
         ("shown", "There is a stone in the right kidney only.", False),
         ("shown", "There is a stone in the left kidney.", True),
-        ("other", "The left ovary is enlarged.", False),
         ("other", "The left ovary has a cyst.", True),
         ("ways", "Both CT and MRI show a mass in the left kidney.", False),
+        ("lungs", "The left lung has a cavity.", True),
+        ("large", "There is a stone in the left kidney.", True),
+        ("ovaries", "The left ovary contains a cyst.", True),
+        ("ovaries", "There is a cyst in the left ovary.", True),
+        ("denied", "There are stones in both kidneys.", True),
+        ("free", "There are stones in both kidneys.", True),
+        ("ureter", "There are stones in both kidneys.", True),
     ],
 )
 def test_both_sides_are_said_of_one_thing(checker: Checker, about: str, claim: str, marked: bool) -> None:

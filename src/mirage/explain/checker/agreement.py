@@ -11,7 +11,7 @@ from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language import numbers
 from mirage.language.annotation import Annotation, annotate, is_sequence, modality_name
-from mirage.language.laterality import SideMention, is_side, name
+from mirage.language.laterality import SideMention, name
 from mirage.language.stated import without_shown
 from mirage.language.vocabulary import Kind
 
@@ -150,17 +150,18 @@ def laterality(alignment: Alignment) -> list[Break]:
     """One side only, where the evidence says both; and both, where the evidence has it on one."""
     claim, chosen = alignment.claim, alignment.chosen
     for mention in claim.sides:
-        if _alone(mention, claim) and (both := next((unit for unit in chosen if on_both(unit.reading)), None)):
+        if _alone(mention, claim) and (both := next((unit for unit in chosen if _on_both(unit.reading)), None)):
             reason = f"The sentence says {name(mention.side)} only; [{both.number}] says both sides."
             return [Break("laterality", mention.words, reason, "contradicted")]
         things = (mention.anchors | mention.window) & of_kind(claim, "disease", "finding")
         joins = any(token.word == "and" for token in claim.tokens[mention.place : mention.place + 5])  # "both CT and MRI"
         if mention.side == "both" and things and not joins and not claim.denials:
+            organs = (mention.anchors | mention.window) & of_kind(claim, "anatomy")
             told = [
                 (side, unit)
                 for unit in (*chosen, *alignment.near)
                 for side in unit.reading.sides
-                if things <= side.window | side.anchors
+                if things <= (side.window | side.anchors) & unit.reading.affirmed and not _of_another(side, unit.reading, organs)
             ]
             sides = {side.side for side, _ in told}
             if len(sides) == 1 and "both" not in sides:
@@ -170,10 +171,10 @@ def laterality(alignment: Alignment) -> list[Break]:
     return []
 
 
-def said_of_both(claim: Annotation, units: Sequence[EvidenceSentence]) -> bool:
-    """Whether evidence says of both sides all that a sentence says of one: "both ovaries are enlarged"."""
-    said = {token.concept for token in claim.tokens if token.concept and token.kind != "plain" and not is_side(token.word)}
-    return any(on_both(unit.reading) and said <= {token.concept for token in unit.reading.tokens} for unit in units)
+def _of_another(mention: SideMention, source: Annotation, organs: frozenset[str]) -> bool:
+    """Whether a side is one of other organs, "the right ureter" where kidneys are spoken of."""
+    own = (mention.anchors | mention.window) & of_kind(source, "anatomy")
+    return bool(own and organs) and own.isdisjoint(organs)
 
 
 def _alone(mention: SideMention, claim: Annotation) -> bool:
@@ -182,7 +183,7 @@ def _alone(mention: SideMention, claim: Annotation) -> bool:
     return any(token.word in ("only", "solely", "exclusively", "unilateral", "alone") for token in near)
 
 
-def on_both(source: Annotation) -> bool:
+def _on_both(source: Annotation) -> bool:
     """Whether a sentence affirms something of both sides, and does not only show them: "radiograph of both hips"."""
     if source.denials or all(side.side != "both" for side in source.sides):
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from mirage.explain.checker.agreement import said_of_both, worked_out
+from mirage.explain.checker.agreement import worked_out
 from mirage.explain.checker.fitting import Fitting
 from mirage.explain.checker.matching import Alignment
 from mirage.explain.checker.relations import compares, winner
@@ -48,8 +48,6 @@ def doubts(alignment: Alignment) -> list[Break]:
         results = [fitting.best(value, near) for value in one_place]
         own, against = sum(each[0] for each in results), sum(each[1] for each in results)
         if one_place[0].kind == "number" and len(one_place) == 1 and fitting.as_close(one_place[0], near, results[0][2]):
-            continue
-        if one_place[0].kind == "laterality" and len(one_place) == 1 and said_of_both(claim, near):
             continue
         rivals = [(each[1] - each[0], value, each[2]) for value, each in zip(one_place, results, strict=True) if each[2]]
         kind = one_place[0].kind
