@@ -75,10 +75,10 @@ intracapsular extracapsular
 """.strip().splitlines()
 )
 _PLACES = {word: (line[0], word) for line in _CONTRARY for word in line} | {"undisplaced": ("displaced", "nondisplaced")}
-# "Larger on the right" is said of what is on both sides.
+# "Bilateral effusions, larger on the right": what is more on one side is on both. "More than one on the right" is not.
 _MORE_ON = re.compile(
-    r"(?i)\b(?:larger|greater|more|worse|less|smaller|predominan\w+|predominat\w+|especially|mainly|particularly|mayor|más)\b"
-    r"[^.;]{0,25}$"
+    r"(?i)\b(?:both|bilateral\w*|ambos|ambas)\b[^.;]{0,60}\b(?:larger|greater|more|worse|mayor|más)"
+    r"(?: (?:severe|marked|pronounced|prominent|extensive))? (?:on|to|in|en|a) (?:the |el |la )?$"
 )
 # Where *both* says what is shown, or which organs are as they should be, and not where something is.
 _BOTH = r"(?P<both>both|bilateral|ambos|ambas|(?:the )?left and (?:the )?right|(?:the )?right and (?:the )?left)"
@@ -137,19 +137,14 @@ class Stated:
 def stated(text: str) -> Stated:
     """All that a text states."""
     adjectives: dict[str, set[str]] = {}
-    more: set[str] = set()
     for word, start, _ in lexicon().spans(text):
         low = word.lower()
         low = SPANISH.get(low, low)
         place, value = ("side", SIDES[low]) if low in SIDES else _PLACES.get(low, ("", ""))
         if word.isupper() and (side := _sided().get(word)):
             place, value = "side", side
-        if place == "side" and _MORE_ON.search(text, max(0, start - _NEAR), start):
-            more.add(value)
-        elif place:
+        if place and not (place == "side" and _MORE_ON.search(text, max(0, start - 2 * _NEAR), start)):
             adjectives.setdefault(place, set()).add(value)
-    if more and "both" not in adjectives.get("side", set()):
-        adjectives.setdefault("side", set()).update(more, ("both",))
     if contrast := contrast_of(text):
         adjectives["contrast"] = set(contrast)
     sides = adjectives.get("side", set())
