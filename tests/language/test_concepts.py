@@ -111,6 +111,9 @@ def test_of_a_typed_short_form_all_meanings_are_offered_though_one_is_usual(shor
         ("fracture of T1", "T1", ("first thoracic vertebra",)),
         ("MSK", "MSK", ("medullary sponge kidney",)),
         ("TOS", "TOS", ("cough", "thoracic outlet syndrome")),
+        ("70% RA stenosis", "RA", ("right atrium", "rheumatoid arthritis")),
+        ("PD 2 mm", "PD", ("main pancreatic duct", "proton density-weighted imaging", "Parkinson disease")),
+        ("PD 1.5T knee", "PD", ("main pancreatic duct", "proton density-weighted imaging", "Parkinson disease")),
     ],
 )
 def test_letters_that_mean_something_else_as_well_are_doubtful_and_their_other_meaning_is_told(

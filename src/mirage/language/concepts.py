@@ -48,6 +48,7 @@ _USUAL = "usually"  # among the settling words of a short form's meaning: what i
 _LONGEST_AROUND_OF = 4
 _LONGEST_BETWEEN = 8  # words from "of" to the place that the thing is in
 _BESIDE_LA = frozenset("de del el en con sin un una los las por y que se como".split())  # where *la* is Spanish
+_PICTURES_LA = frozenset({"tc", "tac", "rm", "rmn", "rx", "eco"})
 _AFTER_LA = ("a", "ión", "dad", "ente")
 _NEAR = 12  # words
 _LETTERS_ALIKE = 4  # from which on words are of one stem
@@ -328,7 +329,7 @@ class Lexicon:
             # "LIP in HIV" is no lip; in a text of capitals it may be.
             lettered = length == 1 and written in self._short and not loud and (typed or not text.isupper())
             if short or words[place] in BESIDE:
-                may = self._meant_elsewhere(text, spans, place, short, concept if length > 1 else "")
+                may = self._meant_elsewhere(text, spans, place, short, concept if length > 1 else "", typed)
                 may = self._named_or_shortened(concept, written, there) if may is None and lettered and typed else may
                 if may is not None:
                     doubtful |= {short or written.upper(): may} if may else {}
@@ -359,9 +360,11 @@ class Lexicon:
         return Found(tuple(matches), doubtful)
 
     def _is_before_organ(self, spans: Sequence[tuple[str, int, int]], words: Sequence[str], place: int, typed: bool) -> bool:
-        """Whether a typed *la* stands before an organ, *la pelvis*: nobody writes so of the left atrium."""
+        """Whether a typed *la* stands before an organ or a picture, *la RM*: nobody writes so of the left atrium."""
         if not typed or spans[place][0] != "la" or place + 1 == len(words):
             return False
+        if words[place + 1] in _PICTURES_LA:
+            return True
         named = self._named_at(words, place + 1)[0]
         return bool(named) and self.kind(named) == "anatomy"
 
@@ -385,19 +388,28 @@ class Lexicon:
         settled = concept in names or any(there.intersection(context) for _, context in self._short[short])
         return None if settled else (concept, *names)
 
+    def _is_nobody(self, word: str) -> bool:
+        """Whether a word is one of medicine, and no surname that something is called after."""
+        return self.knows(word) and self.canonical(word) not in self._eponyms
+
+    def _names_thing(self, word: str) -> bool:
+        """Whether a word is the name of something that a picture may show."""
+        return word in self._forms and self.kind(self._names[self._forms[word]]) in ("anatomy", *_ILL)
+
     def _is_how(self, short: str) -> bool:
         """Whether a short form may say how a picture is made."""
         return any(own != _ELSE and self.kind(self._names[own]) == "modality" for own, _ in self._short[short])
 
     def _meant_elsewhere(
-        self, text: str, spans: Sequence[tuple[str, int, int]], place: int, short: str, longer: str
+        self, text: str, spans: Sequence[tuple[str, int, int]], place: int, short: str, longer: str, typed: bool
     ) -> tuple[str, ...] | None:
         """What letters may still mean of which the text says that they are something else; None where it does not.
 
         A longer name that begins with them is what it says, *T1 vertebra*; but "free T4 level" tells of no spine.
         """
         written, start, _ = spans[place]
-        may = elsewhere(text, start, written.lower()) if written.lower() in BESIDE else None
+        low, nobody = written.lower(), self._is_nobody if typed else None
+        may = elsewhere(text, start, low, nobody) if low in BESIDE else None
         if longer:
             return may if may == () and self.kind(longer) == "anatomy" else None
         if may is not None or not short:
@@ -522,6 +534,8 @@ class Lexicon:
         if not meanings:
             return "", 0
         settled = sorted(((len(there.intersection(context)), own) for own, context in meanings), reverse=True)
+        if not settled[0][0] and any(self._names_thing(word) for word in there):  # "OCD knee"
+            meanings = [each for each in meanings if each[0] != _ELSE]
         names = tuple(self._names[own] for own, _ in meanings if own != _ELSE)
         if settled[0][0] and (len(settled) == 1 or settled[0][0] > settled[1][0]):
             return (self._names[settled[0][1]] if settled[0][1] != _ELSE else ""), 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,19 @@ _SMALL_WORDS = frozenset("of the and in a".split())
 
 
 @lru_cache(maxsize=256)
-def _patterns(word: str) -> list[tuple[re.Pattern[str], tuple[str, ...]]]:
-    """What letters, in small ones, are something else beside, and what they may mean there."""
+def _patterns(word: str) -> list[tuple[re.Pattern[str], Mapping[str, Any]]]:
+    """What letters, in small ones, are something else beside, with the rule that says so."""
     found = []
     for entry in _BESIDE[word]:
         exact = next((each for each in entry["letters"].split() if each.lower() == word), word)
         letters = rf"(?P<at>(?{'i' if exact.islower() else '-i'}:{exact}))"
         for where in entry["where"]:
             spaced = where.replace(" ?", f"{_BETWEEN}{{0,3}}").replace(" ", f"{_BETWEEN}{{1,3}}").replace("_", letters)
-            found.append((re.compile(rf"(?i)(?<!\w)(?:{spaced})(?!\w)"), tuple(entry.get("may", ()))))
+            found.append((re.compile(rf"(?i)(?<!\w)(?:{spaced})(?!\w)"), entry))
     return found
 
 
-def elsewhere(text: str, start: int, word: str) -> tuple[str, ...] | None:
+def elsewhere(text: str, start: int, word: str, knows: Callable[[str], bool] | None = None) -> tuple[str, ...] | None:
     """What letters may mean beside the words around them, where these say that it is not what it usually is.
 
     Parameters
@@ -54,17 +54,27 @@ def elsewhere(text: str, start: int, word: str) -> tuple[str, ...] | None:
         Where the letters begin.
     word : str
         The letters, small; one of `BESIDE`.
+    knows : callable, optional
+        Whether a word is one of medicine, and nobody's name. Given where somebody typed the text.
 
     Returns
     -------
     tuple of str or None
         Names of concepts, none where something else is meant; None where nothing beside them tells.
     """
-    for pattern, may in _patterns(word):
-        for found in pattern.finditer(text, max(0, start - _REACH), start + _REACH):
-            if found.start("at") == start:
-                return may
+    first, last = max(0, start - _REACH), start + _REACH
+    for pattern, rule in _patterns(word):
+        if rule.get("typed") and knows is None:
+            continue
+        for found in pattern.finditer(text, first, last):
+            named = knows is not None and "name" in pattern.groupindex and knows(found["name"])
+            if found.start("at") == start and not named and not _unless(rule.get("unless", ""), text[first:last]):
+                return tuple(rule.get("may", ()))
     return None
+
+
+def _unless(pattern: str, near: str) -> bool:
+    return bool(pattern) and re.search(rf"(?i)(?<!\w)(?:{pattern})(?!\w)", near) is not None
 
 
 def set_apart(text: str) -> str:

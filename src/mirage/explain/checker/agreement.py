@@ -161,7 +161,8 @@ def laterality(alignment: Alignment) -> list[Break]:
                 (side, unit)
                 for unit in (*chosen, *alignment.near)
                 for side in unit.reading.sides
-                if things <= (side.window | side.anchors) & unit.reading.affirmed and not _of_another(side, unit.reading, organs)
+                if things <= (side.window | side.anchors) & unit.reading.affirmed
+                and not _of_another(side, unit.reading, organs)
             ]
             sides = {side.side for side, _ in told}
             if len(sides) == 1 and "both" not in sides:
