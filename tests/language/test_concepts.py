@@ -111,6 +111,7 @@ def test_of_a_typed_short_form_all_meanings_are_offered_though_one_is_usual(shor
         ("fracture of T1", "T1", ("first thoracic vertebra",)),
         ("MSK", "MSK", ("medullary sponge kidney",)),
         ("TOS", "TOS", ("cough", "thoracic outlet syndrome")),
+        ("PSA 3 cm", "PSA", ("pseudoaneurysm",)),
         ("70% RA stenosis", "RA", ("right atrium", "rheumatoid arthritis")),
         ("PD 2 mm", "PD", ("main pancreatic duct", "proton density-weighted imaging", "Parkinson disease")),
         ("PD 1.5T knee", "PD", ("main pancreatic duct", "proton density-weighted imaging", "Parkinson disease")),

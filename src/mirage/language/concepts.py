@@ -392,9 +392,9 @@ class Lexicon:
         """Whether a word is one of medicine, and no surname that something is called after."""
         return self.knows(word) and self.canonical(word) not in self._eponyms
 
-    def _names_thing(self, word: str) -> bool:
-        """Whether a word is the name of something that a picture may show."""
-        return word in self._forms and self.kind(self._names[self._forms[word]]) in ("anatomy", *_ILL)
+    def _tells(self, word: str) -> bool:
+        """Whether a word is the name of something, or a short form."""
+        return word in self._forms or word in self._small
 
     def _is_how(self, short: str) -> bool:
         """Whether a short form may say how a picture is made."""
@@ -534,7 +534,7 @@ class Lexicon:
         if not meanings:
             return "", 0
         settled = sorted(((len(there.intersection(context)), own) for own, context in meanings), reverse=True)
-        if not settled[0][0] and any(self._names_thing(word) for word in there):  # "OCD knee"
+        if not settled[0][0] and any(self._tells(word) for word in there - {short.lower()}):  # "OCD knee"
             meanings = [each for each in meanings if each[0] != _ELSE]
         names = tuple(self._names[own] for own, _ in meanings if own != _ELSE)
         if settled[0][0] and (len(settled) == 1 or settled[0][0] > settled[1][0]):
