@@ -212,7 +212,7 @@ class Atlas(AtlasFolder):
 
     @property
     def untold(self) -> str:
-        """Why it cannot be told what the owner hides; empty where it can. Known once `hidden_keys` was asked."""
+        """Why it cannot be told what is hidden; empty where it can. Known once `hidden_keys` was asked."""
         return self._unknown
 
     def withdrawn_keys(self) -> frozenset[int]:
@@ -223,7 +223,7 @@ class Atlas(AtlasFolder):
         return remembered.withdrawn
 
     def hidden_keys(self) -> frozenset[int]:
-        """The store's keys of the figures that learners are not shown unasked: the owner hides them, or they are withdrawn.
+        """The store's keys of the figures that learners are not shown unasked: they are hidden, or withdrawn.
 
         No quiz asks about them, nothing is taken along of them, and they are not browsed.
         """
@@ -272,9 +272,7 @@ class Atlas(AtlasFolder):
         answer = now.searcher.search(query)
         if not self._unknown:
             return answer
-        untold = _(
-            "What the owner hides from learners cannot be told now, and may be among these: %(why)s", why=self._unknown
-        )
+        untold = _("What is hidden from learners cannot be told now, and may be among these: %(why)s", why=self._unknown)
         return replace(answer, notes=(*answer.notes, untold))
 
     def similar(self, figure_id: str, *, k: int = 24, **filters: Any) -> Answer:

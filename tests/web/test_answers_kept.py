@@ -72,6 +72,24 @@ def test_all_is_forgotten_when_it_is_made_of_something_else() -> None:
     assert (cache.known("other", 2), cache.bytes) == (None, 3)
 
 
+class Elsewhere:
+    """What another process has made."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def known(self, key: object, of: object) -> str:
+        self.asked += 1
+        return "made there"
+
+
+def test_what_another_process_made_is_asked_for_once() -> None:
+    cache = Cache()
+    cache.sharing = there = Elsewhere()
+    assert {cache.known("key", 1, len) for _ in range(5)} == {"made there"}
+    assert (there.asked, cache.found, cache.bytes) == (1, 4, len("made there"))
+
+
 @pytest.fixture
 def own(tmp_path: Path, some_folder: Path) -> Iterator[Served]:
     with (
@@ -107,7 +125,16 @@ def test_of_what_nobody_has_asked_before_so_much_is_answered_at_once_and_what_is
     own: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = ("/api/search?q=brain+MRI", "/api/compare?a.q=brain&b.q=chest")
-    assert [asked(own, each).status_code for each in kept] == [200, 200]
+    kept += ("/search?q=brain+MRI", "/compare?a.q=brain&b.q=chest", "/api/facets?q=brain+MRI", "/api/facets", "/explain?q=brain+MRI")
+    assert {asked(own, each).status_code for each in kept} == {200}
+    query, dual = ({"terms": [{"text": each}]} for each in ("brain MRI", "brain"))
+    posted = {"/api/search": query, "/api/compare": {"a": dual, "b": {"terms": [{"text": "chest"}]}}}
+
+    def post(path: str) -> int:
+        with httpx.Client(base_url=own.url, trust_env=False, timeout=PATIENCE) as client:
+            return client.post(path, json=posted[path]).status_code
+
+    assert {post(each) for each in posted} == {200}
     finding, goes_on, begun = own.site.finding, threading.Event(), []
     search, compare = own.atlas.search, own.atlas.compare
 
@@ -125,7 +152,8 @@ def test_of_what_nobody_has_asked_before_so_much_is_answered_at_once_and_what_is
             answers = [pool.submit(asked, own, each) for each in paths]
             most = int(finding.total_tokens)
             until(lambda: (finding.statistics().tasks_waiting, len(begun)) == (len(paths) - most, most))
-            assert [asked(own, each).status_code for each in kept] == [200, 200]
+            assert {asked(own, each).status_code for each in kept} == {200}
+            assert {post(each) for each in posted} == {200}
         finally:
             goes_on.set()
         assert {each.result(PATIENCE).status_code for each in answers} == {200}

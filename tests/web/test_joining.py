@@ -56,6 +56,8 @@ def test_who_takes_many_places_is_slowed_down_seen_and_removed_in_one_step(site:
     assert taken[1].get("/api/me").status_code == 401
     assert [each.get("/api/me").status_code for each in (ada, ben, taken[0])] == [200] * 3
     assert "has ended it" in site.browser(address=HOME).get(link).text
+    done = [each["target"] for each in olga.get("/api/audit").json()["entries"] if each["what"].startswith("Remove")]
+    assert [each.partition(":")[0] for each in done] == ["10 people"]
     headers = {"X-Mirage-Token": token_of(olga)}
     assert olga.delete(f"/api/people/together/{group['id']}", headers=headers).status_code == 404  # one is left
     assert ada.delete("/api/people/together/none", headers={"X-Mirage-Token": token_of(ada)}).status_code == 403
@@ -106,3 +108,21 @@ def test_no_address_and_no_digest_of_one_is_kept_for_long(site: SharedSite) -> N
         connection.execute(sa.update(people).values(created=people.c.created - 1_000))
     site.people.tidy(30, 365, always=True)
     assert kept() == [""]
+
+
+def test_a_link_that_changes_nothing_for_who_opens_it_says_so(site: SharedSite) -> None:
+    edda, ada, link = site.signed_in("educator", "Edda"), site.signed_in("learner", "Ada"), site.link(uses=3)
+    for browser, role in ((edda, "educator"), (ada, "learner")):
+        page = browser.get(link).text
+        assert f"here already, {role}. This link is for somebody who is not" in page
+        assert "Take it as" not in page
+    assert "Take it as Ada" in ada.get(site.link(role="educator")).text
+    assert "How shall you be called here?" in site.browser().get(link).text
+
+
+def test_a_name_that_is_refused_stays_in_the_form_of_the_account(site: SharedSite) -> None:
+    site.signed_in("owner", "Olga")
+    ada = site.signed_in("learner", "Ada")
+    page = ada.post("/me", data={"token": token_of(ada), "do": "name", "name": "0lga"})
+    assert (page.status_code, 'value="0lga"' in page.text) == (400, True)
+    assert ada.get("/api/me").json()["name"] == "Ada"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import stat
 import threading
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -142,6 +145,15 @@ def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made
     mine = ada.get("/api/synthetic").json()
     assert mine["total"] == 2
     assert ben.get("/api/synthetic").json()["total"] == 0
+    with zipfile.ZipFile(io.BytesIO(ada.get("/api/my-data/synthetic").content)) as own:
+        assert own.testzip() is None
+        for each in mine["images"]:
+            assert json.loads(own.read(f"{each['id']}.json"))["prompt"] == "axial brain MRI"
+            image = ada.get(f"/api/synthetic/{each['id']}/image")
+            assert (own.read(f"{each['id']}.png") if image.status_code == 200 else b"") == image.content[: 10**9 * image.is_success]
+    with zipfile.ZipFile(io.BytesIO(ben.get("/api/my-data/synthetic").content)) as none:
+        assert none.namelist() == []
+    assert "2 synthetic images as one file" in ada.get("/my-data").text
     assert edda.get("/api/synthetic").json()["total"] == 2
     one = mine["images"][0]["id"]
     assert stat.S_IMODE(site.jobs.outputs.folder.stat().st_mode) == 0o700

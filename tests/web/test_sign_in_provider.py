@@ -207,5 +207,8 @@ def test_a_name_that_is_not_found_out_holds_nobody_up(site: SharedSite, monkeypa
             answer = pool.submit(there.browser().get, "/sign-in/provider").result(PATIENCE)  # and it still hangs
             assert answer.status_code == 503
             assert "does not answer as it should" in answer.text
+            left = [each for each in threading.enumerate() if each.name == "provider"]
+            assert left, "nobody is asked for the address"
+            assert all(each.daemon for each in left), "the end of the program waits for it"
         finally:
             goes_on.set()

@@ -19,7 +19,7 @@ from mirage.backup.moving import move_records
 from mirage.errors import ROOM, AtlasError, BadInput, MirageError, NotFound, Unavailable, check_room
 from mirage.images.store import cannot_write
 from mirage.storage import manifest
-from mirage.storage.databases import RECORDS_NAME, Databases, checked_server
+from mirage.storage.databases import PEOPLE, RECORDS_NAME, Databases, checked_server
 from mirage.storage.engines import opened
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import ProgressMeter, Tell
@@ -42,6 +42,8 @@ class Restored:
         When the backup was written.
     missing : int
         Pictures that the atlas had lost when it was written.
+    people : int
+        Who may use it.
     unopened : str
         Why the index could not be filled yet; empty when it is.
     """
@@ -50,6 +52,7 @@ class Restored:
     place: str
     made: str
     missing: int
+    people: int = 0
     unopened: str = ""
 
 
@@ -106,7 +109,8 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         AtlasFolder.open(folder, steps=lambda _what, _done, _total: meter.move(0)).close()
     except MirageError as error:  # all of it is there, whether or not it can be searched on this machine
         unopened = str(error)
-    return Restored(figures, Databases(folder, server).place, about.made, len(about.missing), unopened)
+    people = about.counts.get(PEOPLE, {}).get("people", 0)
+    return Restored(figures, Databases(folder, server).place, about.made, len(about.missing), people, unopened)
 
 
 def _unpack(path: Path, parts: Path, progress: Tell) -> About:

@@ -53,5 +53,7 @@ def restore(
     say(f"{folder}: {counted(found.figures, 'figure')}, as they were at {found.made}. Records are in {found.place}.")
     if found.missing:
         say(f"{counted(found.missing, 'picture')} were lost already when it was backed up.")
+    if found.people:
+        say("Nobody is signed in there. `mirage people link NAME` makes a link for an owner; owners make the others.")
     if found.unopened:
         say(f"It cannot be searched yet: {found.unopened}")

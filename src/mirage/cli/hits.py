@@ -88,7 +88,7 @@ def _row(table: Table, hit: Mapping[str, Any]) -> None:
     if figure["title"] and figure["title"] not in what:
         what = f"{figure['title']}: {what}"
     marks = ["withdrawn by its source"] if figure["withdrawn"] else []
-    what = "; ".join([*(f"[{each}]" for each in (*marks, *figure["contradictions"])), what])
+    what = " ".join("; ".join([*(f"[{each}]" for each in (*marks, *figure["contradictions"])), what]).split())
     room = 200 if out.width >= 100 else 110
     what = what if len(what) <= room else what[: room - 1].rstrip() + "…"
     then = "\n" if out.is_terminal else "; "  # elsewhere a figure is a line

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import typer
 
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
-from mirage.cli.output import plain, printed, say, size
+from mirage.cli.output import counted, plain, printed, say, size
 from mirage.cli.saving import one_of
 from mirage.errors import BadInput, MirageError, NotFound, meant
 from mirage.people.roles import LEARNER, ROLES
@@ -34,8 +34,8 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if printed(json, answer):
         return
     for each in answer["people"]:
-        devices = f"{each['sessions']} device{'' if each['sessions'] == 1 else 's'}"
-        kept = f"{each['jobs']} jobs, {each['images']} images, {size(each['bytes'])}"
+        devices = counted(each["sessions"], "device")
+        kept = f"{counted(each['jobs'], 'job')}, {counted(each['images'], 'image')}, {size(each['bytes'])}"
         plain(f"{each['id']}  {each['role']:<8}  {each['name']} (last here {moment(each['seen'])}, {devices}, {kept})")
     for each in answer["together"]:
         plain(

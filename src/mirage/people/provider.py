@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 import time
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import httpx
 
@@ -21,6 +22,8 @@ from mirage.people.roles import ROLES, Role
 from mirage.settings import Settings
 from mirage.wording import _
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _SECONDS = 5.0  # for each step of asking, to its last byte: somebody waits for it
 _MOST_BYTES = 1 << 20  # of an answer, which has a few thousand
 _RESTS = 5.0  # seconds for which a provider that did not answer is not asked again, so that others do not wait for it, too
@@ -217,10 +220,23 @@ class IdentityProvider:
 
 
 class _LeftBehind(ThreadPoolExecutor):
-    """Threads that nobody waits for. The system is asked for the address of a host in one, and that cannot be stopped."""
+    """Threads that nobody waits for, not even the end of the program.
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        super().shutdown(wait=False, cancel_futures=True)
+    The system is asked for the address of a host in one, and that cannot be stopped.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future = Future[T]()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        threading.Thread(target=work, name="provider", daemon=True).start()
+        return future
 
 
 class _Counted(httpx.AsyncByteStream):
@@ -261,7 +277,7 @@ def _asked(method: str, address: str, *, headers: Mapping[str, str] | None = Non
     """
 
     async def asked() -> httpx.Response:
-        asyncio.get_running_loop().set_default_executor(_LeftBehind(thread_name_prefix="provider"))
+        asyncio.get_running_loop().set_default_executor(_LeftBehind())
         plain = {"Accept-Encoding": "identity", **(headers or {})}
         async with asyncio.timeout(_SECONDS), httpx.AsyncClient(event_hooks={"response": [_bound]}) as client:
             return await client.request(method, address, headers=plain, content=content or None)

@@ -455,7 +455,7 @@ def _said_hidden(number: int) -> list[str]:
     """That figures are left out, never silently."""
     if not number:
         return []
-    why = _("the owner hid what educators called misleading, and can show it again on the page of reviews")
+    why = _("hidden on the page of reviews, and can be shown again there")
     return [
         ngettext(
             "%(num)s figure is left out of what was found: %(why)s.",

@@ -123,7 +123,7 @@ def account_page(site: Site) -> Response:
     return _account_page(site)
 
 
-def _account_page(site: RunningSite, error: MirageError | None = None, link: str = "") -> Response:
+def _account_page(site: RunningSite, error: MirageError | None = None, link: str = "", name: str = "") -> Response:
     known = site.people.persons.get(_own(site))
     return page(
         "me.html",
@@ -133,6 +133,7 @@ def _account_page(site: RunningSite, error: MirageError | None = None, link: str
         since=moment(known.created, "%Y-%m-%d"),
         by_session=bool(visitor().session),
         link=link,
+        name=name,
         minutes=int(DEVICE_SECONDS // 60),
         problem=str(error) if error else "",
         token=site.token,
@@ -158,7 +159,7 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
             tell(forget(site, own), _LEAVES)
             return signed_out(site, request, RedirectResponse(at("/sign-in"), 303))
     except BadInput as error:
-        return _account_page(site, error)
+        return _account_page(site, error, name=str(form.get("name", "")))
     return RedirectResponse(at("/me"), 303)
 
 

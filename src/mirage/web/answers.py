@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from fastapi import Request
 from starlette.responses import Response
@@ -39,6 +39,10 @@ _LEVEL = 3  # of zlib: pages are made a tenth as large in half a millisecond
 class _Json:
     packed: bytes
     tag: str
+
+
+def _size(made: _Json) -> int:
+    return len(made.packed)
 
 
 class ReadOnce:
@@ -129,6 +133,10 @@ class Answers:
         made: Made = pickle.loads(packed)  # noqa: S301 - ours, and never out of this process
         return made
 
+    def knows(self, kind: Literal["answer", "facets", "comparison"], asked: Asked) -> bool:
+        """Whether what a query finds is kept, so that nothing has to be found for it."""
+        return not asked.has_picture and self._cache.known((kind, asked.print()), self.of, len) is not None
+
     def json(self, request: Request, kind: str, asked: Asked, make: Callable[[], Response]) -> Response:
         """Send JSON that is the same for all who ask, written once; who has it already is told that.
 
@@ -148,12 +156,12 @@ class Answers:
             body = bytes(make().body)
             return _Json(zlib.compress(body, _LEVEL, zlib.MAX_WBITS | 16), f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
 
-        kept = self._cache.made((kind, root(), asked.print()), self.of, packed, lambda made: len(made.packed))
+        kept = self._cache.made((kind, root(), asked.print()), self.of, packed, _size)
         return _sent(request, kept)
 
     def json_kept(self, request: Request, kind: str, asked: Asked) -> Response | None:
         """Send what `json` sends where it is kept, so that nothing has to be found for it; None where it is not."""
-        kept = None if asked.has_picture else self._cache.known((kind, root(), asked.print()), self.of)
+        kept = None if asked.has_picture else self._cache.known((kind, root(), asked.print()), self.of, _size)
         return None if kept is None else _sent(request, kept)
 
     def has_piece(self, key: Hashable) -> bool:

@@ -97,8 +97,16 @@ class Cache:
         self._weigh(key, entry, size(made))
         return made
 
-    def known(self, key: Hashable, of: object) -> Any:
-        """Give what is kept under a key and made, here or by another process; None where nothing is."""
+    def known(self, key: Hashable, of: object, size: Callable[[Any], int] = lambda _: 0) -> Any:
+        """Give what is kept under a key and made, here or by another process; None where nothing is.
+
+        Parameters
+        ----------
+        key : hashable
+        of : object
+        size : callable
+            Bytes of what another process made, which is kept here too; 0 keeps it not.
+        """
         with self._lock:
             self._renew(of)
             entry = self._entries.get(key)
@@ -106,7 +114,11 @@ class Cache:
                 self._entries.move_to_end(key)
                 self.found += 1
                 return entry.made.result()
-        return None if entry is not None or self.sharing is None else self.sharing.known(key, of)
+        if entry is not None or self.sharing is None or (made := self.sharing.known(key, of)) is None:
+            return None
+        if size(made):
+            self._hold(key, of, made, size(made))
+        return made
 
     def keep(self, key: Hashable, of: object, made: object, size: int) -> None:
         """Keep something that was made elsewhere.
@@ -120,10 +132,13 @@ class Cache:
         size : int
             Bytes.
         """
-        entry = _Entry(Future())
-        entry.made.set_result(made)
         if self.sharing is not None:
             self.sharing.keep(key, of, made)
+        self._hold(key, of, made, size)
+
+    def _hold(self, key: Hashable, of: object, made: object, size: int) -> None:
+        entry = _Entry(Future())
+        entry.made.set_result(made)
         with self._lock:
             if self._of != of:
                 return

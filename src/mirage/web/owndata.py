@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
+from contextlib import suppress
 from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from mirage.errors import BadInput, MirageError
+from mirage.errors import BadInput, MirageError, NotFound
+from mirage.images.marks import SyntheticRecord
+from mirage.people.visitor import visitor
 from mirage.study.owndata import ENDING, MOST_BYTES, TakenIn
 from mirage.web import forms, openapi, uploads
 from mirage.web.openapi import PROBLEM, sent
@@ -18,6 +23,7 @@ from mirage.web.rights import wants
 from mirage.web.root import at
 from mirage.web.security import NEEDS_TOKEN
 from mirage.web.site import RunningSite, Site, site_of
+from mirage.web.taking import pieces
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.figures import ApiModel
@@ -64,6 +70,35 @@ def file(site: Site) -> Response:
     """All of one's own data as one file."""
     named = {"Content-Disposition": f'attachment; filename="my{ENDING}"', "Cache-Control": "no-store"}
     return Response(site.study.own_data.printed(), headers=named, media_type=FILE_TYPE)
+
+
+@twins.get(
+    "/my-data/synthetic",
+    response_class=Response,
+    responses=openapi.files("The synthetic images that one had made: a zip of PNGs with all their marks.", FILE_TYPE),
+)
+def synthetic_file(site: Site) -> Response:
+    """The synthetic images that one had made as one file, each with the words and numbers that it was made of."""
+    outputs, out = site.jobs.outputs, tempfile.TemporaryFile(prefix="mirage-")  # noqa: SIM115 - closed when it is sent
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for entry in outputs.list(owner=_whose()):
+            with suppress(NotFound):  # deleted meanwhile
+                found = outputs.get(entry.record.id)
+                archive.writestr(f"{entry.record.id}.json", TypeAdapter(SyntheticRecord).dump_json(found.record, indent=1))
+                if found.data:  # one that is withheld has none
+                    archive.writestr(f"{entry.record.id}.png", found.data)
+    headers = {
+        "Content-Disposition": 'attachment; filename="my-synthetic-images.zip"',
+        "Cache-Control": "no-store",
+        "Content-Length": str(out.tell()),
+        "Content-Encoding": "identity",  # it is compressed already
+    }
+    return StreamingResponse(pieces(out), headers=headers, media_type=FILE_TYPE)
+
+
+def _whose() -> str | None:
+    """Whose synthetic images are one's own; where nobody signs in, all of them."""
+    return visitor().id or None
 
 
 @twins.post(
@@ -115,6 +150,7 @@ def _own_data_page(
         "my_data.html",
         error,
         parts=site.study.own_data.parts(),
+        images=len(site.jobs.outputs.list(owner=_whose())),
         taken=told,
         deleted=deleted,
         problem=str(error) if error else "",

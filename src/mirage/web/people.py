@@ -210,7 +210,10 @@ def _forgotten(site: RunningSite, together: str) -> list[str]:
     with suppress(NotFound):
         _closed(site, found.invitation)
     there = {each.id: each.role for each in site.people.persons.list()}
-    return [_removed(site, each) for each in found.people if there.get(each) == LEARNER]
+    gone = [forget(site, each) for each in found.people if there.get(each) == LEARNER]
+    if gone:
+        write_down(site, "Remove all who came together, with all that they kept", f"{len(gone)} people: {', '.join(gone)}")
+    return gone
 
 
 # -- the API -----------------------------------------------------------------------------------------------------------

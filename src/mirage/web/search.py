@@ -48,7 +48,7 @@ async def search(request: Request) -> Response:
 async def search_by_post(site: Site, body: QueryBody) -> Response:
     """Find figures by a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
     query = body.query()
-    return await site.found(lambda: sent(answer_view(site.search(query))))
+    return await site.found("answer", query, lambda: sent(answer_view(site.search(query))))
 
 
 @twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
@@ -57,7 +57,7 @@ async def facets(request: Request) -> Response:
     site, pairs = site_of(request), tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
         query = forms.read(Query, pairs, in_address=True)
-        found = await site.found(lambda: site.answers.facets(site.search(query)))
+        found = await site.found("facets", query, lambda: site.answers.facets(site.search(query)))
         return sent(FacetsView(facets=found.counts, among=found.among))
     given: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -70,7 +70,7 @@ async def facets(request: Request) -> Response:
                 )
             )
         given.setdefault(name, []).append(value)
-    return sent(FacetsView(facets=await site.found(site.atlas.facets, given), among="all"))
+    return sent(FacetsView(facets=await run_sync(site.atlas.facets, given), among="all"))
 
 
 @twins.post("/embed", response_model=EmbeddingView, openapi_extra=openapi.TAKES_PICTURE)

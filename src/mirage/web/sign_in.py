@@ -19,6 +19,7 @@ from mirage.errors import BadInput, MirageError
 from mirage.people.limits import LimitReached
 from mirage.people.provider import IdentityProvider, ProviderError
 from mirage.people.proxies import place_of
+from mirage.people.roles import ROLES
 from mirage.people.times import last_day
 from mirage.people.visitor import ALONE, visitor
 from mirage.web.forms import with_query
@@ -61,14 +62,15 @@ def invited_page(site: Site, token: str) -> Response:
 
 
 def _invited_page(site: RunningSite, token: str, error: MirageError | None = None, name: str = "") -> Response:
-    found = site.people.invitations.look(token)
+    found, who = site.people.invitations.look(token), visitor()
     return page(
         "invited.html",
         error,
         invitation=found,
+        changes_nothing=bool(who.id) and not found.person and ROLES.index(who.role) >= ROLES.index(found.role),
         until=last_day(found.until),
         address=at(f"/invited/{token}"),
-        who=visitor(),
+        who=who,
         name=name,
         problem=str(error) if error else "",
         session_days=site.settings.session_days,

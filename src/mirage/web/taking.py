@@ -93,10 +93,11 @@ def _made(site: RunningSite, what: str, target: str, form: str, order: Order) ->
         TOLD: json.dumps(taken.told),
         "Content-Encoding": "identity",  # it is compressed already
     }
-    return StreamingResponse(_pieces(out), headers=headers, media_type=taking.FORMATS[form].media_type)
+    return StreamingResponse(pieces(out), headers=headers, media_type=taking.FORMATS[form].media_type)
 
 
-def _pieces(out: IO[bytes]) -> Iterator[bytes]:
+def pieces(out: IO[bytes]) -> Iterator[bytes]:
+    """Send a file in pieces, and close it."""
     with out:
         out.seek(0)
         while piece := out.read(_PIECE):

@@ -191,7 +191,7 @@ class Bundle:
     behind : tuple of Licence
         Of each picture that stayed.
     hidden, withdrawn : int
-        How many pictures stayed because the owner hides them from learners, and because their source has withdrawn them.
+        How many pictures stayed because they are hidden from learners, and because their source has withdrawn them.
     removed : tuple of str
         Titles of what the atlas has no more.
     failed : tuple of str

@@ -1,4 +1,4 @@
-"""Figures that the owner hides from learners, as educators called them misleading. Searches leave them out, and say so."""
+"""Figures that are hidden from learners, as those that educators called misleading. Searches leave them out, and say so."""
 
 from __future__ import annotations
 
