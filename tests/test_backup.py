@@ -262,7 +262,8 @@ def of_people(folder: Path) -> tuple[Path, dict[str, str]]:
         link = people.invitations.make("learner", uses=12)[1]
         came = [people.invitations.accept(link, f"Eve {number}", came_from="an address") for number in range(5)]
         held = people.sessions.begin(came[0])
-        people.limits.join("an address", 30)
+        with people.limits.joining("an address", 30):
+            pass
         for number, person in enumerate(came):
             secret = held if not number else people.sessions.begin(person)
             people.limits.use(people.sessions.find(secret, 30), "explanations", 2, 2, 86_400)

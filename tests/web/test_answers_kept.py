@@ -125,7 +125,13 @@ def test_of_what_nobody_has_asked_before_so_much_is_answered_at_once_and_what_is
     own: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = ("/api/search?q=brain+MRI", "/api/compare?a.q=brain&b.q=chest")
-    kept += ("/search?q=brain+MRI", "/compare?a.q=brain&b.q=chest", "/api/facets?q=brain+MRI", "/api/facets", "/explain?q=brain+MRI")
+    kept += (
+        "/search?q=brain+MRI",
+        "/compare?a.q=brain&b.q=chest",
+        "/api/facets?q=brain+MRI",
+        "/api/facets",
+        "/explain?q=brain+MRI",
+    )
     assert {asked(own, each).status_code for each in kept} == {200}
     query, dual = ({"terms": [{"text": each}]} for each in ("brain MRI", "brain"))
     posted = {"/api/search": query, "/api/compare": {"a": dual, "b": {"terms": [{"text": "chest"}]}}}

@@ -150,7 +150,8 @@ def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made
         for each in mine["images"]:
             assert json.loads(own.read(f"{each['id']}.json"))["prompt"] == "axial brain MRI"
             image = ada.get(f"/api/synthetic/{each['id']}/image")
-            assert (own.read(f"{each['id']}.png") if image.status_code == 200 else b"") == image.content[: 10**9 * image.is_success]
+            if image.is_success:  # one that is withheld has none
+                assert own.read(f"{each['id']}.png") == image.content
     with zipfile.ZipFile(io.BytesIO(ben.get("/api/my-data/synthetic").content)) as none:
         assert none.namelist() == []
     assert "2 synthetic images as one file" in ada.get("/my-data").text
