@@ -27,6 +27,8 @@ def said_of(reading: QueryReading) -> dict[str, Any]:
         "versus": list(reading.versus) if reading.versus else None,
         "normal": reading.normal,
         "says_nothing": reading.says_nothing,
+        "denied": list(reading.denied),
+        "doubtful": {short: list(names) for short, names in reading.doubtful.items()},
     }
 
 

@@ -27,7 +27,7 @@ CONTRACTED = tuple(
 _CUES: dict[Role, str] = {
     "not": "not | cannot | never | no longer",
     "denial": """
-        no | without | neither | nor | none | nothing | non | deny | denies | denying | lack | lacks | lacked | lack of
+        no | without | w o | neither | nor | none | nothing | non | deny | denies | denying | lack | lacks | lacked | lack of
         absence of | absent of | devoid of | free of | free from | clear of | negative for | exclude | excludes | excluding
         fail to | fails to | failed to | failing to | failure to | unable to | rules out | ruling out | can rule out
         did rule out | sufficient to rule out | adequate to rule out | ruled out for | unlikely to be | unlikely to have
@@ -55,7 +55,8 @@ _CUES: dict[Role, str] = {
         not treat | not require | not need | no reason | not the reason | no longer than | not well developed
         no one missed | nobody missed | not well seen | not well visualized | not there before | not seen before
         without contrast | without iv contrast | without intravenous contrast | without oral contrast | without gadolinium
-        without the use of | without administration of
+        without the use of | without administration of | w o contrast | w o iv contrast | w o intravenous contrast
+        w o oral contrast | w o gadolinium | with or w o | with and w o | w or w o | w and w o
     """,
 }  # fmt: skip
 # After "no" and the like and words of degree, these alone are denied: "no increase in edema" does not deny the edema.
@@ -108,6 +109,15 @@ CLEAR = frozenset(
 LACKING = ("deficien", "insufficien", "shortage", "depriv", "lack", "absen", "inadequa", "missing")
 # What was taken out is no longer there, without a word that denies it.
 REMOVED = frozenset("removed resected excised amputated".split())
+
+
+# What looks like a denial and is none, or leaves it open.
+PSEUDO = tuple(
+    cue
+    for table in (_CUES["pseudo"], _CUES["open"])
+    for part in table.replace("\n", "|").split("|")
+    if (cue := part.strip())
+)
 
 
 def _listed() -> dict[str, tuple[tuple[tuple[str, ...], Role], ...]]:

@@ -10,9 +10,9 @@ from typing import Self
 
 from mirage.language.asking import ASKING, SPANISH, fillers
 from mirage.language.concepts import lexicon
+from mirage.language.denying import HOW, apart, denied_in
 from mirage.language.lexicon_files import KINDS
 from mirage.language.mending import SHORTEST, Mended, mend
-from mirage.language.mentions import mentions
 from mirage.language.words import WORD
 
 _QUOTED = re.compile(r"[\"“”«»]([^\"“”«»]+)[\"“”«»]")
@@ -24,8 +24,6 @@ _NORMAL = frozenset(ASKING["normal"].split())
 _ORDINAL = re.compile(r"(?i)\b(\d{1,2})(?:st|nd|rd|th)\b")
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 NORMAL, VARIANT = "normal", "normal variant"  # concepts
-_DENYING = re.compile(r"(?i)\b(?:no|not|without|sin|except|excluding|other than|rather than)\b")
-_WORD_BETWEEN = re.compile(r"(?i)\b(?!an?\b|the\b|any\b)\w")
 _LONGEST_OF_TWO = 1_000  # characters that ask for two things side by side; what is longer is a pasted text
 # "CT of the head without contrast" is a noncontrast CT, and denies nothing.
 _PLAIN = re.compile(
@@ -49,7 +47,6 @@ _STAIN = re.compile(r"\bH ?(?:&|and|\+) ?E\b", re.IGNORECASE)  # letters that st
 _SIZES = frozenset("solitary single multiple small large tiny giant focal incidental".split())
 _PLACING = frozenset("of in on at within the a an left right both de del la el en los las".split())
 _JOINING = re.compile(r"(?i)\s*(?:[,/+&;]|,?\s*(?:or|and|and/or|y|o|u|e))\s*")
-HOW = frozenset({"modality", "sequence", "plane"})  # kinds that say how a picture was made
 
 
 def _either(short: str, names: Sequence[str]) -> AskedConcept:
@@ -208,10 +205,11 @@ def read(
     plain = _with_more_named(plain, _ORDINAL.sub(_ordinal, plain))
     mended, changes = mend(_plain(_with_more_named(plain, _singular(plain, kept))), kept, lexicon(), known, more, told)
     sides = None if kept else sides_of(mended)
-    found = lexicon().find(mended, typed=True, eponyms=True)
+    parted = apart(mended)
+    found = lexicon().find(parted, typed=True, eponyms=True)
+    absent = denied_in(parted, found.matches)
     concepts, covered, english, place = list[AskedConcept](), set[int](), list[str](), 0
     normal, denied, last, joined = False, list[str](), 0, False
-    absent = _absent(mended)
     contrast = [found.span() for pattern in (_UNENHANCED, _ENHANCED) for found in pattern.finditer(mended)]
     agents = {_AGENT} | lexicon().children(_AGENT)
     for match in found.matches:
@@ -221,8 +219,10 @@ def read(
         covered.update(range(match.start, match.end))
         english += [mended[place : match.start], match.concept]
         place = match.end
-        if match.concept in absent:
+        if match.start in absent.names:
             denied.append(match.concept)
+            english.pop()
+        elif match.start in absent.which:
             english.pop()
         elif match.concept == NORMAL:
             normal = True
@@ -240,7 +240,7 @@ def read(
     for word, start, _ in lexicon().spans(mended):
         folded = lexicon().canonical(SPANISH.get(word.lower(), word))
         normal = normal or (folded in _NORMAL and start not in covered)
-        if any(first <= start < last for first, last in contrast):
+        if any(first <= start < last for first, last in (*contrast, *absent.said)):
             continue
         short = word in found.doubtful or word.upper() in found.doubtful
         if not (start in covered or not word[0].isalnum() or short or folded in fillers() or folded in _NORMAL) and (
@@ -258,7 +258,7 @@ def read(
         sides,
         joined,
         normal,
-        tuple(denied),
+        tuple(name for name in dict.fromkeys(denied) if name not in {each.name for each in concepts}),
         bool(WORD.search(text)),
     )
 
@@ -295,18 +295,6 @@ def contrast_of(text: str) -> frozenset[str]:
     """Whether a text says that contrast medium was given, *enhanced*, or that it was not, *plain*."""
     rest, plain = _UNENHANCED.subn(" ", text)
     return frozenset(({"plain"} if plain else set()) | ({"enhanced"} if _ENHANCED.search(rest) else set()))
-
-
-def _absent(text: str) -> set[str]:
-    """Concepts that are not to be there. Who types "knee MRI not CT" denies what follows, not what goes before."""
-    denying = _DENYING.search(text)
-    if not denying:
-        return set()
-    absent = {one.concept for one in mentions(text[denying.start() :]) if one.polarity == "denied"}
-    for match in lexicon().find(text[denying.end() :], typed=True).matches[:1]:
-        if not _WORD_BETWEEN.search(text[denying.end() : denying.end() + match.start]):
-            absent.add(match.concept)  # "not CT"
-    return absent
 
 
 def _singular(text: str, kept: Collection[str]) -> str:
