@@ -27,7 +27,8 @@ def test_the_slice_through_the_middle_comes_before_a_scrap_and_that_before_none(
 def test_of_what_has_two_sides_the_slice_with_both_is_best_and_of_one_side_that_side() -> None:
     places = [place(0, left_kidney=1.0), place(1, left_kidney=0.8, right_kidney=0.9), place(2, right_kidney=1.0)]
     assert best_first(places, "kidneys")[0] == 1
-    assert best_first(places, "right kidney")[0] == 2
+    assert best_first(places, "right kidney")[0] == best_first(places, "riñón derecho")[0] == 2
+    assert best_first(places, "riñones izquierdos")[0] == 0
     assert SectionShares(dict(enumerate(places))).best("a", "axial", asked("kidneys")) == (1, "kidney")
 
 

@@ -242,6 +242,7 @@ def test_one_against_another_leads_to_their_comparison(client):
 
 def test_a_name_in_other_words_is_said_by_its_own(client):
     assert client.get("/api/search", params={"q": "APENDICITIS aguda"}).json()["reading"]["understood"] == ["appendicitis"]
+    assert client.get("/api/search", params={"q": "DX"}).json()["reading"]["understood"] == ["radiography"]
     assert "Understood as <em>appendicitis</em>" in client.get("/search", params={"q": "apendicitis aguda"}).text
     assert "Understood as" not in client.get("/search", params={"q": "brains MRI"}).text
 

@@ -24,6 +24,8 @@ RULES = "10"  # goes up when texts are read by other rules, so that atlases read
 _MOST_BYTES = 64 * 2**20
 KINDS = ("disease", "finding", "anatomy", "procedure", "device", "modality", "sequence", "plane")
 _EPONYM = re.compile(r"[A-Z][a-zà-ÿ]{3,} [a-z]")
+# Words of "left atrium" and "in situ" that say of no short form beside them what it means.
+_SETTLE_NOTHING = frozenset("left right in around of and the to disease".split())
 SEPARATOR, NEXT = "|", "\t"  # no name holds one
 
 
@@ -184,7 +186,7 @@ def tables_of(concepts: Mapping[str, Concept]) -> dict[str, Any]:
         for name in (concept.name, *concept.synonyms, *concept.lay, *concept.es):
             take(name, number)
         for each, context in concept.abbreviations.items():
-            settling = sorted({word for phrase in context for word in words_of(phrase)})
+            settling = sorted({word for phrase in context for word in words_of(phrase) if word not in _SETTLE_NOTHING})
             short.setdefault(each, []).append((number, settling))
     for number, concept in enumerate(concepts.values()):  # "sellar" is the sella turcica, where nothing else has that name
         for adjective in concept.adjectives:

@@ -200,6 +200,7 @@ def read(
         Whether the stories of its cases have a word. They have errors of their own: one letter of such a word is mended.
     """
     kept = {word.lower() for quoted in _QUOTED.findall(text) for word in WORD.findall(quoted)}
+    text, typed = ASKING["codes"].get(text.strip(), text), text
     noted = _OPERATED.sub(r"\1operative", _BLANKS.sub(" ", _NOTED.sub(" ", text)))
     plain = _STAIN.sub("hematoxylin and eosin", _QUOTED.sub(r"\1", noted))
     plain = _with_more_named(plain, _ORDINAL.sub(_ordinal, plain))
@@ -248,9 +249,9 @@ def read(
         ):
             others.append(folded)
     return QueryReading(
-        text,
+        typed,
         mended,
-        "".join((*english, mended[place:])),
+        WORD.sub(lambda word: SPANISH.get(word[0].lower(), word[0]), "".join((*english, mended[place:]))),
         tuple(concepts),
         found.doubtful,
         changes,

@@ -203,12 +203,20 @@ def _common() -> frozenset[str]:
     return frozenset(piece for piece in pieces if piece.isalpha())
 
 
+@lru_cache(maxsize=1)
+def _of_imaging() -> frozenset[str]:
+    """Words of how pictures are made that general English has not: *cine*, *topogram*."""
+    return frozenset(tomllib.loads(_FILE.read_text("utf-8"))["imaging"].split())
+
+
 @remembered(8192)
 def is_common(word: str) -> bool:
-    """Whether a word, in lower case, is one of general English, or one of these with an ending: *leaving*, *ballooned*."""
+    """Whether a word, in lower case, is one of general English or of imaging, or one of these with an ending: *leaving*."""
     bases = (word.removesuffix(end) for end in ("s", "es", "ed", "ing", "ly") if word.endswith(end))
-    return word in _common() or any(
-        len(base) >= _SHORTEST and not _common().isdisjoint({base, f"{base}e"}) for base in bases
+    return (
+        not {word, word.removesuffix("s")}.isdisjoint(_of_imaging())
+        or word in _common()
+        or any(len(base) >= _SHORTEST and not _common().isdisjoint({base, f"{base}e"}) for base in bases)
     )
 
 

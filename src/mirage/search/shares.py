@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from mirage.figure import SlicePlace
 from mirage.language import words as wordform
+from mirage.language.asking import SPANISH
 from mirage.language.concepts import lexicon
 from mirage.language.laterality import SIDES
 from mirage.language.reading import AskedConcept, QueryReading
@@ -31,7 +32,8 @@ def read_label(name: str) -> tuple[frozenset[str], frozenset[int]]:
 @lru_cache(maxsize=4096)
 def side_of(text: str) -> str:
     """The one side that a text names; empty where it names none, or both."""
-    sides = {SIDES[word] for word in wordform.lowered(text) if word in SIDES} & {"left", "right"}
+    words = (SPANISH.get(word, word) for word in wordform.lowered(text))
+    sides = {SIDES[word] for word in words if word in SIDES} & {"left", "right"}
     return sides.pop() if len(sides) == 1 else ""
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from mirage.compare.dual import Dual
+from mirage.language.asking import ASKING
 from mirage.language.concepts import lexicon
 from mirage.language.reading import HOW, AskedConcept, QueryReading
 from mirage.query import Query
@@ -81,7 +82,11 @@ def reading_view(query: Query, reading: QueryReading | None) -> ReadingView | No
         typed=reading.typed,
         text=reading.text,
         english=reading.english,
-        understood=[each.name for each in reading.concepts if each.kind not in HOW and _otherwise(each)],
+        understood=[
+            each.name
+            for each in reading.concepts
+            if (each.kind not in HOW and _otherwise(each)) or each.name == ASKING["codes"].get(reading.typed.strip())
+        ],
         concepts=[each.name for each in reading.concepts],
         normal=reading.normal,
         mended=mended,
