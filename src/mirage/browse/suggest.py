@@ -14,7 +14,8 @@ from rapidfuzz.distance import OSA
 
 from mirage.browse.inventory import CONDITION, FINDING, STRUCTURE, Inventory
 from mirage.language.concepts import Lexicon, lexicon
-from mirage.language.reading import HOW, read
+from mirage.language.denying import HOW
+from mirage.language.reading import read
 from mirage.letters import unaccented
 
 MOST = 8

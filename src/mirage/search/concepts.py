@@ -12,9 +12,10 @@ from typing import Literal
 
 from mirage.language.asking import SPANISH, modifiers
 from mirage.language.concepts import lexicon
+from mirage.language.denying import HOW
 from mirage.language.laterality import SIDES
 from mirage.language.mentions import REST, number_of
-from mirage.language.reading import HOW, NORMAL, VARIANT, AskedConcept, QueryReading
+from mirage.language.reading import NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.language.sentences import cut
 from mirage.language.stated import agreement, asked_beside_names, without_shown
 from mirage.search.confidence import Basis, Confidence

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mirage.language.concepts import lexicon
+from mirage.language.denying import HOW
 from mirage.language.labels import MODALITY_LABELS
-from mirage.language.reading import HOW, AskedConcept, QueryReading
+from mirage.language.reading import AskedConcept, QueryReading
 from mirage.language.words import remembered
 from mirage.storage.records import SearchRow
 

@@ -19,8 +19,8 @@ from mirage.generate.generators.copies import KIND, THRESHOLD, middle_coefficien
 from mirage.generate.generators.evidence import REGIONS
 from mirage.generate.generators.latents import SIDE, framed, squared
 from mirage.language.concepts import lexicon
+from mirage.language.denying import HOW
 from mirage.language.mentions import mentions
-from mirage.language.reading import HOW
 from mirage_research.data.admission import check_admitted
 from mirage_research.data.medpix import NOT_PLAIN
 from mirage_research.data.samples import TrainingSample, read_medpix, read_radiographs, sequence_of, tidied

@@ -10,7 +10,8 @@ from pydantic import Field
 from mirage.compare.dual import Dual
 from mirage.language.asking import ASKING
 from mirage.language.concepts import lexicon
-from mirage.language.reading import HOW, AskedConcept, QueryReading
+from mirage.language.denying import HOW
+from mirage.language.reading import AskedConcept, QueryReading
 from mirage.query import Query
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel
