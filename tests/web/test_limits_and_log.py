@@ -145,14 +145,14 @@ def test_synthetic_images_are_counted_by_the_day_and_belong_to_who_had_them_made
     mine = ada.get("/api/synthetic").json()
     assert mine["total"] == 2
     assert ben.get("/api/synthetic").json()["total"] == 0
-    with zipfile.ZipFile(io.BytesIO(ada.get("/api/my-data/synthetic").content)) as own:
+    with zipfile.ZipFile(io.BytesIO(ada.get("/api/my-data/synthetic/file").content)) as own:
         assert own.testzip() is None
         for each in mine["images"]:
             assert json.loads(own.read(f"{each['id']}.json"))["prompt"] == "axial brain MRI"
             image = ada.get(f"/api/synthetic/{each['id']}/image")
             if image.is_success:  # one that is withheld has none
                 assert own.read(f"{each['id']}.png") == image.content
-    with zipfile.ZipFile(io.BytesIO(ben.get("/api/my-data/synthetic").content)) as none:
+    with zipfile.ZipFile(io.BytesIO(ben.get("/api/my-data/synthetic/file").content)) as none:
         assert none.namelist() == []
     assert "2 synthetic images as one file" in ada.get("/my-data").text
     assert edda.get("/api/synthetic").json()["total"] == 2

@@ -73,7 +73,7 @@ def file(site: Site) -> Response:
 
 
 @twins.get(
-    "/my-data/synthetic",
+    "/my-data/synthetic/file",
     response_class=Response,
     responses=openapi.files("The synthetic images that one had made: a zip of PNGs with all their marks.", FILE_TYPE),
 )
