@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
 
     assert {counted()["/api/collections"] for _ in range(6)} == {12.0}
 
+    # Killed while it is asked whether it lives, as it is twice a second; of one that is killed in between less is wanted.
+    os.kill(min(pids), signal.SIGSTOP)
+    time.sleep(2)
     os.kill(min(pids), signal.SIGKILL)
     again = until(lambda: {int(each["pid"]) for each in copies()} - pids and len(copies()) == 2 and copies())
     assert max(pids) in {int(each["pid"]) for each in again}

@@ -108,6 +108,10 @@ class _Processes(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Begin those anew that have ended or hang."""
+        for each in self.processes:
+            # Their end of the pipe, by which they are asked whether they live. Held open here, too, it would keep silent
+            # of one that dies while it is asked, and the minute would be waited for.
+            each.child_conn.close()
         before, begun = list(self.processes), time.monotonic()
         super().keep_subprocess_alive()
         waited = time.monotonic() - begun >= _ANSWERS_WITHIN  # one that hangs is waited for, and then killed
