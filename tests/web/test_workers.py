@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
+import multiprocessing
 import os
 import re
 import signal
-import time
+import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from uvicorn.supervisors import multiprocess
 
 from mirage.errors import BadInput
 from mirage.settings import Settings
 from mirage.storage import read_only
-from mirage.web.workers import serve
+from mirage.web.workers import _ANSWERS_WITHIN, _Processes, serve
 from parts import PATIENCE, until
 
 
@@ -78,9 +83,6 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
 
     assert {counted()["/api/collections"] for _ in range(6)} == {12.0}
 
-    # Killed while it is asked whether it lives, as it is twice a second; of one that is killed in between less is wanted.
-    os.kill(min(pids), signal.SIGSTOP)
-    time.sleep(2)
     os.kill(min(pids), signal.SIGKILL)
     again = until(lambda: {int(each["pid"]) for each in copies()} - pids and len(copies()) == 2 and copies())
     assert max(pids) in {int(each["pid"]) for each in again}
@@ -93,3 +95,25 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
     assert site.returncode == 0
     assert f"The process {min(pids)}, which answered here, was killed by SIGKILL. {new} takes its place." in said
     assert copies() == []
+
+
+def dies_when_asked(asked: Connection) -> None:
+    """End as a process does that is killed while it is asked whether it lives."""
+    asked.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_one_that_dies_while_it_is_asked_whether_it_lives_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    was = multiprocess.Process.__new__(multiprocess.Process)
+    was.parent_conn, was.child_conn = multiprocessing.Pipe()
+    was.process = multiprocessing.get_context("spawn").Process(target=dies_when_asked, args=(was.child_conn,))
+    was.start()
+    monkeypatch.setattr(multiprocess, "Process", lambda *_: SimpleNamespace(start=lambda: None, pid=1))
+    of_all = _Processes.__new__(_Processes)
+    of_all.config, of_all.sockets = SimpleNamespace(timeout_worker_healthcheck=_ANSWERS_WITHIN), []
+    of_all.should_exit, of_all.processes = threading.Event(), [was]
+    with caplog.at_level(logging.WARNING):
+        of_all.keep_subprocess_alive()
+    assert f"The process {was.pid}, which answered here, was killed by SIGKILL. 1 takes its place." in caplog.text
