@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from fastapi import Request
 from starlette.responses import Response
@@ -133,8 +133,9 @@ class Answers:
         made: Made = pickle.loads(packed)  # noqa: S301 - ours, and never out of this process
         return made
 
-    def knows(self, kind: Literal["answer", "facets", "comparison"], asked: Asked) -> bool:
-        """Whether what a query finds is kept, so that nothing has to be found for it."""
+    def knows(self, asked: Asked, *, counted: bool = False) -> bool:
+        """Whether what a query finds, or its counts, are kept, so that nothing has to be found for it."""
+        kind = "facets" if counted else "answer" if isinstance(asked, Query) else "comparison"
         return not asked.has_picture and self._cache.known((kind, asked.print()), self.of, len) is not None
 
     def json(self, request: Request, kind: str, asked: Asked, make: Callable[[], Response]) -> Response:

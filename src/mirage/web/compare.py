@@ -207,7 +207,7 @@ async def compare(request: Request) -> Response:
 async def compare_by_post(site: Site, body: CompareBody) -> Response:
     """The same for queries that may hold a dropped picture, as the embedding that `/api/embed` gave."""
     dual = _dual_in(body)
-    return await site.found("comparison", dual, lambda: sent(comparison_view(site.compare(dual))))
+    return await site.found(dual, lambda: sent(comparison_view(site.compare(dual))))
 
 
 @twins.get(

@@ -309,7 +309,7 @@ async def prepared(
     site = site_of(request)
     await site.spend("explanations")
     speaker = await run_sync(site.explainer, request.query_params.get("explainer", explainer).strip())
-    of, found = await site.found(_kind(asked), asked, lambda: _found(site, asked))
+    of, found = await site.found(asked, lambda: _found(site, asked))
     key = _key(asked, side, speaker)
     if isinstance(found, Answer):
         drawing = Drawing(Explanation(explanation.words_of(found)), places_of(found))
@@ -321,10 +321,6 @@ async def prepared(
     places = places_of(found.a, side="a", prefix="a-") | places_of(found.b, side="b", prefix="b-")
     drawing = Drawing(Explanation("{}, compared with {}".format(*found.words)), places, prefix="ab-")
     return found, Wanted(partial(site.atlas.contrasting, found, explainer=speaker), key, of), drawing
-
-
-def _kind(asked: Query | Dual) -> Literal["answer", "comparison"]:
-    return "answer" if isinstance(asked, Query) else "comparison"
 
 
 def _found(site: RunningSite, asked: Query | Dual) -> tuple[Hashable, Answer | Comparison]:
@@ -432,7 +428,7 @@ async def on_page(
         return asked
     try:
         if side is None:
-            return await site_of(request).found(_kind(asked), asked, lambda: _found_and_shown(request, asked, show))
+            return await site_of(request).found(asked, lambda: _found_and_shown(request, asked, show))
         found, wanted, drawing = await prepared(request, asked, side)
     except MirageError as error:
         return await run_sync(instead, request, asked.pairs(), error)

@@ -48,7 +48,7 @@ async def search(request: Request) -> Response:
 async def search_by_post(site: Site, body: QueryBody) -> Response:
     """Find figures by a query that may hold a dropped picture, as the embedding that `/api/embed` gave."""
     query = body.query()
-    return await site.found("answer", query, lambda: sent(answer_view(site.search(query))))
+    return await site.found(query, lambda: sent(answer_view(site.search(query))))
 
 
 @twins.get("/facets", response_model=FacetsView, openapi_extra={"parameters": openapi.FACETS})
@@ -57,7 +57,7 @@ async def facets(request: Request) -> Response:
     site, pairs = site_of(request), tidied(request.query_params.multi_items())
     if not forms.is_blank(pairs):
         query = forms.read(Query, pairs, in_address=True)
-        found = await site.found("facets", query, lambda: site.answers.facets(site.search(query)))
+        found = await site.found(query, lambda: site.answers.facets(site.search(query)), counted=True)
         return sent(FacetsView(facets=found.counts, among=found.among))
     given: dict[str, list[str]] = {}
     for name, value in pairs:

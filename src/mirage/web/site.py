@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import RLock
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -178,28 +179,23 @@ class RunningSite:
         """Answer a query, once for all who ask it until the atlas changes; that of a dropped picture is not kept."""
         return self.answers.search(query)
 
-    async def found(
-        self, kind: Literal["answer", "facets", "comparison"], asked: Query | Dual, make: Callable[[], Kept]
-    ) -> Kept:
+    async def found(self, asked: Query | Dual, make: Callable[[], Kept], *, counted: bool = False) -> Kept:
         """Find something in a thread: at once where it is kept, else when it has its turn among what many ask anew.
 
         Parameters
         ----------
-        kind : {"answer", "facets", "comparison"}
-            What is found, as `mirage.web.answers.Answers.knows` takes it.
         asked : Query or Dual
         make : callable
+        counted : bool
+            Whether it is the counts of what is found.
         """
-        known = await run_sync(self.answers.knows, kind, asked)
+        known = await run_sync(partial(self.answers.knows, asked, counted=counted))
         return await run_sync(make, limiter=None if known else self.finding)
 
     async def json(self, request: Request, kind: str, asked: Query | Dual, make: Callable[[], Response]) -> Response:
         """Send what `mirage.web.answers.Answers.json` does: at once where it is kept, else when it has its turn."""
         kept = await run_sync(self.answers.json_kept, request, kind, asked)
-        if kept is not None:
-            return kept
-        what: Literal["answer", "comparison"] = "answer" if isinstance(asked, Query) else "comparison"
-        return await self.found(what, asked, lambda: self.answers.json(request, kind, asked, make))
+        return kept if kept is not None else await self.found(asked, lambda: self.answers.json(request, kind, asked, make))
 
     def educators(self) -> int | None:
         """How many educators have rated something; None where what people keep cannot be read."""
