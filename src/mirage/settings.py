@@ -95,6 +95,10 @@ class Settings(BaseSettings):
         pattern=r"^$|^https?://[^\s?#@]+$",
         description="Address under which people reach a shared site; links of invitations begin with it.",
     )
+    public: bool = Field(
+        default=False,
+        description="Whether search engines may list the figures of a site that anybody may look at; wants site_url.",
+    )
     insecure: bool = Field(
         default=False,
         description="Whether people may sign in over http from other machines, where others can read along; `--insecure`.",
@@ -261,6 +265,15 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=2, ge=1, le=256, description="Processor threads for one encoding; adding figures has two to four."
     )
+
+    @field_validator("public")
+    @classmethod
+    def _listed(cls, given: bool, info: ValidationInfo) -> bool:
+        if given and info.data.get("shared"):
+            raise ValueError("people sign in to a shared site, and search engines do not")
+        if given and not info.data.get("site_url"):
+            raise ValueError("search engines want whole addresses: set site_url to the one under which the site is reached")
+        return given
 
     @field_validator("root_path")
     @classmethod

@@ -14,7 +14,7 @@ from mirage import query
 from mirage.errors import NotFound
 from mirage.figure import Case, Figure
 from mirage.storage.records import is_keyed
-from mirage.web import edit, forms, generate
+from mirage.web import crawlers, edit, forms, generate
 from mirage.web.openapi import PROBLEM, files, sent
 from mirage.web.rights import wants
 from mirage.web.site import RunningSite, Site, site_of
@@ -140,7 +140,7 @@ def figure_page(
     # A stack has many slices, and each would be kept.
     kept = not (found.slices or former)
     drawn = site.answers.piece(("figure", found.id, site.sees, bool(form), begin_url), site.token, body) if kept else body()
-    return page("figure.html", figure=found, edit=form, body=drawn)
+    return page("figure.html", figure=found, edit=form, body=drawn, told=crawlers.told_of_figure(site, found))
 
 
 def _body(site: RunningSite, found: FigureView, asked: dict[str, str], **more: Any) -> str:

@@ -34,6 +34,7 @@ from mirage.web import (
     collections,
     compare,
     corpora,
+    crawlers,
     edit,
     explain,
     figures,
@@ -184,6 +185,7 @@ def create_app(
         app.include_router(pages.router)
     app.include_router(account.public)
     app.include_router(health.router)
+    app.include_router(crawlers.router)
     app.include_router(openapi.router)
     problems.install(app)
     openapi.describe(app)

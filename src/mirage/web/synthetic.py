@@ -18,7 +18,7 @@ from mirage.images.marks import Marks, SyntheticRecord, reading
 from mirage.people.roles import may
 from mirage.people.visitor import tell, visitor
 from mirage.query import Term
-from mirage.web import forms
+from mirage.web import crawlers, forms
 from mirage.web.openapi import PROBLEM, TAKES_PICTURE, files, sent
 from mirage.web.rights import RefusedError, wants
 from mirage.web.root import at
@@ -158,9 +158,11 @@ def image_page(site: Site, image_id: str) -> Response:
     """One synthetic image with all that stands beside it."""
     found = site.jobs.outputs.get(image_id)
     record, asked = found.record, _query(found.record)
+    view = synthetic_in(site, found)
     return page(
         "synthetic.html",
-        view=synthetic_in(site, found),
+        view=view,
+        told=crawlers.told_of_synthetic(site, view),
         problem=site.generator()[1],
         again=_fields(record, {"seed": str(record.seed)}),
         another=_fields(record, {}),

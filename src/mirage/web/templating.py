@@ -253,12 +253,6 @@ async def favicon() -> Response:
     return RedirectResponse(address("icon.svg"), 301)
 
 
-@router.get("/robots.txt")
-async def robots() -> Response:
-    """Tell crawlers that nothing here is for them."""
-    return Response("User-agent: *\nDisallow: /\n", media_type="text/plain")
-
-
 class Speaking:
     """Answer every request in one language, and offer on no page what cannot be done with the atlas.
 
