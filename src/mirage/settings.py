@@ -103,6 +103,12 @@ class Settings(BaseSettings):
         default=False,
         description="Whether people may sign in over http from other machines, where others can read along; `--insecure`.",
     )
+    language: str = Field(
+        default="",
+        max_length=40,
+        description="Language of commands, and of pages for whoever's browser asks for none that there is: en or es. When "
+        "empty, commands take that of the machine (LANG), and pages are English.",
+    )
     session_days: int = Field(default=30, ge=1, le=400, description="Days after which who did not come has to sign in anew.")
     audit_days: int = Field(
         default=365,

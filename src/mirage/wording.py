@@ -13,12 +13,27 @@ from typing import TypeVar
 
 Key = TypeVar("Key")
 _SPOKEN: ContextVar[NullTranslations] = ContextVar("translations")
-_ENGLISH = NullTranslations()
+_PROCESS = [NullTranslations()]  # what is spoken where nobody chose: by commands, and by threads of their own
 
 
 def translations() -> NullTranslations:
-    """Give the translations of the request in hand; the texts themselves where nobody chose another language."""
-    return _SPOKEN.get(_ENGLISH)
+    """Give the translations of the request in hand; those of the process where nobody chose another language."""
+    return _SPOKEN.get(_PROCESS[0])
+
+
+def language() -> str:
+    """Give the code of the language that is spoken: "en", "es"."""
+    return translations().info().get("language", "en")
+
+
+def settle(language: NullTranslations) -> None:
+    """Let the whole process speak a language where nobody chooses another.
+
+    Parameters
+    ----------
+    language : gettext.NullTranslations
+    """
+    _PROCESS[0] = language
 
 
 @contextmanager

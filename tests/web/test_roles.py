@@ -54,7 +54,7 @@ PATCH /api/collections/* PATCH /api/repeat
 POST /api/collections* POST /api/repeat* POST /api/quiz* POST /api/me/sign-out POST /api/generate POST /api/compare/generate
 POST /api/jobs/*/cancel POST /api/synthetic/*/delete POST /api/my-data*
 POST /collections* POST /repeat* POST /quiz* POST /me POST /my-data* POST /keep* POST /generate* POST /compare/generate
-POST /jobs/*/cancel POST /synthetic/*/delete POST /sign-out POST /invited/*
+POST /jobs/*/cancel POST /synthetic/*/delete POST /sign-out POST /invited/* POST /language
 POST /api/search POST /api/compare* POST /api/explain POST /api/embed POST /api/verify
 POST /search POST /compare* POST /explain* POST /verify POST /api/ask
 """.split()

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from mirage.errors import BadInput
 from mirage.people.proxies import is_trusted, networks
 from mirage.people.records import invitations, sessions
+from mirage.web.root import local
 from mirage.web.server import _say_shared
-from mirage.web.visiting import local
 from parts import copy_atlas
 from sharing import LOCAL, SharedSite, id_of, shared_site, token_of
 

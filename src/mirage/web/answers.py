@@ -27,6 +27,7 @@ from mirage.query import Query
 from mirage.search.answer import Answer, FoundFacets
 from mirage.web.cache import Cache
 from mirage.web.root import root
+from mirage.wording import language
 
 Made = TypeVar("Made")
 Asked = Query | Dual
@@ -129,14 +130,14 @@ class Answers:
     def _packed(self, kind: str, asked: Asked, make: Callable[[], Made]) -> Made:
         if asked.has_picture:
             return make()
-        packed = self._cache.made((kind, asked.print()), self.of, lambda: pickle.dumps(make()), len)
+        packed = self._cache.made((kind, language(), asked.print()), self.of, lambda: pickle.dumps(make()), len)
         made: Made = pickle.loads(packed)  # noqa: S301 - ours, and never out of this process
         return made
 
     def knows(self, asked: Asked, *, counted: bool = False) -> bool:
         """Whether what a query finds, or its counts, are kept, so that nothing has to be found for it."""
         kind = "facets" if counted else "answer" if isinstance(asked, Query) else "comparison"
-        return not asked.has_picture and self._cache.known((kind, asked.print()), self.of, len) is not None
+        return not asked.has_picture and self._cache.known((kind, language(), asked.print()), self.of, len) is not None
 
     def json(self, request: Request, kind: str, asked: Asked, make: Callable[[], Response]) -> Response:
         """Send JSON that is the same for all who ask, written once; who has it already is told that.
@@ -157,12 +158,12 @@ class Answers:
             body = bytes(make().body)
             return _Json(zlib.compress(body, _LEVEL, zlib.MAX_WBITS | 16), f'W/"{hashlib.sha256(body).hexdigest()[:20]}"')
 
-        kept = self._cache.made((kind, root(), asked.print()), self.of, packed, _size)
+        kept = self._cache.made((kind, *_here(), asked.print()), self.of, packed, _size)
         return _sent(request, kept)
 
     def json_kept(self, request: Request, kind: str, asked: Asked) -> Response | None:
         """Send what `json` sends where it is kept, so that nothing has to be found for it; None where it is not."""
-        kept = None if asked.has_picture else self._cache.known((kind, root(), asked.print()), self.of, _size)
+        kept = None if asked.has_picture else self._cache.known((kind, *_here(), asked.print()), self.of, _size)
         return None if kept is None else _sent(request, kept)
 
     def has_piece(self, key: Hashable) -> bool:
@@ -173,7 +174,7 @@ class Answers:
         key : hashable
             As for `piece`.
         """
-        return self._cache.known((root(), key), self.of) is not None
+        return self._cache.known((*_here(), key), self.of) is not None
 
     def piece(self, key: Hashable, token: str, make: Callable[[], str]) -> str:
         """Draw a piece of a page, once for all who see the same.
@@ -191,8 +192,13 @@ class Answers:
             html = make()
             return zlib.compress((html.replace(token, _TOKEN) if token else html).encode(), _LEVEL)
 
-        kept = self._cache.made((root(), key), self.of, packed, len)
+        kept = self._cache.made((*_here(), key), self.of, packed, len)
         return zlib.decompress(kept).decode().replace(_TOKEN, token)
+
+
+def _here() -> tuple[str, str]:
+    """By what every page and answer differs, whoever asks and whatever for: addresses stand in it, and words."""
+    return root(), language()
 
 
 def _sent(request: Request, kept: _Json) -> Response:

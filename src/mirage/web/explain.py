@@ -46,7 +46,7 @@ from mirage.web.views.explain import (
 )
 from mirage.web.views.figures import ApiModel
 from mirage.web.views.search import QueryBody
-from mirage.wording import _
+from mirage.wording import _, language
 
 _LOOK = 1.0  # seconds between two looks at whether a reader who waits for the whole is still there
 
@@ -270,7 +270,7 @@ def _key(asked: Query | Dual, side: Whose, speaker: Explainer | str) -> Hashable
     # What is said in another's place, because that one could not be loaded, is said for now.
     if asked.has_picture or isinstance(speaker, str):
         return None
-    return "explained", type(asked), asked.print(), side, speaker.info()
+    return "explained", language(), type(asked), asked.print(), side, speaker.info()
 
 
 def _kept_pieces(request: Request, asked: Query | Dual, side: Whose) -> bytes | None:

@@ -78,7 +78,7 @@ class UnfoldBody(ApiBody):
 
 
 def _addresses(site: RunningSite) -> PictureAddresses:
-    return site.kept("quiz pictures", "", lambda: PictureAddresses(site.atlas.store.id_key))
+    return site.kept("quiz pictures", "", lambda: PictureAddresses(site.atlas.store.id_key), worded=False)
 
 
 def _question(site: RunningSite, quiz_id: str, number: int) -> QuestionView:

@@ -35,6 +35,20 @@ def at(address: str) -> str:
     return _ROOT.get() + address
 
 
+def local(address: str) -> str:
+    """An address of this site to go on to, or the start page where it is none: nobody is led elsewhere.
+
+    Parameters
+    ----------
+    address : str
+        As it came in ``next``.
+    """
+    plain = address.isascii() and address.isprintable() and len(address) <= 2_000
+    if not plain or not address.startswith("/") or address.startswith("//") or "\\" in address:
+        return "/"
+    return address
+
+
 def checked(path: str) -> str:
     """A root path without a stroke at its end.
 

@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
-from mirage import __version__
+from mirage import __version__, locales
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, MirageError
 from mirage.jobs import Jobs
@@ -54,6 +54,7 @@ from mirage.web import (
     reviews,
     search,
     sign_in,
+    speaking,
     stacks,
     synthetic,
     taking,
@@ -115,7 +116,7 @@ def create_app(
         What a request must show to change state; made anew when left out. A request may show the atlas's own token,
         ``atlas.holder.token``, instead.
     language : gettext.NullTranslations, optional
-        Translations of the catalogue; English when left out.
+        The only language of all pages; each request has its own of the catalogue when left out.
     """
     app = FastAPI(
         title="MIRAGE",
@@ -180,6 +181,7 @@ def create_app(
         account,
         people,
         sign_in,
+        speaking,
         templating,
     ):
         app.include_router(pages.router)
@@ -191,7 +193,7 @@ def create_app(
     openapi.describe(app)
     app.add_middleware(ReadOnce)
     read_only = getattr(atlas, "copy", None) is not None  # there is no atlas where only the routes are looked at
-    app.add_middleware(templating.Speaking, language=language or NullTranslations(), read_only=read_only)
+    app.add_middleware(templating.ReadOnly, read_only=read_only)
     # The last one added is the first to see a request.
     app.add_middleware(
         BodyLimits,
@@ -204,6 +206,7 @@ def create_app(
     named = urlsplit(settings.site_url).netloc
     hosts = (*settings.allowed_hosts, settings.host, named)
     app.add_middleware(Guard, hosts=hosts, measures=app.state.site.measures)
+    app.add_middleware(speaking.Speaking, language=language, otherwise=locales.known(settings.language) or locales.ENGLISH)
     app.add_middleware(Rooted, path=settings.root_path)
     app.add_middleware(Proxied, proxies=settings.trusted_proxies)
     return app

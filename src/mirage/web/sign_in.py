@@ -24,11 +24,11 @@ from mirage.people.times import last_day
 from mirage.people.visitor import ALONE, visitor
 from mirage.web.forms import with_query
 from mirage.web.rights import RefusedError, wants
-from mirage.web.root import at
+from mirage.web.root import at, local
 from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
-from mirage.web.visiting import base_of, by_https, came_in, check_private, local, signed_in, signed_out
+from mirage.web.visiting import base_of, by_https, came_in, check_private, signed_in, signed_out
 from mirage.wording import _
 
 _BACK = "/sign-in/provider/back"
@@ -120,7 +120,7 @@ def sign_out(request: Request, site: Site, form: TokenForm) -> Response:
 def _provider(site: RunningSite) -> IdentityProvider:
     if not site.settings.oidc_issuer:
         raise RefusedError(_("This site has no provider to sign in by."))
-    return site.kept("provider", site.settings.oidc_issuer, lambda: IdentityProvider(site.settings))
+    return site.kept("provider", site.settings.oidc_issuer, lambda: IdentityProvider(site.settings), worded=False)
 
 
 def _sealing(site: RunningSite) -> URLSafeSerializer:

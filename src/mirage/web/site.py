@@ -39,7 +39,7 @@ from mirage.web.rights import SIGN_IN, NotSignedInError
 from mirage.web.root import root
 from mirage.web.telling import Tellings
 from mirage.web.views.figures import AtlasView, atlas_view
-from mirage.wording import _
+from mirage.wording import _, language
 
 Kept = TypeVar("Kept")
 _WRITTEN_AT_ONCE = 4  # explanations; the others wait for their turn
@@ -85,7 +85,7 @@ class RunningSite:
     cache: Cache = field(default_factory=Cache)
     measures: Measures | None = None
     following: Counter[Hashable] = field(default_factory=Counter)
-    _made: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    _made: dict[tuple[str, str], tuple[Any, Any]] = field(default_factory=dict)
     _lock: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
@@ -118,7 +118,7 @@ class RunningSite:
     @property
     def people(self) -> People:
         """Who may use this site, where it is shared."""
-        return self.kept("people", "", self._people)
+        return self.kept("people", "", self._people, worded=False)
 
     def _people(self) -> People:
         people = People(self.atlas.databases)
@@ -147,7 +147,7 @@ class RunningSite:
         if visitor().id:
             await run_sync(self.people.limits.use, visitor(), what, amount, most, seconds)
 
-    def kept(self, name: str, of: object, make: Callable[[], Kept]) -> Kept:
+    def kept(self, name: str, of: object, make: Callable[[], Kept], *, worded: bool = True) -> Kept:
         """Make something once, and anew when what it was made of has changed.
 
         Parameters
@@ -157,11 +157,14 @@ class RunningSite:
         of : object
             What it is made of, to be compared.
         make : callable
+        worded : bool
+            Whether words for people stand in it, so that each language has its own; a thing that works is one for all.
         """
         of = root(), of  # addresses may stand in it
-        known = self._made.get(name)
+        place = name, language() if worded else ""
+        known = self._made.get(place)
         if known is None or known[0] != of:
-            known = self._made[name] = (of, make())
+            known = self._made[place] = (of, make())
         made: Kept = known[1]
         return made
 
@@ -221,7 +224,9 @@ class RunningSite:
         """Tell who draws synthetic images and, for a person to read, why nobody does; empty when somebody does."""
         options = synthesis.GenerationOptions()
         try:
-            return self.kept("generator", "", lambda: synthesis.generator_of(options, self.settings).info()), ""
+            return self.kept(
+                "generator", "", lambda: synthesis.generator_of(options, self.settings).info(), worded=False
+            ), ""
         except MirageError as error:
             return GeneratorInfo(self.settings.generator, "", "", "", 0, 0, 0, 1, 0, 0, 1, 0), str(error)
 
@@ -249,7 +254,7 @@ class RunningSite:
                 )
             )
         try:
-            return self.kept(f"explainer {name}", "", lambda: explainers.load(name))
+            return self.kept(f"explainer {name}", "", lambda: explainers.load(name), worded=False)
         except MirageError:
             return name
 

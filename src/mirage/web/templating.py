@@ -27,6 +27,7 @@ from mirage.errors import Busy, MirageError
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PROOFS
 from mirage.language.hyphenation import hyphenated
+from mirage.locales import listed, number
 from mirage.people.roles import ROLE_WORDS, Right, may
 from mirage.people.visitor import ALONE, visitor
 from mirage.study.along.taking import FORMATS
@@ -42,7 +43,8 @@ from mirage.web.forms import (
 from mirage.web.forms import address as page_of
 from mirage.web.rights import wants
 from mirage.web.root import at, root, rooted_source, rooted_text
-from mirage.wording import N_, Words, _, speaking, translations
+from mirage.web.speaking import choices, here
+from mirage.wording import N_, Words, _, language, translations
 
 if TYPE_CHECKING:
     from mirage.web.views.figures import FigureView
@@ -150,12 +152,12 @@ _WORDS = {
 def bytes_words(size: float) -> str:
     """1234567 as "1.2 MB"."""
     if size < 1000:
-        return _("%(number)s bytes", number=format(size, ".0f"))
+        return _("%(number)s bytes", number=number(size))
     for unit in ("kB", "MB", "GB"):
         size /= 1000
         if size < 1000 or unit == "GB":
             break
-    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
+    return f"{number(size, 0 if size >= 10 else 1)} {unit}"
 
 
 def seconds_words(seconds: float) -> str:
@@ -164,7 +166,7 @@ def seconds_words(seconds: float) -> str:
         return _("%(number)s s", number=max(1, round(seconds)))
     if seconds < 3600:
         return _("%(number)s min", number=round(seconds / 60))
-    return _("%(number)s h", number=format(seconds / 3600, ".1f"))
+    return _("%(number)s h", number=number(seconds / 3600, 1))
 
 
 def value_words(field: str, value: str) -> str:
@@ -253,26 +255,24 @@ async def favicon() -> Response:
     return RedirectResponse(address("icon.svg"), 301)
 
 
-class Speaking:
-    """Answer every request in one language, and offer on no page what cannot be done with the atlas.
+class ReadOnly:
+    """Offers on no page what cannot be done with the atlas.
 
     Parameters
     ----------
     app : ASGI application
-    language : gettext.NullTranslations
     read_only : bool
         Whether the atlas is open to be read only.
     """
 
-    def __init__(self, app: ASGIApp, language: NullTranslations, *, read_only: bool = False) -> None:
-        self._app = app
-        self._language, self._read_only = language, read_only
+    def __init__(self, app: ASGIApp, *, read_only: bool) -> None:
+        self._app, self._read_only = app, read_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         before = _READ_ONLY.set(self._read_only)
         try:
-            with speaking(self._language):
-                await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             _READ_ONLY.reset(before)
 
@@ -376,7 +376,8 @@ _ENVIRONMENT.globals["remove_address"] = lambda **what: at(f"/remove?{urlencode(
 _ENVIRONMENT.filters |= {
     "bytes": bytes_words,
     "seconds": seconds_words,
-    "number": lambda value: f"{value:,}",
+    "number": number,
+    "listed": lambda texts: listed(list(texts)),
     "underlined": underlined,
     "hyphenated": hyphenated,
 }
@@ -386,7 +387,9 @@ _ENVIRONMENT.globals |= {
     "at": at,
     "twin": lambda page: at("/api" + page.removeprefix(root())),
     "script_words": script_words,
-    "language": lambda: translations().info().get("language", "en"),
+    "language": language,
+    "languages": choices,
+    "here_now": here,
     "form": SearchForm(),
     "preview_address": preview_address,
     "keep_address": keep_address,

@@ -281,20 +281,6 @@ def signed_out(site: RunningSite, request: Request, answer: Response) -> Respons
     return answer
 
 
-def local(address: str) -> str:
-    """An address of this site to go on to, or the start page where it is none: nobody is led elsewhere.
-
-    Parameters
-    ----------
-    address : str
-        As it came in ``next``.
-    """
-    plain = address.isascii() and address.isprintable() and len(address) <= 2_000
-    if not plain or not address.startswith("/") or address.startswith("//") or "\\" in address:
-        return "/"
-    return address
-
-
 def base_of(site: RunningSite, request: Request) -> str:
     """The address that links to this site begin with."""
     return site.settings.site_url.rstrip("/") or str(request.base_url).rstrip("/") + root()

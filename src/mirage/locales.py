@@ -1,0 +1,185 @@
+"""The languages that texts are translated into: which there are, which one somebody asks for, how each writes numbers.
+
+A language is a file of the catalogue, ``xx.po``, read when it is first spoken: a file that a person edits is then the
+only one there is, and a package needs no step that compiles it. English stands in the code and reads no file at all.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from mirage.wording import language
+
+ENGLISH = "en"
+_ENGLISH = NullTranslations()
+_NAMED = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
+_MOST_ASKED = 2_000  # characters of a header, of which browsers send 50
+_LETTERS = {"es": re.compile(r"h?[ií](?!e)", re.IGNORECASE)}
+
+
+@lru_cache(maxsize=1)
+def codes() -> tuple[str, ...]:
+    """Give the languages that there are by their codes, English first."""
+    return ENGLISH, *sorted(each.name.removesuffix(".po") for each in _catalogue().iterdir() if each.name.endswith(".po"))
+
+
+def _catalogue() -> Traversable:
+    return files("mirage") / "web" / "catalogue"
+
+
+@lru_cache(maxsize=8)
+def translations_of(code: str) -> NullTranslations:
+    """Give what says the texts in a language; English says them as they stand.
+
+    Parameters
+    ----------
+    code : str
+        One of `codes`.
+    """
+    if code == ENGLISH:
+        return _ENGLISH
+    # Here, because who reads English should not wait for it.
+    from babel.messages.mofile import write_mo  # noqa: PLC0415
+    from babel.messages.pofile import read_po  # noqa: PLC0415
+
+    compiled = io.BytesIO()
+    write_mo(compiled, read_po(io.BytesIO((_catalogue() / f"{code}.po").read_bytes()), locale=code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+@lru_cache(maxsize=8)
+def own_name(code: str) -> str:
+    """Give what a language calls itself: "Español"."""
+    if code == ENGLISH:
+        return "English"
+    name = _locale(code).get_display_name() or code
+    return name[:1].upper() + name[1:]
+
+
+def known(code: str) -> str:
+    """Give the language that a name of a locale means, as ``es_MX.UTF-8`` means es; empty where there is none such.
+
+    Parameters
+    ----------
+    code : str
+        As it came: from a cookie, a header or the environment.
+    """
+    code = code.partition(".")[0].partition("@")[0]
+    if code in ("C", "POSIX"):
+        return ENGLISH
+    if len(code) > _MOST_ASKED or not _NAMED.fullmatch(code):
+        return ""
+    parts = code.replace("_", "-").lower().split("-")
+    there = {each.lower().replace("_", "-"): each for each in codes()}
+    # By RFC 4647, "lookup": the longest beginning that there is.
+    tried = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((there[each] for each in tried if each in there), "")
+
+
+def accepted(header: str) -> str:
+    """Give the language that a browser likes most among those that there are; empty where it names none.
+
+    Parameters
+    ----------
+    header : str
+        Of ``Accept-Language``: ``es-MX,es;q=0.9,en;q=0.8``.
+    """
+    liked: list[tuple[float, str]] = []
+    for each in header[:_MOST_ASKED].split(","):
+        name, _, rest = each.partition(";")
+        match = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", rest)
+        weight = float(match[1]) if match else 0.0 if rest.strip() else 1.0
+        if weight and (code := known(name.strip())):
+            liked.append((weight, code))
+    return max(liked, key=lambda each: each[0])[1] if liked else ""  # of equals the first
+
+
+def of_environment(environment: Mapping[str, str] = os.environ) -> str:
+    """Give the language that somebody's machine is set to, as gettext reads it; English where it names none that there is.
+
+    Parameters
+    ----------
+    environment : mapping of str to str
+    """
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name, ""):
+            found = next(filter(None, (known(each) for each in value.split(":"))), "")
+            if found or name != "LANGUAGE":
+                return found or ENGLISH
+    return ENGLISH
+
+
+# -- how each writes ---------------------------------------------------------------------------------------------------
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Write a number: 1,234.5 in English, 1.234,5 in Spanish.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+        After the point.
+    """
+    return _number(value, digits, language())
+
+
+@lru_cache(maxsize=4096)
+def _number(value: float, digits: int, code: str) -> str:
+    if code.partition("-")[0] == ENGLISH:
+        return f"{value:,.{digits}f}"
+    from babel.numbers import format_decimal  # noqa: PLC0415
+
+    return format_decimal(round(value, digits), f"#,##0.{'0' * digits}" if digits else "#,##0", _locale(code))
+
+
+def day(when: date) -> str:
+    """Write a day: 29 November 2026, 29 de noviembre de 2026.
+
+    Parameters
+    ----------
+    when : datetime.date
+    """
+    if language().partition("-")[0] == ENGLISH:
+        return f"{when.day} {when:%B %Y}"
+    from babel.dates import format_date  # noqa: PLC0415
+
+    return format_date(when, "long", _locale(language()))
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Write what belongs together: a, b and c; in Spanish a, b y c, and a e i.
+
+    Parameters
+    ----------
+    texts : sequence of str
+    """
+    if language().partition("-")[0] == ENGLISH or len(texts) < 2:
+        return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
+    from babel.lists import format_list  # noqa: PLC0415
+
+    written = format_list(list(texts), "standard", _locale(language()))
+    before_i = _LETTERS.get(language().partition("-")[0])
+    if before_i and before_i.match(texts[-1]):
+        written = written.removesuffix(f" y {texts[-1]}") + f" e {texts[-1]}"
+    return written
+
+
+@lru_cache(maxsize=8)
+def _locale(code: str) -> Any:
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415
+
+    try:
+        return Locale.parse(code.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):  # a language that is not in the tables writes numbers as English does
+        return Locale.parse(ENGLISH)
