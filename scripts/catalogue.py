@@ -3,9 +3,9 @@
     python scripts/catalogue.py
     python scripts/catalogue.py es
 
-Writes ``src/mirage/web/catalogue/messages.pot``, and drops from each language beside it the texts that are no more. The
-texts that are new stand in English there until the language is named: then they are added to its file, to be filled in. A
-language that has no file yet gets one.
+Writes ``src/mirage/web/catalogue/messages.pot``. A language that is named is brought up to date too: texts that are no more
+are dropped, and those that are new added to be filled in; until then they stand in English. One that has no file gets one.
+No language changes that is not named, so that two branches that add texts do not both write into it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import io
 import sys
 from pathlib import Path
 
-from babel.messages.catalog import Catalog, Message
+from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -31,7 +31,7 @@ msgid ""
 msgstr "Content-Type: text/plain; charset=UTF-8\\n"
 
 """
-_LANGUAGE = """# How MIRAGE says its texts in one language; docs/languages.md. `make catalogue` keeps its order.
+_LANGUAGE = """# How MIRAGE says its texts in one language; docs/languages.md.
 msgid ""
 msgstr ""
 "Language: %(language)s\\n"
@@ -69,8 +69,8 @@ def written(catalogue: Catalog) -> str:
     return _HEADER + file.getvalue().decode()
 
 
-def updated(file: Path, texts: Catalog, *, whole: bool) -> str:
-    """Write a language anew: its translations of the texts that there are.
+def updated(file: Path, texts: Catalog) -> str:
+    """Write a language anew: its translations of the texts that there are, and room for those that it does not have.
 
     It holds neither lines nor files, which change with every edit of the code; ``messages.pot`` has the files.
 
@@ -80,15 +80,9 @@ def updated(file: Path, texts: Catalog, *, whole: bool) -> str:
         Its catalogue, named by the language; it need not be there.
     texts : babel.messages.catalog.Catalog
         What there is to translate.
-    whole : bool
-        Whether texts without a translation are added, empty. Left out otherwise: two branches that add texts would
-        write at the same places of every language.
     """
     known = read_po(io.BytesIO(file.read_bytes() if file.exists() else b""), locale=file.stem, ignore_obsolete=True)
-    listed = {_key(message) for message in known if message.id}
     known.update(texts, no_fuzzy_matching=True)
-    for message in [each for each in known if each.id and not (whole or _key(each) in listed)]:
-        known.delete(message.id, message.context)
     for message in known:
         message.locations = []
     body = io.BytesIO()
@@ -96,22 +90,19 @@ def updated(file: Path, texts: Catalog, *, whole: bool) -> str:
     return _LANGUAGE % {"language": file.stem, "plural": known.plural_forms.rstrip(";")} + body.getvalue().decode()
 
 
-def _key(message: Message) -> tuple[str, str | None]:
-    return message.id if isinstance(message.id, str) else message.id[0], message.context
-
-
 def main(languages: list[str]) -> None:
-    """Write all.
+    """Write them.
 
     Parameters
     ----------
     languages : list of str
-        Those whose missing texts are added to be filled in.
+        Codes of those that are brought up to date.
     """
     texts = collect()
     CATALOGUE.write_text(written(texts), "utf-8")
-    for file in sorted({*CATALOGUE.parent.glob("*.po"), *(CATALOGUE.parent / f"{name}.po" for name in languages)}):
-        file.write_text(updated(file, texts, whole=file.stem in languages), "utf-8")
+    for name in languages:
+        file = CATALOGUE.with_name(f"{name}.po")
+        file.write_text(updated(file, texts), "utf-8")
 
 
 if __name__ == "__main__":
