@@ -19,15 +19,18 @@ OPEN_CLIP := torchvision==0.28.0 open_clip_torch==3.3.0 timm==1.0.31 ftfy wcwidt
 ANKI := $(VENV)/anki
 ANKI_LIBRARY := anki==26.9.3
 
-.PHONY: up kills twos fuzz test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
+# JupyterLab and a kernel that has the widget, beside the rest: an environment as somebody has it who writes notebooks.
+NOTEBOOK := $(VENV)/notebook
+
+.PHONY: up kills twos fuzz test test-notebook test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks coverage lint docs bench pins catalogue screenshots clean
 
 up: $(VENV)/.installed
 	@$(BIN)/mirage up
 
 # Each process has a core to itself: threads of its own would only take it from the others.
-test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks: export OMP_NUM_THREADS ?= 1
+test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks test-notebook: export OMP_NUM_THREADS ?= 1
 # What was compiled is kept: every process that a test starts would compile all of MIRAGE anew.
-test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks: export PYTHONDONTWRITEBYTECODE :=
+test test-nightly test-cluster test-prefix test-read-only test-two-servers test-proxy test-models test-decks test-notebook: export PYTHONDONTWRITEBYTECODE :=
 
 # What needs no torch, in a real browser too.
 test: $(VENV)/.installed-dev
@@ -76,6 +79,12 @@ test-decks: export MIRAGE_TEST_ANKI := $(abspath $(ANKI))
 test-decks: $(VENV)/.installed-dev
 	@[ -d $(ANKI)/anki ] || $(PIP) install --quiet --target $(ANKI) $(ANKI_LIBRARY)
 	$(PYTEST_RUN) -m anki $(PYTEST)
+
+# The widget in a real JupyterLab, and the notebook from its first cell to its last.
+test-notebook: export MIRAGE_TEST_NOTEBOOK := $(abspath $(NOTEBOOK))
+test-notebook: $(NOTEBOOK)/.installed
+	@$(BIN)/python scripts/find_browser.py
+	$(BIN)/python -m pytest -m notebook tests/notebook $(PYTEST)
 
 # Which lines of the package both suites run. Two to three times as slow.
 coverage: test test-models
@@ -140,6 +149,11 @@ $(VENV)/.installed-dev: pyproject.toml research/pyproject.toml | $(VENV)/bin/pyt
 $(VENV)/.installed-models: $(VENV)/.installed-dev
 	$(PIP) install --quiet --editable '.[explain,generate,sign]' --editable './research[train,generation]' sentencepiece protobuf
 	@[ -d $(VISION)/open_clip ] || $(PIP) install --quiet --no-deps --target $(VISION) $(OPEN_CLIP)
+	@touch $@
+
+$(NOTEBOOK)/.installed: pyproject.toml | $(VENV)/.installed-dev
+	$(PYTHON) -m venv $(NOTEBOOK)
+	$(NOTEBOOK)/bin/python -m pip --disable-pip-version-check install --quiet --editable '.[notebook]' jupyterlab nbclient
 	@touch $@
 
 clean:

@@ -21,9 +21,15 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "mirage"
 CATALOGUE = PACKAGE / "web" / "catalogue" / "messages.pot"
-METHODS = [("web/templates/**.html", "jinja2"), ("web/static/**.js", "javascript"), ("**.py", "python")]
+METHODS = [
+    ("web/templates/**.html", "jinja2"),
+    ("web/static/**.js", "javascript"),
+    ("notebook/**.js", "javascript"),
+    ("**.py", "python"),
+]
 OPTIONS = {
     "web/static/**.js": {"parse_template_string": "true"},
+    "notebook/**.js": {"parse_template_string": "true"},
     "web/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"},
 }
 _HEADER = """# Texts of MIRAGE. `make catalogue` writes this file.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mirage.figure import Figure as Figure
     from mirage.figure import Licence as Licence
     from mirage.figure import Source as Source
+    from mirage.notebook import widget as widget
     from mirage.query import PictureTerm as PictureTerm
     from mirage.query import Query as Query
     from mirage.query import Term as Term
@@ -43,6 +44,7 @@ _MODULES = {
     "mirage.compare.comparison": ("Comparison",),
     "mirage.compare.dual": ("Dual",),
     "mirage.errors": ("MirageError",),
+    "mirage.notebook": ("widget",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -44,6 +44,7 @@ _ENABLES = {
     "heif": "HEIC pictures",
     "idc": "the source idc, the NCI Imaging Data Commons",
     "paper": "the paper's models and other encoders",
+    "notebook": "the widget in notebooks, mirage.widget",
     "oidc": "signing in by OpenID Connect",
     "parquet": "the corpora roco and rocov2",
     "postgres": "records and index in PostgreSQL",
