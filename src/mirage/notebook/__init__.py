@@ -46,5 +46,5 @@ def widget(atlas: Atlas, query: str = "", *, against: str = "") -> SearchWidget:
     return SearchWidget(atlas, query, against)
 
 
-INSTALL = "pip install 'mirage-atlas[notebook]'"
+INSTALL = "pip install anywidget"
 """What installs what the widget needs."""

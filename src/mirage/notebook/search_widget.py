@@ -251,8 +251,9 @@ def _unfit(answer: Answer) -> str:
     """Say that nothing fits; empty where something does."""
     if answer.fits:
         return ""
+    nearest = _("The nearest there is:")
     nothing = _("Only what was withdrawn fits.") if answer.withdrawn else _("Nothing in this atlas fits.")
-    return f"{nothing} {_('The nearest there is:')}" if answer.hits else nothing
+    return f"{nothing} {nearest}" if answer.hits else nothing
 
 
 def _card(hit: Hit) -> dict[str, Any]:
