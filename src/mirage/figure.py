@@ -11,24 +11,25 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mirage.letters import normalised
+from mirage.wording import N_
 
 NOT_STATED = "not stated"
 
 # The field's usual short names (DICOM's Modality, 0008,0060, where it has one), and what to call them.
 MODALITIES: dict[str, str] = {
-    "CT": "CT",
-    "MR": "MRI",
-    "US": "Ultrasound",
-    "XR": "X-ray",
-    "XA": "Angiography",
-    "NM": "Nuclear medicine",
-    "PT": "PET",
-    "MG": "Mammography",
-    "RF": "Fluoroscopy",
-    "OP": "Fundus photograph",
-    "SM": "Microscopy",
-    "XC": "Photograph",
-    "OT": "Other",
+    "CT": N_("CT"),
+    "MR": N_("MRI"),
+    "US": N_("Ultrasound"),
+    "XR": N_("X-ray"),
+    "XA": N_("Angiography"),
+    "NM": N_("Nuclear medicine"),
+    "PT": N_("PET"),
+    "MG": N_("Mammography"),
+    "RF": N_("Fluoroscopy"),
+    "OP": N_("Fundus photograph"),
+    "SM": N_("Microscopy"),
+    "XC": N_("Photograph"),
+    "OT": N_("Other"),
 }
 # Other names for the same thing, for word search: a student's "radiograph" is the source's "X-ray".
 ALSO_CALLED: dict[str, str] = {
@@ -49,7 +50,7 @@ ALSO_CALLED: dict[str, str] = {
     "spine": "spinal",
     "thorax": "chest thoracic",
 }
-PLANES: tuple[str, ...] = ("axial", "coronal", "sagittal", "frontal", "lateral", "oblique")
+PLANES: tuple[str, ...] = (N_("axial"), N_("coronal"), N_("sagittal"), N_("frontal"), N_("lateral"), N_("oblique"))
 
 LinkKind = Literal["figure", "case", "article", "collection"]
 # What may be worked out where a source does not say it; see `Figure.inferred`.
@@ -58,11 +59,11 @@ INFERABLE: tuple[str, ...] = ("modality", "plane")
 EDITABLE: tuple[str, ...] = ("title", "caption", "diagnosis", "modality", "plane", "region")
 # How a diagnosis was proven, the strongest proof first, and what to call it; see `mirage.language.proof`.
 PROOFS: dict[str, str] = {
-    "pathology": "pathology",
-    "surgery": "surgery or endoscopy",
-    "laboratory": "laboratory tests",
-    "imaging": "imaging",
-    "clinical": "the clinical course",
+    "pathology": N_("pathology"),
+    "surgery": N_("surgery or endoscopy"),
+    "laboratory": N_("laboratory tests"),
+    "imaging": N_("imaging"),
+    "clinical": N_("the clinical course"),
 }
 
 

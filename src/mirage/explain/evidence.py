@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirage.figure import MODALITIES, Source
-from mirage.wording import _
+from mirage.wording import N_, _
 
 Support = Literal["supported", "partly", "unsupported", "contradicted"]  # from the best to the worst
 Side = Literal["", "a", "b"]
@@ -14,11 +14,11 @@ Aspect = Literal["", "what", "where", "look", "differential", "pitfall"]
 Scope = Literal["", "case", "subset"]
 # What a sentence tells of, to print before it; a sentence that quotes a list says nothing without.
 ASPECTS: dict[Aspect, str] = {
-    "what": "What it is",
-    "where": "Where it is found",
-    "look": "How it looks",
-    "differential": "What else it could be",
-    "pitfall": "A pitfall",
+    "what": N_("What it is"),
+    "where": N_("Where it is found"),
+    "look": N_("How it looks"),
+    "differential": N_("What else it could be"),
+    "pitfall": N_("A pitfall"),
 }
 BreakKind = Literal[
     "laterality", "negation", "number", "modality", "plane", "term", "unrelated", "language", "citation", "subject", "scope"

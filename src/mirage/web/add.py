@@ -16,7 +16,7 @@ from mirage.corpora.base import Item
 from mirage.corpora.folder_columns import mapped
 from mirage.corpora.personal import in_name
 from mirage.errors import BadInput, MirageError, NotFound
-from mirage.figure import MODALITIES, NOT_STATED, clean_text
+from mirage.figure import NOT_STATED, clean_text
 from mirage.jobs.queue import OWN_FILES
 from mirage.storage.preview import Preview, as_of_now
 from mirage.storage.private import kept_item, settle
@@ -303,7 +303,6 @@ def _add_page(
         licences=[{"name": each.name, "allows": licensing.allows(each)} for each in licensing.OFFERED],
         stacks=_stack_choices(),
         token=site.token,
-        MODALITIES=MODALITIES,
         NOT_STATED=NOT_STATED,
     )
 

@@ -23,7 +23,7 @@ from mirage.web.add import check_takes_files
 from mirage.web.openapi import PROBLEM, sent
 from mirage.web.rights import wants
 from mirage.web.site import RunningSite, site_of
-from mirage.web.templating import page
+from mirage.web.templating import page, value_words
 from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.figures import ApiBody, ApiModel, FigureView, figure_in
 from mirage.web.views.generate import JobView, job_view
@@ -106,8 +106,8 @@ def form_of(site: RunningSite, found: FigureView, tried: Mapping[str, str] | Non
         "seen": _seen(view),
         "personal": {field: in_words(words.value) for field, words in view.words.items()},
         "tried": tried or {},
-        "modalities": MODALITIES,
-        "planes": [(plane, plane) for plane in PLANES],
+        "modalities": [(value, value_words("modality", value)) for value in MODALITIES],
+        "planes": [(plane, value_words("plane", plane)) for plane in PLANES],
         "token": site.token,
     }
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadInput, MirageError, NotFound
-from mirage.figure import MODALITIES
 from mirage.jobs.job import ASK
 from mirage.storage.preview import SourcePreview, as_of_now
 from mirage.web.corpora import addable, options_of
@@ -89,7 +88,6 @@ def _page(
         address=look_address(source.name, tried, job),
         token=site.token,
         takes_files=site.takes_files,
-        MODALITIES=MODALITIES,
     )
 
 

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mirage.errors import Busy, MirageError
 from mirage.explain.evidence import ASPECTS
-from mirage.figure import MODALITIES, NOT_STATED, PROOFS
+from mirage.figure import MODALITIES, NOT_STATED, PLANES, PROOFS
 from mirage.language.hyphenation import hyphenated
 from mirage.locales import listed, number
 from mirage.people.roles import ROLE_WORDS, Right, may
@@ -148,6 +148,56 @@ _WORDS = {
     "PASSAGE_WORDS": Words(_PASSAGES),
 }
 
+# What stands in a figure as a word of English, by what it is a value of; sources have others, too.
+_VALUES: dict[str, dict[str, str]] = {
+    "modality": MODALITIES,
+    "proof": PROOFS,
+    "plane": {plane: plane for plane in PLANES},
+    "region": {
+        "abdomen": N_("abdomen"),
+        "brain": N_("brain"),
+        "breast": N_("breast"),
+        "central nervous system": N_("central nervous system"),
+        "colon": N_("colon"),
+        "endocrine": N_("endocrine"),
+        "eye": N_("eye"),
+        "foot": N_("foot"),
+        "gastrointestinal": N_("gastrointestinal"),
+        "genitourinary": N_("genitourinary"),
+        "hand": N_("hand"),
+        "head": N_("head"),
+        "head and neck": N_("head and neck"),
+        "heart": N_("heart"),
+        "heart and great vessels": N_("heart and great vessels"),
+        "hematopoietic": N_("hematopoietic"),
+        "hip": N_("hip"),
+        "knee": N_("knee"),
+        "lower leg": N_("lower leg"),
+        "mouth and teeth": N_("mouth and teeth"),
+        "musculoskeletal": N_("musculoskeletal"),
+        "neck": N_("neck"),
+        "orbit": N_("orbit"),
+        "pelvis": N_("pelvis"),
+        "peripheral nerves": N_("peripheral nerves"),
+        "shoulder": N_("shoulder"),
+        "skin": N_("skin"),
+        "small parts": N_("small parts"),
+        "spine": N_("spine"),
+        "thorax": N_("thorax"),
+        "vascular": N_("vascular"),
+        "whole body": N_("whole body"),
+    },
+    "window": {
+        "abdomen": N_("abdomen"),
+        "angiography": N_("angiography"),
+        "bone": N_("bone"),
+        "brain": N_("brain"),
+        "lung": N_("lung"),
+        "mediastinum": N_("mediastinum"),
+        "soft tissue": N_("soft tissue"),
+    },
+}
+
 
 def bytes_words(size: float) -> str:
     """1234567 as "1.2 MB"."""
@@ -170,17 +220,17 @@ def seconds_words(seconds: float) -> str:
 
 
 def value_words(field: str, value: str) -> str:
-    """A filter's value for people: MR as MRI, an empty one as "not stated".
+    """A value for people: MR as MRI, an empty one as "not stated"; one of a source's own as the source says it.
 
     Parameters
     ----------
     field : str
-        The filter's name.
+        What it is a value of: a filter's name, or ``window``.
     value : str
     """
     if not value:
         return _(NOT_STATED)
-    named = {"modality": MODALITIES, "proof": PROOFS}.get(field, {})
+    named = _VALUES.get(field, {})
     return _(named[value]) if value in named else value
 
 

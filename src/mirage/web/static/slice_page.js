@@ -4,6 +4,8 @@ import { _ } from "./words.js";
 export const LEAP = 10;  // slices that Page Up and Page Down pass
 const NAMED = 8;  // structures told aloud; the legend has them all
 
+export const planeCalled = (plane) => ({ axial: _("axial"), coronal: _("coronal"), sagittal: _("sagittal") })[plane] ?? plane;
+
 export const filled = (template, view, number) => template.replace("{view}", view).replace("{number}", number);
 
 export class SlicePage {
@@ -43,7 +45,7 @@ export class SlicePage {
     slider.value = stack.number + 1;
     const number = stack.number + 1;
     this.count.textContent = stack.oriented
-      ? _("%(plane)s, slice %(number)s of %(count)s", { plane: stack.view, number, count: slices })
+      ? _("%(plane)s, slice %(number)s of %(count)s", { plane: planeCalled(stack.view), number, count: slices })
       : _("slice %(number)s of %(count)s", { number, count: slices });
     stack.viewer.stage.classList.toggle("at-first", !stack.can(-1));
     stack.viewer.stage.classList.toggle("at-last", !stack.can(1));
@@ -57,7 +59,7 @@ export class SlicePage {
     const first = names.slice(0, NAMED).join(", "), more = names.length - NAMED;
     const told = where + (names.length ? `, ${more > 0 ? _("%(names)s and %(n)s more", { names: first, n: more }) : first}` : "");
     slider.setAttribute("aria-valuetext", told);
-    stack.picture.setAttribute("aria-label", stack.oriented ? `${shown.view} ${told}` : told);
+    stack.picture.setAttribute("aria-label", stack.oriented ? `${planeCalled(shown.view)} ${told}` : told);
     // A slider says itself what it shows.
     if (document.activeElement === viewer.stage) viewer.tell(told);
     for (const [at, side] of ["left", "right", "top", "bottom"].entries()) {

@@ -1,6 +1,6 @@
 // A figure of many slices in a viewer. Without this module the page shows one slice, with links to others.
 import { Slices } from "./slices.js";
-import { SlicePage, filled } from "./slice_page.js";
+import { SlicePage, filled, planeCalled } from "./slice_page.js";
 import { Structures } from "./structures.js";
 import { Painter } from "./tones.js";
 import { _ } from "./words.js";
@@ -45,7 +45,7 @@ export class Stack {
 
   get title() {
     const n = this.number + 1;
-    return this.oriented ? _("%(plane)s, slice %(n)s", { plane: this.view, n }) : _("slice %(n)s", { n });
+    return this.oriented ? _("%(plane)s, slice %(n)s", { plane: planeCalled(this.view), n }) : _("slice %(n)s", { n });
   }
   at(where) { const [view, number] = where.split(" "); this.show(view, Number(number)); }
 
@@ -128,7 +128,7 @@ export class Stack {
     const wanted = [this.values.get(view, number), this.labels?.get(view, number)];
     this.page.counted();
     if (told) viewer.changed("scroll");
-    const slow = setTimeout(() => turn === this.turn && viewer.problem(_("Cutting the %(plane)s slices from the stack …", { plane: view })), 400);
+    const slow = setTimeout(() => turn === this.turn && viewer.problem(_("Cutting the %(plane)s slices from the stack …", { plane: planeCalled(view) })), 400);
     try {
       const [values, marks] = await Promise.all(wanted);
       // By now somebody may look at a later slice; what lies on the way there is shown until it has come.
