@@ -154,9 +154,12 @@ def test_other_views_are_cut_through_the_structure_that_was_found(client, corpus
 
 
 def test_a_structure_that_is_not_on_the_slice_changes_nothing(client):
+    def shown(page):  # below it stands the address of the page, to come back to in another language
+        return page.partition("<footer")[0]
+
     plain = client.get(f"/figure/{SCAN}?slice=1").text
     for name in ("liver", "spleen", "<b>"):
-        assert client.get(f"/figure/{SCAN}", params={"slice": 1, "structure": name}).text == plain
+        assert shown(client.get(f"/figure/{SCAN}", params={"slice": 1, "structure": name}).text) == shown(plain)
 
 
 def test_what_stands_in_the_place_of_another_says_so_where_that_one_was_asked_for(client):
