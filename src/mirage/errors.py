@@ -9,6 +9,9 @@ from pathlib import Path
 
 from pydantic_core import ValidationError
 
+from mirage.locales import number
+from mirage.wording import _
+
 ROOM = 128_000_000  # bytes that have to stay free on a disk that an atlas is written to
 _TEXT = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"?')  # of JSON; the last one may have no end
 
@@ -168,11 +171,19 @@ def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = 
     found = [own for own, title in called.items() if folded and title == asked]
     found = found or [own for own, title in called.items() if folded and title.strip().casefold() == folded]
     if len(found) > 1:
-        raise BadInput(f"{len(found)} {kind}s are called {asked[:80]!r}. Give the id of one: {', '.join(found)}.")
+        raise BadInput(
+            _(
+                "%(found)s %(kind)ss are called %(asked)s. Give the id of one: %(found2)s.",
+                found=len(found),
+                kind=kind,
+                asked=repr(asked[:80]),
+                found2=", ".join(found),
+            )
+        )
     if not found:
         known = ", ".join(f"{own} ({title})" if title and title != own else own for own, title in called.items())
         there = f"`{listed_by}` prints those that there are." if listed_by else f"There are: {known or 'none'}."
-        raise NotFound(f"There is no {kind} {asked[:80]!r}. {there}")
+        raise NotFound(_("There is no %(kind)s %(asked)s. %(there)s", kind=kind, asked=repr(asked[:80]), there=there))
     return found[0]
 
 
@@ -190,7 +201,7 @@ def check_new(path: Path | None) -> None:
         When a file is there already.
     """
     if path is not None and path.exists() and not path.is_dir():
-        raise BadInput(f"{path} is there already, and is not written over. Choose another name.")
+        raise BadInput(_("%(path)s is there already, and is not written over. Choose another name.", path=path))
 
 
 def check_room(folder: Path, needed: int = ROOM) -> None:
@@ -211,6 +222,11 @@ def check_room(folder: Path, needed: int = ROOM) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Unavailable(
-            f"The disk that holds {folder} is full ({free / 1e6:.0f} MB left; {needed / 1e6:.0f} MB have to stay free). "
-            "Make room and run it again; what is stored stays."
+            _(
+                "The disk that holds %(folder)s is full (%(free)s MB left; %(needed)s MB have to "
+                "stay free). Make room and run it again; what is stored stays.",
+                folder=folder,
+                free=number(free / 1e6),
+                needed=number(needed / 1e6),
+            )
         )

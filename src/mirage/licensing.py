@@ -141,7 +141,14 @@ def may_leave(
     """
     for given, known, name in ((way, WAYS, "way out"), (purpose, PURPOSES, "purpose")):
         if given not in known:
-            raise BadInput(f"There is no {name} {given[:40]!r}. There are: {', '.join(known)}.")
+            raise BadInput(
+                _(
+                    "There is no %(name)s %(given)s. There are: %(known)s.",
+                    name=name,
+                    given=repr(given[:40]),
+                    known=", ".join(known),
+                )
+            )
     licence = what.source.licence if isinstance(what, Figure) else what
     terms = terms_of(licence)
     private = purpose == "myself" or (signed_in and way == "page")

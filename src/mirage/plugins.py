@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from mirage.errors import BadInput, MirageError, NotFound, Unavailable
+from mirage.wording import _
 
 _KINDS = {"mirage.corpora": "corpus", "mirage.indexes": "index"}  # whose plural is not made by adding an s
 
@@ -62,9 +63,17 @@ def load(group: str, name: str) -> Any:
         return known[name].load()
     except ImportError as error:
         missing = f"needs the package {error.name!r}, which is not installed" if error.name else f"has a fault: {error}"
-        raise Unavailable(f"The {kind} “{name}” {missing}.") from error
+        raise Unavailable(_("The %(kind)s “%(name)s” %(missing)s.", kind=kind, name=name, missing=missing)) from error
     except (Exception, SystemExit) as error:  # of another package: it must not break what does not need it
-        raise Unavailable(f"The {kind} “{name}” cannot be used{_added_by(known[name])}: {described(error)}") from error
+        raise Unavailable(
+            _(
+                "The %(kind)s “%(name)s” cannot be used%(known)s: %(error)s",
+                kind=kind,
+                name=name,
+                known=_added_by(known[name]),
+                error=described(error),
+            )
+        ) from error
 
 
 def described(error: BaseException) -> str:

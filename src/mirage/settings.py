@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from mirage.errors import BadInput
 from mirage.plugins import available
+from mirage.wording import _
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -361,7 +362,9 @@ class Settings(BaseSettings):
             name = ".".join(str(part) for part in first["loc"])
             if first["type"] == "extra_forbidden":
                 known = ", ".join(cls.model_fields)
-                raise BadInput(f"There is no setting {name!r} (in mirage.toml). There are: {known}.") from None
+                raise BadInput(
+                    _("There is no setting %(name)s (in mirage.toml). There are: %(known)s.", name=repr(name), known=known)
+                ) from None
             field = str(first["loc"][0]) if first["loc"] else name
             why = first["msg"].removeprefix("Value error, ")
             raise BadInput(

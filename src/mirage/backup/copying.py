@@ -18,6 +18,7 @@ from mirage.storage.failures import Failures
 from mirage.storage.migrations import RECORDS, Schema, lock_schema, version_of
 from mirage.storage.records import version
 from mirage.study.records import SCHEMA as STUDY_SCHEMA
+from mirage.wording import _
 
 Of = Callable[[str], sa.Connection]
 """Given the name of a database, a connection to it, until it is given another."""
@@ -66,8 +67,11 @@ def reading(databases: Databases) -> Iterator[Of]:
                 found.exec_driver_sql("BEGIN")
             if version_of(found, schema_of(name)) != schema_of(name).newest:
                 raise AtlasError(
-                    f"The {schema_of(name).what} are of another version of MIRAGE. Open the atlas once, as "
-                    "`mirage atlas info` does; then do this again. Nothing was changed."
+                    _(
+                        "The %(what)s are of another version of MIRAGE. Open the atlas once, as `mirage "
+                        "atlas info` does; then do this again. Nothing was changed.",
+                        what=schema_of(name).what,
+                    )
                 )
             return found
 
@@ -142,14 +146,18 @@ def copy(source: Of, target: Of, name: str, step: Callable[[int], None]) -> None
     given, taking = source(name), target(name)
     for table in tables_of(name):
         if taking.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
-            raise AtlasError(f"There are {schema_of(name).what} already where these were to go. Nothing was changed.")
+            raise AtlasError(
+                _("There are %(what)s already where these were to go. Nothing was changed.", what=schema_of(name).what)
+            )
         written = hashlib.sha256()
         for rows in _parts(given, table):
             _add(written, rows)
             taking.execute(sa.insert(table), [dict(row) for row in rows])
             step(len(rows))
         if written.digest() != digest(taking, table):
-            raise AtlasError(f"The table {table.name} did not arrive as it was sent. Nothing was changed; try again.")
+            raise AtlasError(
+                _("The table %(table)s did not arrive as it was sent. Nothing was changed; try again.", table=table.name)
+            )
         _count_on(taking, name, table)
 
 

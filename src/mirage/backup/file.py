@@ -16,6 +16,7 @@ from mirage.generate.outputs import FOLDER as OUTPUTS
 from mirage.storage.databases import PEOPLE, RECORDS_NAME, STUDY, Databases
 from mirage.storage.manifest import CALIBRATION_FILE
 from mirage.storage.manifest import NAME as MANIFEST
+from mirage.wording import _
 
 FORMAT = 1
 ENDING = ".mirage-backup"
@@ -89,16 +90,28 @@ class About:
         revisions = {name: schema_of(name).newest for name in self.versions}
         if self.format > FORMAT or any(self.versions[name] > newest for name, newest in revisions.items()):
             raise AtlasError(
-                f"{path} was written by a newer MIRAGE ({self.program[:40]}). Update MIRAGE to bring it back. "
-                "Nothing was changed."
+                _(
+                    "%(path)s was written by a newer MIRAGE (%(program)s). Update MIRAGE to bring it "
+                    "back. Nothing was changed.",
+                    path=path,
+                    program=self.program[:40],
+                )
             )
         if (
             RECORDS_NAME not in self.counts
             or {_file_of(name) for name in (*self.counts, *self.versions)} - self.files.keys()
         ):
-            raise AtlasError(f"{path} is damaged: it does not hold the databases that it names. Nothing was changed.")
+            raise AtlasError(
+                _("%(path)s is damaged: it does not hold the databases that it names. Nothing was changed.", path=path)
+            )
         if strange := next((name for name in self.files if not _NAMES.fullmatch(name)), ""):
-            raise AtlasError(f"{path} is damaged: it holds {strange[:100]!r}, which no backup has. Nothing was changed.")
+            raise AtlasError(
+                _(
+                    "%(path)s is damaged: it holds %(strange)s, which no backup has. Nothing was changed.",
+                    path=path,
+                    strange=repr(strange[:100]),
+                )
+            )
 
 
 def _file_of(name: str) -> str:

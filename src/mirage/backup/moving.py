@@ -11,6 +11,7 @@ from mirage.errors import ROOM, AtlasError, check_room
 from mirage.storage import manifest
 from mirage.storage.databases import Databases
 from mirage.storage.reindex import holding
+from mirage.wording import _
 
 MOVED = ".moved"
 _PARTS = "moving"  # a folder in the atlas's
@@ -95,8 +96,11 @@ def _to_server(old: Databases, new: Databases, names: list[str], progress: Progr
             if there == names and all(same):
                 return count(source, names)
     raise AtlasError(
-        f"{new.server} holds the records of an atlas already, and they are not these. Name an empty database. "
-        "Nothing was changed."
+        _(
+            "%(server)s holds the records of an atlas already, and they are not these. Name an "
+            "empty database. Nothing was changed.",
+            server=new.server,
+        )
     )
 
 

@@ -23,9 +23,10 @@ from mirage.storage.databases import PEOPLE, RECORDS_NAME, Databases, checked_se
 from mirage.storage.engines import opened
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import ProgressMeter, Tell
+from mirage.wording import N_, _
 
 _PIECE = 1 << 20
-_AGAIN = "Take another copy. Nothing was changed."
+_AGAIN = N_("Take another copy. Nothing was changed.")
 _MOST_ABOUT = 1 << 30  # bytes of what is told of all files
 
 
@@ -81,9 +82,14 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         When the disk has no room for it.
     """
     if not path.is_file():
-        raise NotFound(f"There is no file {path}.")
+        raise NotFound(_("There is no file %(path)s.", path=path))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{folder} is there already, and nothing is written over. Name a new folder. Nothing was changed.")
+        raise BadInput(
+            _(
+                "%(folder)s is there already, and nothing is written over. Name a new folder. Nothing was changed.",
+                folder=folder,
+            )
+        )
     server = checked_server(server)
     parts = folder.with_name(f".{folder.name}.restoring")
     try:
@@ -118,17 +124,26 @@ def _unpack(path: Path, parts: Path, progress: Tell) -> About:
     try:
         with zipfile.ZipFile(path) as file:
             if file.getinfo(ABOUT).file_size > _MOST_ABOUT:
-                raise AtlasError(f"{damaged}. Nothing was changed.")
+                raise AtlasError(_("%(damaged)s. Nothing was changed.", damaged=damaged))
             about = ABOUT_FORM.validate_json(file.read(ABOUT))
             about.check(path)
             if set(file.namelist()) != {ABOUT, *about.files}:
-                raise AtlasError(f"{damaged}: it does not hold the files that it names. {_AGAIN}")
+                raise AtlasError(
+                    _("%(damaged)s: it does not hold the files that it names. %(AGAIN)s", damaged=damaged, AGAIN=_(_AGAIN))
+                )
             check_room(parts, ROOM + sum(size for size, _ in about.files.values()))
             meter = ProgressMeter(len(about.files), progress, "bringing back")
             meter.move()
             for name, (size, digest) in about.files.items():
                 if _extracted(file, name, parts / name, size) != digest:
-                    raise AtlasError(f"{path} is damaged: {name} is not what was written. {_AGAIN}")
+                    raise AtlasError(
+                        _(
+                            "%(path)s is damaged: %(name)s is not what was written. %(AGAIN)s",
+                            path=path,
+                            name=name,
+                            AGAIN=_(_AGAIN),
+                        )
+                    )
                 meter.move(1, 1, seldom=True)
     except (zipfile.BadZipFile, KeyError, ValidationError, EOFError, NotImplementedError, RuntimeError) as error:
         raise AtlasError(f"{damaged}. {_AGAIN}") from error
@@ -156,7 +171,14 @@ def _check_whereabouts(path: Path, parts: Path) -> None:
     except AtlasError:
         known = None
     if known is None or known.is_apart:
-        raise AtlasError(f"{path} is damaged: its {manifest.NAME} is not what a backup has. {_AGAIN}")
+        raise AtlasError(
+            _(
+                "%(path)s is damaged: its %(NAME)s is not what a backup has. %(AGAIN)s",
+                path=path,
+                NAME=manifest.NAME,
+                AGAIN=_(_AGAIN),
+            )
+        )
 
 
 def _let_nobody_in(parts: Path, about: About) -> None:
@@ -177,4 +199,11 @@ def _check_counts(path: Path, parts: Path, about: About) -> None:
                 if table.name in told:
                     there = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                     if there != told[table.name]:
-                        raise AtlasError(f"{path} is damaged: {name} does not have the rows that it names. {_AGAIN}")
+                        raise AtlasError(
+                            _(
+                                "%(path)s is damaged: %(name)s does not have the rows that it names. %(AGAIN)s",
+                                path=path,
+                                name=name,
+                                AGAIN=_(_AGAIN),
+                            )
+                        )

@@ -26,6 +26,7 @@ from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import figures, stacks
+from mirage.wording import _
 
 _TRIES = 3
 _PIECE = 1 << 20
@@ -134,7 +135,14 @@ class _Writing:
                     there.backup(here)
             with closing(sqlite3.connect(place)) as here:
                 if (found := here.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
-                    raise AtlasError(f"The {schema_of(name).what} are damaged ({found}). {schema_of(name).restore}")
+                    raise AtlasError(
+                        _(
+                            "The %(what)s are damaged (%(found)s). %(restore)s",
+                            what=schema_of(name).what,
+                            found=found,
+                            restore=schema_of(name).restore,
+                        )
+                    )
             part.upgrade(name, schema_of(name))  # opening an atlas brings only its records up to date
             with closing(sqlite3.connect(place)) as here:
                 forget(here, name)
@@ -169,8 +177,12 @@ class _Writing:
                     continue
                 if name in used and not name.startswith(digest):
                     raise AtlasError(
-                        f"The picture {name} is damaged: its content is another than its name says. Restore it from a copy, "
-                        "or remove the figure that has it; then back up again. No file was written."
+                        _(
+                            "The picture %(name)s is damaged: its content is another than its name says. Restore "
+                            "it from a copy, or remove the figure that has it; then back up again. No file was "
+                            "written.",
+                            name=name,
+                        )
                     )
             meter.move(1, 1, seldom=True)
         meter.move()

@@ -20,6 +20,7 @@ from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.errors import BadInput
 from mirage.query import MAX_K
 from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
+from mirage.wording import _
 
 STRONG_PRECISION = 0.9
 OFF_TOPIC_QUIET = 0.98
@@ -92,7 +93,7 @@ def fit(samples: Sequence[JudgedHit], *, ridge: float = 1.0) -> ConfidenceModel:
         When all hits are right, or none is.
     """
     if not any(s.relevant for s in samples) or all(s.relevant for s in samples):
-        raise BadInput("Calibration needs hits that are right and hits that are wrong; these queries gave only one kind.")
+        raise BadInput(_("Calibration needs hits that are right and hits that are wrong; these queries gave only one kind."))
     table = np.array([[1.0, s.features.image, s.features.caption, s.features.words] for s in samples])
     wanted = np.array([s.relevant for s in samples], dtype=float)
     counts = Counter(sample.query for sample in samples)
@@ -113,7 +114,7 @@ def _newton(
     beta = np.zeros(table.shape[1])
     penalty = np.eye(table.shape[1]) * ridge
     penalty[0, 0] = 1e-6
-    for _ in range(50):
+    for _other in range(50):
         chance = 1 / (1 + np.exp(-np.clip(table @ beta, -40, 40)))
         slope = table.T @ (weight * (wanted - chance)) - penalty @ beta
         curve = (table * (weight * chance * (1 - chance))[:, None]).T @ table + penalty

@@ -10,6 +10,7 @@ from mirage.atlas import Atlas
 from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.errors import BadInput, NotFound, first_fault
 from mirage.query import DEFAULT_K, Query
+from mirage.wording import _
 
 
 class _Query(BaseModel):
@@ -45,7 +46,7 @@ def read_judged(atlas: Atlas, path: Path) -> list[KnownAnswerQuery]:
     try:
         read = _File.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise BadInput(f"{path} holds no judged queries: {first_fault(error)}") from error
+        raise BadInput(_("%(path)s holds no judged queries: %(error)s", path=path, error=first_fault(error))) from error
     every = frozenset(row.figure.id for rows in atlas.store.each() for row in rows)
     found: list[KnownAnswerQuery] = []
     for one in read.queries:
@@ -54,7 +55,7 @@ def read_judged(atlas: Atlas, path: Path) -> list[KnownAnswerQuery]:
             asked = Query.of(one.query, k=DEFAULT_K)
             found.append(KnownAnswerQuery("judged", f"judged: {one.query}", asked, right, every - right - wrong))
     if not found:
-        raise BadInput(f"{path} judges no figure of this atlas, so there is nothing to calibrate by.")
+        raise BadInput(_("%(path)s judges no figure of this atlas, so there is nothing to calibrate by.", path=path))
     return found
 
 

@@ -23,6 +23,7 @@ from mirage.errors import BadInput, meant
 from mirage.figure import Figure
 from mirage.query import DEFAULT_K
 from mirage.search.confidence import Calibration, calibration_for
+from mirage.wording import _
 
 _MOST_COPIED = 20_000
 _HEARD = 0.5  # share of the queries with an answer that must see a likely hit
@@ -90,8 +91,14 @@ def calibrate(
     worded = {(queries.case_of(i), i.figure.title) for i in asked_about if i.figure.caption or i.figure.title}
     if len(worded) < FEWEST_CASES:
         raise BadInput(
-            f"Calibration asks for figures by their captions and titles: it needs {FEWEST_CASES} cases or more with words. "
-            f"{', '.join(corpora) or atlas.path} has {len(worded)}. Add more first; until then searches stay as they are."
+            _(
+                "Calibration asks for figures by their captions and titles: it needs "
+                "%(FEWEST_CASES)s cases or more with words. %(corpora)s has %(worded)s. Add more "
+                "first; until then searches stay as they are.",
+                FEWEST_CASES=FEWEST_CASES,
+                corpora=", ".join(corpora) or atlas.path,
+                worded=len(worded),
+            )
         )
     now = replace(calibration_for(atlas.encoder_info.digest), encoder=atlas.encoder_info.digest)
     words = [now.weights, *weights.for_words(), *weights.for_fields(now.weights)]
@@ -179,4 +186,10 @@ def write(result: CalibrationResult, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         result.calibration.write(path, report=result.report, command="mirage evaluate calibrate")
     except OSError as error:
-        raise BadInput(f"The calibration cannot be written to {path} ({error.strerror}). Name a file with --out.") from error
+        raise BadInput(
+            _(
+                "The calibration cannot be written to %(path)s (%(strerror)s). Name a file with --out.",
+                path=path,
+                strerror=error.strerror,
+            )
+        ) from error

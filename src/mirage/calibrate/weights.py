@@ -27,6 +27,7 @@ from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.searcher import Searcher
 from mirage.storage.caption_vectors import caption_text, encode_captions
 from mirage.storage.records import FigureRecord
+from mirage.wording import _
 
 Weights = Mapping[str, float]
 Array = npt.NDArray[np.float64]
@@ -186,7 +187,13 @@ def choose(asked: Sequence[KnownAnswerQuery], table: Array, candidates: Sequence
     kinds, cases = np.array([one.kind for one in asked]), np.array([one.case for one in asked])
     names, place = np.unique(cases, return_inverse=True)
     if len(names) < FEWEST_CASES:
-        raise BadInput(f"Weights are chosen by queries of {FEWEST_CASES} cases or more; here there are {len(names)}.")
+        raise BadInput(
+            _(
+                "Weights are chosen by queries of %(FEWEST_CASES)s cases or more; here there are %(names)s.",
+                FEWEST_CASES=FEWEST_CASES,
+                names=len(names),
+            )
+        )
     best = _best(table, kinds, cases, seed)
     folds = np.random.default_rng(seed).permutation(len(names))[place] % FOLDS
     unseen = np.zeros(len(asked))

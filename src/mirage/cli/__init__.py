@@ -37,6 +37,7 @@ from mirage.cli import (
 )
 from mirage.cli.output import complain
 from mirage.errors import MirageError
+from mirage.wording import _
 
 # What the library that reads arguments says of them, in plain words.
 _PLAIN = {
@@ -63,7 +64,7 @@ class _Command(evaluate.PartlyInstalled):
                 error.message = re.sub(told, plain, error.message)
             raise
         except KeyboardInterrupt:
-            complain("Interrupted. What was stored stays; run it again to go on.")
+            complain(_("Interrupted. What was stored stays; run it again to go on."))
             sys.exit(130)
         except BrokenPipeError:
             # The reader of our output has gone (`mirage search … | head`). Keep Python from complaining at exit.
@@ -167,7 +168,11 @@ def main() -> None:
         if "MIRAGE_TRACEBACK" in os.environ:
             raise
         complain(
-            f"Something went wrong that should not have: {type(error).__name__}: {str(error)[:500]} "
-            "Please report it; with MIRAGE_TRACEBACK=1 in the environment the command shows where."
+            _(
+                "Something went wrong that should not have: %(name)s: %(error)s Please report it; "
+                "with MIRAGE_TRACEBACK=1 in the environment the command shows where.",
+                name=type(error).__name__,
+                error=str(error)[:500],
+            )
         )
         sys.exit(1)

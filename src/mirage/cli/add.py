@@ -21,6 +21,8 @@ from mirage.corpora.personal import in_name, listed, notes_on_words
 from mirage.corpora.preview import by_kind
 from mirage.errors import BadInput, MirageError
 from mirage.images.bucket import is_address
+from mirage.locales import number
+from mirage.wording import _
 
 _Further = Annotated[
     list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Any option of the corpus by its own name.")
@@ -110,7 +112,7 @@ def _command(name: str, card: CorpusCard) -> Any:
         for pair in further:
             key, equals, value = pair.partition("=")
             if not key or not equals:
-                raise BadInput(f"--option is given as KEY=VALUE, not “{pair}”.")
+                raise BadInput(_("--option is given as KEY=VALUE, not “%(pair)s”.", pair=pair))
             key = key.replace("-", "_")
             options[key], named[key] = value, f"--option {key}"
         card.read(options, named)
@@ -166,10 +168,16 @@ def _may_be_called(name: str, *, yes: bool) -> bool:
     """Ask at a terminal, and say elsewhere, where the name that somebody gives a collection may be a patient's."""
     if not (found := in_name(name)):
         return True
-    say(f"The name “{name}” holds what looks like {listed(found)}. Everybody who opens this atlas reads it.")
+    say(
+        _(
+            "The name “%(name)s” holds what looks like %(found)s. Everybody who opens this atlas reads it.",
+            name=name,
+            found=listed(found),
+        )
+    )
     if yes or not sys.stdin.isatty() or typer.confirm("Call the collection so all the same?", err=True):
         return True
-    say("Nothing was added. Give it another --name, or none: then a number stands for it.")
+    say(_("Nothing was added. Give it another --name, or none: then a number stands for it."))
     return False
 
 
@@ -193,10 +201,14 @@ def _may_be_read(name: str, options: dict[str, Any]) -> bool:
         return True
     for told in found[:_NAMED]:
         say(told)
-    say(f"and {len(found) - _NAMED:,} more" if len(found) > _NAMED else "Everybody who opens this atlas reads these words.")
+    say(
+        _("and %(found)s more", found=number(len(found) - _NAMED))
+        if len(found) > _NAMED
+        else _("Everybody who opens this atlas reads these words.")
+    )
     if typer.confirm("Add them all the same?", err=True):
         return True
-    say("Nothing was added. Mend the table; --preview shows the words of each figure.")
+    say(_("Nothing was added. Mend the table; --preview shows the words of each figure."))
     return False
 
 
@@ -204,8 +216,10 @@ def _how(*, prune: bool, yes: bool, merge: bool) -> str:
     """What `mirage.jobs.change.add_corpus` calls it."""
     if prune and merge:
         raise BadInput(
-            "--merge says that the collection is of this folder and of another, and --prune would take out what is of the "
-            "other. Choose one of them."
+            _(
+                "--merge says that the collection is of this folder and of another, and --prune "
+                "would take out what is of the other. Choose one of them."
+            )
         )
     return ("all" if yes else "ask") if prune else ""
 
@@ -228,13 +242,13 @@ def _print_report(report: dict[str, Any]) -> None:
         labels.setdefault(entry["note"], []).append(entry["label"])
     for note, those in labels.items():
         if len(those) <= _ON_A_LINE:
-            say(f"Taken with a remark: {'; '.join(those)}: {note}")
+            say(_("Taken with a remark: %(those)s: %(note)s", those="; ".join(those), note=note))
             continue
-        say(f"Taken with a remark, {len(those):,} figures: {note}")
+        say(_("Taken with a remark, %(those)s figures: %(note)s", those=number(len(those)), note=note))
         for label in those[:_NAMED]:
             say(f"  {label}")
         if len(those) > _NAMED:
-            say(f"  and {len(those) - _NAMED:,} more, which --preview --json names")
+            say(_("  and %(those)s more, which --preview --json names", those=number(len(those) - _NAMED)))
     _list_names("Changed", report["changed"], len(report["changed"]))
     _list_names("Taken out" if report["removed"] else "Gone", report["gone"], report["gone_count"])
     say(report["message"])
@@ -249,7 +263,7 @@ def _asked(found: dict[str, Any], only: list[str], *, looking: bool, yes: bool, 
     sources.tell(found)
     if only and not looking and sources.agreed(found, len(only), yes=yes):
         return True
-    say("Nothing was added.")
+    say(_("Nothing was added."))
     if not looking:
         nothing = {key: [] for key in ("refused", "noted", "gone", "changed")} | {
             "added": 0,
@@ -321,7 +335,7 @@ def add_corpus(
         When it cannot be opened or added.
     """
     if client.url:
-        say(f"The atlas is served at {client.url}; adding through it.")
+        say(_("The atlas is served at %(url)s; adding through it.", url=client.url))
     body = {
         "corpus": corpus,
         "options": _given(corpus, options),
@@ -345,7 +359,7 @@ def _list_names(what: str, names: Sequence[str], count: int) -> None:
     for name in names[: min(count, _LISTED)]:
         say(f"{what}: {name}")
     if count > _LISTED:
-        say(f"{what}: and {count - _LISTED:,} more")
+        say(_("%(what)s: and %(count)s more", what=what, count=number(count - _LISTED)))
 
 
 def _list_reasons(what: str, entries: Sequence[dict[str, Any]]) -> None:
@@ -392,7 +406,16 @@ def _print_preview(found: dict[str, Any]) -> None:
     for table in found["tables"]:
         read = ", ".join(theirs if theirs == ours else f"{theirs} as {ours}" for theirs, ours in table["columns"])
         more = f" Not read: {', '.join(table['ignored'])}." if table["ignored"] else ""
-        say(f"Table {table['label']}: {table['matched']} of {counted(table['rows'], 'row')} matched. Read: {read}.{more}")
+        say(
+            _(
+                "Table %(label)s: %(matched)s of %(rows)s matched. Read: %(read)s.%(more)s",
+                label=table["label"],
+                matched=table["matched"],
+                rows=counted(table["rows"], "row"),
+                read=read,
+                more=more,
+            )
+        )
     for each in found["figures"][:_LISTED]:
         kind = " ".join(
             filter(None, [each["modality"], each["plane"], f"{each['slices']} slices" if each["slices"] else ""])
@@ -402,18 +425,23 @@ def _print_preview(found: dict[str, Any]) -> None:
         state = {"there": ", there already", "replaces": ", in place of what is there"}.get(each["state"], "")
         plain(f"{each['label']}: {f'{kind}, ' if kind else ''}{words}{source}{state}")
     if len(found["figures"]) > _LISTED:
-        plain(f"… and {len(found['figures']) - _LISTED:,} more")
+        plain(_("… and %(figures)s more", figures=number(len(found["figures"]) - _LISTED)))
     for each in found["figures"]:
         for warning in each["warnings"]:
-            say(f"Look at {each['label']}: {warning}")
+            say(_("Look at %(label)s: %(warning)s", label=each["label"], warning=warning))
     _list_reasons("Left out", found["skipped"])
     _list_reasons("Passed over", found["passed_over"])
     if found["advice"]:
         say(found["advice"])
     if found["stranger"]:
         say(
-            f"The atlas has a collection {found['corpus']} with {counted(found['held'], 'figure')}, and none or few "
-            "of its pictures are here: give this folder a --name of its own, or say that both belong together with --merge."
+            _(
+                "The atlas has a collection %(corpus)s with %(held)s, and none or few of its "
+                "pictures are here: give this folder a --name of its own, or say that both belong "
+                "together with --merge.",
+                corpus=found["corpus"],
+                held=counted(found["held"], "figure"),
+            )
         )
     changed = [each["label"] for each in found["figures"] if each["state"] == "replaces"]
     _list_names("Changed", changed, len(changed))
@@ -428,4 +456,4 @@ def _print_counts(found: dict[str, Any], gone: int) -> None:
     counts += [f"{found['replaces']:,} would replace what is there"] if found["replaces"] else []
     counts += [f"{found['left_out']:,} would be left out"] if found["left_out"] else []
     counts += [f"{gone:,} of the atlas are gone from it (--prune takes them out)"] if gone else []
-    say(f"{', '.join(counts)}. Nothing was added.")
+    say(_("%(counts)s. Nothing was added.", counts=", ".join(counts)))

@@ -16,8 +16,10 @@ from mirage.cli.output import counted, duration, figures_bar, printed, say, size
 from mirage.cli.saving import one_of
 from mirage.errors import AtlasHeld
 from mirage.figure import Licence
+from mirage.locales import number
 from mirage.storage.archive_export import export as export_atlas
 from mirage.storage.archive_import import WouldReplace, import_file
+from mirage.wording import _
 
 
 def export(
@@ -64,23 +66,29 @@ def export(
         printed(json, {**whole, **counts, "for": purpose, "left_out": asdict(made.left_out), **told})
         return
     say(
-        f"{written.path}: {counted(made.figures, 'figure')} in {counted(made.cases, 'case')}, {size(written.bytes)}, "
-        f"in {duration(written.seconds)}."
+        _(
+            "%(path)s: %(figures)s in %(cases)s, %(bytes)s, in %(seconds)s.",
+            path=written.path,
+            figures=counted(made.figures, "figure"),
+            cases=counted(made.cases, "case"),
+            bytes=size(written.bytes),
+            seconds=duration(written.seconds),
+        )
     )
-    say(f"SHA-256 {written.sha256}")
+    say(_("SHA-256 %(sha256)s", sha256=written.sha256))
     if stayed := licensing.behind(written.behind):
         gain = any(isinstance(each, Licence) and licensing.terms_of(each).non_commercial for each in written.behind)
         say(f"{stayed}{' `--non-commercial` takes those with NC, if you pass it on without gain.' * gain}")
     if stayed := licensing.behind(written.stories, "case"):
-        say(f"{stayed} Their figures go with the case's title alone.")
+        say(_("%(stayed)s Their figures go with the case's title alone.", stayed=stayed))
     if purpose == "myself":
-        say("It is for your own use. `--for pass-on` makes a file that may be passed on.")
-    for number, why in (
+        say(_("It is for your own use. `--for pass-on` makes a file that may be passed on."))
+    for count, why in (
         (made.left_out.no_picture, "their picture is lost or damaged"),
         (made.left_out.no_vectors, "they are not encoded; `mirage atlas rebuild` encodes them"),
     ):
-        if number:
-            say(f"Left out: {counted(number, 'figure')}: {why}.")
+        if count:
+            say(_("Left out: %(number)s: %(why)s.", number=counted(count, "figure"), why=why))
 
 
 def import_(
@@ -111,7 +119,7 @@ def import_(
         return
     except AtlasHeld as held:
         with served(folder, held) as client:
-            say(f"The atlas is served at {client.url}; importing through it.")
+            say(_("The atlas is served at %(url)s; importing through it.", url=client.url))
             asked = {"file": str(file.expanduser().resolve()), "encode": encode, "replace": replace}
             job = client.follow(client.ask("POST", "/api/atlas/import", json=asked))
         if printed(json, {"message": job["message"], "seconds": job["finished"] - job["created"]}):
@@ -121,4 +129,12 @@ def import_(
     if printed(json, {"added": done.added, "kept": done.kept, "encoded": done.encoded, "seconds": done.seconds}):
         return
     again = ", encoded anew" if done.encoded else ""
-    say(f"{counted(done.added, 'figure')} added{again}, {done.kept:,} were there already, in {duration(done.seconds)}.")
+    say(
+        _(
+            "%(added)s added%(again)s, %(kept)s were there already, in %(seconds)s.",
+            added=counted(done.added, "figure"),
+            again=again,
+            kept=number(done.kept),
+            seconds=duration(done.seconds),
+        )
+    )

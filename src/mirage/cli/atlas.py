@@ -17,6 +17,7 @@ from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import Progress
 from mirage.storage.pictures import move_pictures
 from mirage.storage.reindex import rebuild as rebuild_atlas
+from mirage.wording import _
 
 app = typer.Typer(help="Show what an atlas holds, rebuild its index, or move its parts.", no_args_is_help=True)
 
@@ -81,12 +82,19 @@ def rebuild(
             where = "Its index moves only while nobody has it open; without --index the server that has it makes it anew."
             raise AtlasHeld(f"{held} {where}") from held
         with served(folder, held) as client:
-            say(f"The atlas is served at {client.url}; rebuilding through it.")
+            say(_("The atlas is served at %(url)s; rebuilding through it.", url=client.url))
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
             say(client.follow(job)["message"])
         return
     done = f"{counted(figures, 'figure')}, {encoded:,} of them encoded now"
-    say(f"The index of {folder} was made anew: {done}. It is in {whereabouts.told(folder)}.")
+    say(
+        _(
+            "The index of %(folder)s was made anew: %(done)s. It is in %(folder2)s.",
+            folder=folder,
+            done=done,
+            folder2=whereabouts.told(folder),
+        )
+    )
 
 
 @app.command()
@@ -105,7 +113,7 @@ def move(
     They are copied and checked before the atlas goes by them. Stopped at any point, run it again: it goes on where it was.
     """
     if not pictures and not records:
-        raise BadInput("Say what to move, and where to: --pictures, --records, or both.")
+        raise BadInput(_("Say what to move, and where to: --pictures, --records, or both."))
     folder = folder_of(atlas)
     if records:
         _move_records(folder, "" if records == "here" else records)
@@ -118,10 +126,10 @@ def _move_records(folder: Path, server: str) -> None:
     with figures_bar("Moving") as tell:
         moved = move_records(folder, server, lambda done, total: tell(Progress(done, total, 0.0, None)))
     if not moved.rows:
-        say(f"All records are in {moved.place} already.")
+        say(_("All records are in %(place)s already.", place=moved.place))
         return
-    say(f"{counted(moved.rows, 'row')} moved to {moved.place}.")
-    say(f"What they were in is kept until you remove it: {', '.join(moved.kept)}.")
+    say(_("%(rows)s moved to %(place)s.", rows=counted(moved.rows, "row"), place=moved.place))
+    say(_("What they were in is kept until you remove it: %(kept)s.", kept=", ".join(moved.kept)))
 
 
 def _move_pictures(folder: Path, address: str) -> None:
@@ -129,9 +137,9 @@ def _move_pictures(folder: Path, address: str) -> None:
         number, bytes_ = move_pictures(opened, address, lambda done, total: tell(Progress(done, total, 0.0, None)))
         where = opened.pictures.address or opened.pictures.folder
     say(
-        f"{counted(number, 'file')}, {size(bytes_)}, moved to {where}."
+        _("%(number)s, %(bytes)s, moved to %(where)s.", number=counted(number, "file"), bytes=size(bytes_), where=where)
         if number
-        else f"All pictures are at {where} already."
+        else _("All pictures are at %(where)s already.", where=where)
     )
 
 

@@ -12,6 +12,7 @@ from mirage.backup import back_up
 from mirage.backup import restore as bring_back
 from mirage.cli.client import AtlasOption, JsonOption, folder_of
 from mirage.cli.output import counted, duration, figures_bar, printed, say, size
+from mirage.wording import _
 
 
 def backup(
@@ -28,9 +29,9 @@ def backup(
     if printed(json, {**asdict(made), "path": str(made.path)}):
         return
     what = f"{counted(made.figures, 'figure')}, {counted(made.pictures, 'file')} of pictures, {size(made.bytes)}"
-    say(f"{made.path}: {what}, in {duration(made.seconds)}.")
+    say(_("%(path)s: %(what)s, in %(seconds)s.", path=made.path, what=what, seconds=duration(made.seconds)))
     if made.missing:
-        say(f"{counted(made.missing, 'picture')} of it were lost already, and are not in it.")
+        say(_("%(missing)s of it were lost already, and are not in it.", missing=counted(made.missing, "picture")))
 
 
 def restore(
@@ -50,10 +51,18 @@ def restore(
         found = bring_back(file, folder, records, tell)
     if printed(json, {**asdict(found), "folder": str(folder)}):
         return
-    say(f"{folder}: {counted(found.figures, 'figure')}, as they were at {found.made}. Records are in {found.place}.")
+    say(
+        _(
+            "%(folder)s: %(figures)s, as they were at %(made)s. Records are in %(place)s.",
+            folder=folder,
+            figures=counted(found.figures, "figure"),
+            made=found.made,
+            place=found.place,
+        )
+    )
     if found.missing:
-        say(f"{counted(found.missing, 'picture')} were lost already when it was backed up.")
+        say(_("%(missing)s were lost already when it was backed up.", missing=counted(found.missing, "picture")))
     if found.people:
-        say("Nobody is signed in there. `mirage people link NAME` makes a link for an owner; owners make the others.")
+        say(_("Nobody is signed in there. `mirage people link NAME` makes a link for an owner; owners make the others."))
     if found.unopened:
-        say(f"It cannot be searched yet: {found.unopened}")
+        say(_("It cannot be searched yet: %(unopened)s", unopened=found.unopened))

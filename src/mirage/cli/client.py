@@ -26,6 +26,7 @@ from mirage.jobs import Jobs
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.storage.manifest import Holder
+from mirage.wording import _
 
 Several = list[str] | None
 AtlasOption = Annotated[
@@ -97,7 +98,9 @@ class AtlasClient:
         try:
             answer = self._portal.call(send)
         except httpx.HTTPError as error:
-            raise AtlasHeld(f"The server at {self.url} holds the atlas and does not answer ({error}).") from error
+            raise AtlasHeld(
+                _("The server at %(url)s holds the atlas and does not answer (%(error)s).", url=self.url, error=error)
+            ) from error
         if answer.is_success:
             return answer
         try:
@@ -154,7 +157,7 @@ class AtlasClient:
         """
         refuse_address(str(path))
         if not path.is_file():
-            raise BadPicture(f"There is no file {path}.")
+            raise BadPicture(_("There is no file %(path)s.", path=path))
         image = decode(path, name=path.name, limits=DEFAULT_LIMITS)
         data = path.read_bytes()
         if warning := warned(read(data, image)):
@@ -247,7 +250,7 @@ def taken_in(file: Path, route: str, atlas: Path | None) -> Any:
         When there is no such file.
     """
     if not file.is_file():
-        raise BadInput(f"There is no file {file}.")
+        raise BadInput(_("There is no file %(file)s.", file=file))
     with connect(atlas) as client:
         return client.ask("POST", route, files={"file": (file.name, file.read_bytes())})
 
@@ -299,5 +302,9 @@ def refuse_address(text: str) -> None:
     if re.match(r"(?i)\s*(https?|ftp):/", text):
         address = re.sub(r":/+", "://", text.strip()[:200], count=1)  # a path folds the two strokes into one
         raise BadPicture(
-            f"{address} is an address. Nothing is fetched from the network: save the picture and give its file with --image."
+            _(
+                "%(address)s is an address. Nothing is fetched from the network: save the picture "
+                "and give its file with --image.",
+                address=address,
+            )
         )

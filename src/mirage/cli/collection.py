@@ -14,8 +14,10 @@ from mirage.cli.output import counted, out, plain, printed, say
 from mirage.cli.saving import check_target, one_of, write
 from mirage.errors import BadInput, meant
 from mirage.licensing import PURPOSES
+from mirage.locales import number
 from mirage.study.along.taking import FORMATS
 from mirage.study.kept import Kind
+from mirage.wording import _
 
 app = typer.Typer(help="Keep figures, cases, searches and comparisons in collections.", no_args_is_help=True)
 _TAKEN = ("collection", "quiz", "figure", "case", "search", "comparison")
@@ -37,9 +39,9 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if printed(json, answer):
         return
     for each in answer["collections"]:
-        plain(f"{each['id']}  {each['title']} ({each['count']} kept)")
+        plain(_("%(id)s  %(title)s (%(count)s kept)", id=each["id"], title=each["title"], count=each["count"]))
     if not answer["collections"]:
-        say("There is none yet. `mirage collection add --new TITLE figure ID` makes one.")
+        say(_("There is none yet. `mirage collection add --new TITLE figure ID` makes one."))
 
 
 @app.command()
@@ -108,7 +110,7 @@ def remove(
 ) -> None:
     """Take something out of a collection, or delete all of it; for a day, --undo gives it back."""
     if bool(item) == whole:
-        raise BadInput("Give the id of what to remove, or --whole to delete the collection.")
+        raise BadInput(_("Give the id of what to remove, or --whole to delete the collection."))
     with connect(atlas) as client:
         # One that was deleted has no title any more by which it could be found.
         own = which if undo and whole else collection_meant(client, which)
@@ -116,7 +118,7 @@ def remove(
         answer = client.ask("POST", f"{path}/restore") if undo else client.ask("DELETE", path)
     if not printed(json, answer):
         again = f"mirage collection remove {own} {item or '--whole'} --undo"
-        say("It is back." if undo else f"Removed. For a day this gives it back: {again}")
+        say(_("It is back.") if undo else _("Removed. For a day this gives it back: %(again)s", again=again))
 
 
 @app.command()
@@ -132,7 +134,7 @@ def export(
         data = client.fetch(f"/api/collections/{collection_meant(client, which)}/file")
     write(file, data)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
-        say(f"Written: {file}")
+        say(_("Written: %(file)s", file=file))
 
 
 @app.command()
@@ -162,7 +164,7 @@ def take(
     write(file, answer.content)
     told = from_json(answer.headers["X-Mirage-Told"])
     if not printed(json, {"file": str(file), "bytes": len(answer.content), "told": told}):
-        say(f"Written: {file}")
+        say(_("Written: %(file)s", file=file))
         for said in told:
             say(said)
 
@@ -177,7 +179,7 @@ def import_(
     answer = taken_in(file, "/api/collections/import", atlas)
     if printed(json, answer):
         return
-    say(f"{answer['title']}: {answer['count']:,} kept, as {answer['id']}.")
+    say(_("%(title)s: %(count)s kept, as %(id)s.", title=answer["title"], count=number(answer["count"]), id=answer["id"]))
     if gone := [item for item in answer["items"] if item["removed"]]:
         names = ", ".join(item["target"].partition("~")[0] for item in gone[:5])
         say(f"{counted(len(gone), 'thing')} of it {'is' if len(gone) == 1 else 'are'} not in this atlas: {names}.")

@@ -32,6 +32,7 @@ from mirage.storage import manifest, whereabouts
 from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.manifest import Holder
 from mirage.storage.whereabouts import advice
+from mirage.wording import _
 
 _ANSWERS_WITHIN = 10.0  # seconds for a server of this machine, which may have much to do
 _DISTRIBUTION = "mirage-atlas"
@@ -163,7 +164,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
 def _models_state() -> str:
     here = [each for each in registry.listed() if each.where]
     if partly := [each.id for each in here if not each.whole]:
-        raise Unavailable(f"only partly here: {', '.join(partly)}; `mirage models pull` goes on")
+        raise Unavailable(_("only partly here: %(partly)s; `mirage models pull` goes on", partly=", ".join(partly)))
     return ", ".join(f"{each.id} ({'ships' if each.where == 'shipped' else each.role or each.where})" for each in here)
 
 
@@ -289,7 +290,7 @@ def _disk_state(folder: Path) -> str:
     there = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(there).free
     if free < 1e9:
-        raise Unavailable(f"only {size(free)} free at {there}")
+        raise Unavailable(_("only %(free)s free at %(there)s", free=size(free), there=there))
     return f"{size(free)} free at {there}"
 
 

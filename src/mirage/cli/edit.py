@@ -11,6 +11,7 @@ from mirage.cli.output import printed, say
 from mirage.cli.saving import one_of
 from mirage.errors import BadInput
 from mirage.figure import EDITABLE
+from mirage.wording import _
 
 app = typer.Typer(
     help="Edit words of figures that you added from files of your own. Searches find the new words at once.",
@@ -55,7 +56,7 @@ def figure(
     words = {field: text for field, text in told.items() if text is not None}
     back = list(EDITABLE) if "all" in (undo or ()) else undo or []
     if not words and not back:
-        raise BadInput("Say what to edit, as in --caption “…”, or what to --undo. Nothing was changed.")
+        raise BadInput(_("Say what to edit, as in --caption “…”, or what to --undo. Nothing was changed."))
     with connect(atlas) as client:
         job = client.follow(client.ask("POST", "/api/edit", json={"figure": id, "words": words, "undo": back}))
         record = client.ask("GET", "/api/edit", params={"figure": id})

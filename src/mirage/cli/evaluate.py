@@ -12,6 +12,7 @@ from mirage.cli.client import AtlasOption, JsonOption, Several, folder_of
 from mirage.cli.output import facts, printed, progress_bar, said_once, say
 from mirage.errors import Unavailable
 from mirage.storage.manifest import CALIBRATION_FILE
+from mirage.wording import _
 
 
 class PartlyInstalled(TyperGroup):
@@ -34,8 +35,12 @@ class PartlyInstalled(TyperGroup):
         """
         if args and args[0] in self.elsewhere and self.get_command(ctx, args[0]) is None:
             raise Unavailable(
-                f"“{ctx.command_path} {args[0]}” comes with mirage-research, which is not installed. "
-                "In a checkout of MIRAGE, install it with: pip install ./research"
+                _(
+                    "“%(command_path)s %(args)s” comes with mirage-research, which is not installed. In "
+                    "a checkout of MIRAGE, install it with: pip install ./research",
+                    command_path=ctx.command_path,
+                    args=args[0],
+                )
             )
         return super().resolve_command(ctx, args)
 
@@ -96,4 +101,4 @@ def calibrate(
     facts(result.report)
     for note in result.notes:
         say(note)
-    say(f"Written to {target}.")
+    say(_("Written to %(target)s.", target=target))

@@ -27,6 +27,7 @@ from mirage.errors import BadQuery, NotFound
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES
 from mirage.query import Query
+from mirage.wording import _
 
 Speaker = Annotated[str, typer.Option("--explainer", help="Which explainer writes.", show_default="the settings'")]
 # Signs beside the words, for those who skim; the words say it all.
@@ -75,9 +76,9 @@ def compare(
     Examples: mirage compare glioblastoma meningioma; mirage compare "brain MRI" --less MRI@0.7 --more CT
     """
     if b and (less or more):
-        raise BadQuery("Compare two queries, or one query with --less and --more; not both at once.")
+        raise BadQuery(_("Compare two queries, or one query with --less and --more; not both at once."))
     if not b and not less and not more:
-        raise BadQuery("Give a second query, or say what to have --less or --more of.")
+        raise BadQuery(_("Give a second query, or say what to have --less or --more of."))
     filters: dict[str, Any] = {"modality": modality, "plane": plane, "region": region}
     first = Query.of(a, **filters)
     dual = Dual.of(first, Query.of(b, **filters)) if b else Dual.modify(first, less=less or (), more=more or ())
@@ -151,7 +152,7 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
         spoke = ", then ".join(
             f"{each['name']} ({each['model']})" if each["model"] else each["name"] for each in whole["explainers"]
         )
-        plain(f"{gap}Explained by: {spoke}. It teaches; it does not diagnose.")
+        plain(_("%(gap)sExplained by: %(spoke)s. It teaches; it does not diagnose.", gap=gap, spoke=spoke))
 
 
 def _print_comparison(found: Mapping[str, Any]) -> None:

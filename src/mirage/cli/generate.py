@@ -24,6 +24,7 @@ from mirage.images import DEFAULT_LIMITS, decode, read_picture
 from mirage.images.marks import Marks, reading
 from mirage.query import Query
 from mirage.storage import manifest
+from mirage.wording import _
 
 _FORMAT_OF = {ending: kind for kind, ending in ENDINGS.items()} | {"jpeg": "jpeg"}
 
@@ -82,7 +83,13 @@ def generate(
     new = manifest.read(folder_of(atlas)) is None
     with connect(atlas, create=True) as client:
         if new:
-            say(f"There was no atlas; an empty one was made in {folder_of(atlas)}. {manifest.FILLED_BY}")
+            say(
+                _(
+                    "There was no atlas; an empty one was made in %(atlas)s. %(FILLED_BY)s",
+                    atlas=folder_of(atlas),
+                    FILLED_BY=manifest.FILLED_BY,
+                )
+            )
         made = _made(client, query, options, out, kind, file)
     if not printed(json, {"images": made}):
         _print(made)
@@ -107,12 +114,12 @@ def ask(
     Examples: mirage ask pneumonia; mirage ask "brain MRI" --versus "brain CT"
     """
     if versus and (more or less):
-        raise BadQuery("Compare with a second question, or have --more and --less of something; not both at once.")
+        raise BadQuery(_("Compare with a second question, or have --more and --less of something; not both at once."))
     queries = [asked(words, more, less, k=k)]
     check_new(out)
     if versus:
         if out is not None and out.suffix and not out.is_dir():
-            raise BadInput(f"Two questions have two images: give --out a folder, not a file as {out}.")
+            raise BadInput(_("Two questions have two images: give --out a folder, not a file as %(out)s.", out=out))
         queries.append(Query.of(versus, k=k))
     if seed is None:
         seed = synthesis.new_seed()
@@ -139,7 +146,7 @@ def _print_answer(query: Query, answer: Mapping[str, Any], gap: str) -> None:
     hits_table(answer["search"])
     explain.show(answer["explanation"], "\n" if answer["search"]["hits"] else "")
     if answer["no_image"]:
-        say(f"No synthetic image: {answer['no_image']}")
+        say(_("No synthetic image: %(no_image)s", no_image=answer["no_image"]))
     _print(answer["images"])
 
 
@@ -206,16 +213,23 @@ def _write(target: Path | None, name: str, data: bytes, *, alone: bool) -> str:
 def _print(made: Sequence[Mapping[str, Any]]) -> None:
     for image in made:
         if image["file"]:
-            say(f"{image['file']}  (seed {image['record']['seed']})  {STATEMENT}")
+            say(
+                _(
+                    "%(file)s  (seed %(seed)s)  %(STATEMENT)s",
+                    file=image["file"],
+                    seed=image["record"]["seed"],
+                    STATEMENT=STATEMENT,
+                )
+            )
         elif image["withheld"]:
-            say(f"Withheld (seed {image['record']['seed']}). --insist gives it all the same.")
+            say(_("Withheld (seed %(seed)s). --insist gives it all the same.", seed=image["record"]["seed"]))
         else:
-            say(f"Nothing came out (seed {image['record']['seed']}).")
+            say(_("Nothing came out (seed %(seed)s).", seed=image["record"]["seed"]))
         for line in (image["match"], image["copy_check"], *image["remarks"]):
             if line:
                 say(f"  {line}")
         if image["nearest"]:
-            say(f"  Real figures that look most like it: {', '.join(image['nearest'])}")
+            say(_("  Real figures that look most like it: %(nearest)s", nearest=", ".join(image["nearest"])))
 
 
 def _size(given: str) -> tuple[int | None, int | None]:
@@ -223,7 +237,9 @@ def _size(given: str) -> tuple[int | None, int | None]:
         return None, None
     found = re.fullmatch(r"(\d{1,6})(?:[xX×](\d{1,6}))?", given.strip())
     if found is None:
-        raise BadInput(f"A size is a side in pixels, or WIDTHxHEIGHT, as 128 or 512x384; not {given[:40]!r}.")
+        raise BadInput(
+            _("A size is a side in pixels, or WIDTHxHEIGHT, as 128 or 512x384; not %(given)s.", given=repr(given[:40]))
+        )
     width = int(found[1])
     return width, int(found[2]) if found[2] else width
 
@@ -232,9 +248,15 @@ def _format(given: str, target: Path | None) -> str:
     kind = given.lower() or (_FORMAT_OF.get(target.suffix.lower().removeprefix("."), "") if target else "")
     kind = {"jpg": "jpeg", "dcm": "dicom"}.get(kind, kind)
     if kind and kind not in FORMATS:
-        raise BadInput(f"--format is one of {', '.join(FORMATS)}, not {kind[:40]!r}.")
+        raise BadInput(_("--format is one of %(FORMATS)s, not %(kind)s.", FORMATS=", ".join(FORMATS), kind=repr(kind[:40])))
     if not kind and target is not None and target.suffix and not target.is_dir():
-        raise BadInput(f"Files named *{target.suffix} are not written. Choose one of {', '.join(ENDINGS.values())}.")
+        raise BadInput(
+            _(
+                "Files named *%(suffix)s are not written. Choose one of %(values)s.",
+                suffix=target.suffix,
+                values=", ".join(ENDINGS.values()),
+            )
+        )
     return kind or "png"
 
 
@@ -272,7 +294,7 @@ def verify(
 
 def _marks(path: Path) -> Marks:
     if path.is_dir():
-        raise BadPicture(f"{path} is a folder. Name the files in it.")
+        raise BadPicture(_("%(path)s is a folder. Name the files in it.", path=path))
     image = read_picture(path, name=str(path), limits=DEFAULT_LIMITS, allow_burned_in=True).image
     return reading.read(path.read_bytes(), image)
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mirage.cli.output import counted, out, say
+from mirage.wording import _
 
 _STYLES = {"strong": "green", "likely": "yellow", "weak": "dim"}
 # Why a hit is as sure as it is, for people. What only looks like the query says so in these words.
@@ -34,7 +35,7 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
         say(line)
     hits = answer["hits"]
     if answer["withdrawn"]:
-        say("With --withdrawn what was withdrawn is found too, and marked.")
+        say(_("With --withdrawn what was withdrawn is found too, and marked."))
     if not answer["fits"]:
         say(
             ("Only what was withdrawn fits." if answer["withdrawn"] else "Nothing in this atlas fits.")
@@ -67,7 +68,7 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
         out.print(f"{' ' if fitting else ''}{counted(weak, 'figure')} {'is' if weak == 1 else 'are'} weak.", end="")
     out.print()
     if any(hit["figure"]["inferred"] for hit in hits):
-        say("A kind with “?” is not stated by the source: MIRAGE inferred it.")
+        say(_("A kind with “?” is not stated by the source: MIRAGE inferred it."))
 
 
 def _by_case(hits: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:

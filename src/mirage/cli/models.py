@@ -23,6 +23,7 @@ from mirage.models.speed import Speed, keep, measure
 from mirage.models.verification import Verdict
 from mirage.models.verification import verify as verify_models
 from mirage.settings import Settings
+from mirage.wording import _
 
 app = typer.Typer(help="List, get, check and convert models.", no_args_is_help=True)
 
@@ -55,7 +56,12 @@ def list_(
     for row in rows:
         _print(row)
         out.print()
-    say(f"Pulled models are kept in {Settings.load().models} (setting models). What is marked ~ is an estimate.")
+    say(
+        _(
+            "Pulled models are kept in %(models)s (setting models). What is marked ~ is an estimate.",
+            models=Settings.load().models,
+        )
+    )
 
 
 @app.command()
@@ -76,17 +82,21 @@ def pull(
     with bytes_bar(f"Downloading {pins.bare(model)}") as tell:
         got = pull_model(model, revision=revision, source=source, to=to, progress=lambda _, *sizes: tell(*sizes))
     if got.record is None:
-        say("It is in the Hugging Face cache already, and stays there.")
+        say(_("It is in the Hugging Face cache already, and stays there."))
         facts([("folder", str(got.path)), ("revision", got.path.name)])
         return
     record = got.record
     checked = f"{counted(len(record.files), 'file')} checked"
-    say(f"Got {size(got.fetched)}; {checked}." if got.fetched else "It is here already.")
+    say(
+        _("Got %(fetched)s; %(checked)s.", fetched=size(got.fetched), checked=checked)
+        if got.fetched
+        else _("It is here already.")
+    )
     rows = [("model", record.id), ("revision", record.revision or "not known"), ("licence", record.licence)]
     facts([*rows, ("digest", record.digest), ("size", size(record.size)), ("folder", str(got.path))])
     pin = pins.pin_of(record.id)
     for caveat in pin.caveats if pin else ():
-        say(f"Mind: {caveat}")
+        say(_("Mind: %(caveat)s", caveat=caveat))
 
 
 @app.command()
@@ -127,13 +137,19 @@ def export(
     Example: mirage models export luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO --to clip-onnx --precision int8
     """
     if precision not in ("int8", "fp16", "fp32"):
-        raise BadInput(f"There is no precision “{precision}”. There are int8, fp16 and fp32.")
+        raise BadInput(_("There is no precision “%(precision)s”. There are int8, fp16 and fp32.", precision=precision))
     from mirage.encoders.export import export as export_encoder  # noqa: PLC0415 - wants torch
 
     wanted = opening(model, revision, adapter)
     if not encoders.exportable(wanted.adapter):
         others = ", ".join(name for name in encoders.available() if encoders.exportable(name))
-        raise BadInput(f"{wanted.model} runs on ONNX already. Only encoders of these kinds are converted: {others}.")
+        raise BadInput(
+            _(
+                "%(model)s runs on ONNX already. Only encoders of these kinds are converted: %(others)s.",
+                model=wanted.model,
+                others=others,
+            )
+        )
     encoder = _open(replace(wanted, options={**wanted.options, "device": "cpu", "dtype": "float32"}))
     made = export_encoder(encoder, to.expanduser(), precision=precision, progress=say)
     facts(
@@ -144,7 +160,13 @@ def export(
             ("", f"pictures, {made.images}: cosine at least {made.image_cosine:.4f}"),
         ]
     )
-    say(f"Search with it: MIRAGE_ENCODER={encoders.adapter_of(made.folder)} MIRAGE_ENCODER_MODEL={made.folder}")
+    say(
+        _(
+            "Search with it: MIRAGE_ENCODER=%(folder)s MIRAGE_ENCODER_MODEL=%(folder2)s",
+            folder=encoders.adapter_of(made.folder),
+            folder2=made.folder,
+        )
+    )
 
 
 @app.command()
@@ -163,15 +185,21 @@ def _measure(rows: list[Listed]) -> None:
     for row in rows:
         try:
             wanted = opening(row.id, "" if row.where == "shipped" else row.revision)
-            say(f"Measuring {row.id}.")
+            say(_("Measuring %(id)s.", id=row.id))
             keep(row.id, measure(partial(_open, wanted)))
         except MirageError as error:
-            complain(f"{row.id} was not measured: {error}")
+            complain(_("%(id)s was not measured: %(error)s", id=row.id, error=error))
 
 
 def _open(wanted: Opening) -> Encoder:
     if wanted.adapter not in encoders.available():
-        raise NotFound(f"The encoder “{wanted.adapter}”, which opens {wanted.model}, is not installed in this MIRAGE.")
+        raise NotFound(
+            _(
+                "The encoder “%(adapter)s”, which opens %(model)s, is not installed in this MIRAGE.",
+                adapter=wanted.adapter,
+                model=wanted.model,
+            )
+        )
     return encoders.load(wanted.adapter, **wanted.options)
 
 

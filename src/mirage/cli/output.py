@@ -18,6 +18,7 @@ from rich.text import Text
 from mirage.language import words
 from mirage.storage.ingest import Progress as IngestProgress
 from mirage.storage.read_only import EACH_TIME
+from mirage.wording import _
 
 _WIDE = 1_000_000  # columns, of which no table needs all
 
@@ -84,7 +85,14 @@ def said_once() -> Callable[[str, int, int | None], None]:
         if what not in told:
             told.add(what)
             once = "" if what.endswith(EACH_TIME) else ", once"
-            say(f"Bringing the atlas up to date{once}: {what} ({counted(total or done, 'figure')}).")
+            say(
+                _(
+                    "Bringing the atlas up to date%(once)s: %(what)s (%(total)s).",
+                    once=once,
+                    what=what,
+                    total=counted(total or done, "figure"),
+                )
+            )
 
     return tell
 

@@ -15,6 +15,7 @@ from mirage.cli.saving import one_of
 from mirage.errors import BadInput, MirageError, NotFound, meant
 from mirage.people.roles import LEARNER, ROLES
 from mirage.people.times import last_day, moment
+from mirage.wording import _
 
 app = typer.Typer(help="Invite people to a shared site, and say what they may do.", no_args_is_help=True)
 Who = Annotated[str, typer.Argument(help="Id or name, as `mirage people list` prints it.")]
@@ -36,16 +37,40 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     for each in answer["people"]:
         devices = counted(each["sessions"], "device")
         kept = f"{counted(each['jobs'], 'job')}, {counted(each['images'], 'image')}, {size(each['bytes'])}"
-        plain(f"{each['id']}  {each['role']:<8}  {each['name']} (last here {moment(each['seen'])}, {devices}, {kept})")
+        plain(
+            _(
+                "%(id)s  %(role)s  %(name)s (last here %(seen)s, %(devices)s, %(kept)s)",
+                id=each["id"],
+                role=format(each["role"], "<8"),
+                name=each["name"],
+                seen=moment(each["seen"]),
+                devices=devices,
+                kept=kept,
+            )
+        )
     for each in answer["together"]:
         plain(
-            f"{each['id']}  {len(each['people'])} people came by one link from one address, "
-            f"{moment(each['first'])} to {moment(each['last'])}"
+            _(
+                "%(id)s  %(people)s people came by one link from one address, %(first)s to %(last)s",
+                id=each["id"],
+                people=len(each["people"]),
+                first=moment(each["first"]),
+                last=moment(each["last"]),
+            )
         )
     for each in answer["invitations"]:
-        plain(f"{each['id']}  invitation of {each['used']}/{each['uses']} {each['role']}s until {last_day(each['until'])}")
+        plain(
+            _(
+                "%(id)s  invitation of %(used)s/%(uses)s %(role)ss until %(until)s",
+                id=each["id"],
+                used=each["used"],
+                uses=each["uses"],
+                role=each["role"],
+                until=last_day(each["until"]),
+            )
+        )
     if not answer["people"]:
-        say("Nobody yet. `mirage people invite` makes a link; `mirage serve --shared` lets people in.")
+        say(_("Nobody yet. `mirage people invite` makes a link; `mirage serve --shared` lets people in."))
 
 
 @app.command()
@@ -94,7 +119,7 @@ def role(
     with connect(atlas) as client:
         answer = client.ask("PATCH", _address(client, who), json={"role": role})
     if not printed(json, answer):
-        say(f"{answer['name']} is {answer['role']} now.")
+        say(_("%(name)s is %(role)s now.", name=answer["name"], role=answer["role"]))
 
 
 @app.command()
@@ -113,8 +138,12 @@ def end(
                 there = _address(client, who)
             except NotFound:
                 raise NotFound(
-                    f"There is neither a person nor an open invitation {who!r}. `mirage people list` prints both, with "
-                    "their ids; an invitation that is not there lets nobody in any more."
+                    _(
+                        "There is neither a person nor an open invitation %(who)s. `mirage people list` "
+                        "prints both, with their ids; an invitation that is not there lets nobody in any "
+                        "more.",
+                        who=repr(who),
+                    )
                 ) from None
             answer, what = client.ask("POST", f"{there}/end"), "session"
     if not printed(json, answer):
@@ -133,12 +162,12 @@ def remove(
         groups = [each["id"] for each in client.ask("GET", "/api/people")["together"]]
         address = f"/api/people/together/{who}" if who in groups else _address(client, who)
         if not sure and not sys.stdin.isatty():
-            raise BadInput("Nobody was removed: there is no terminal to ask at. Add --yes to remove without being asked.")
+            raise BadInput(_("Nobody was removed: there is no terminal to ask at. Add --yes to remove without being asked."))
         if not sure and not typer.confirm(f"Remove {who} with all that they kept, for good?", err=True):
-            raise MirageError("Nobody was removed.")
+            raise MirageError(_("Nobody was removed."))
         answer = client.ask("DELETE", address)
     if not printed(json, answer):
-        say(f"Removed: {', '.join(answer['removed']) if who in groups else answer['removed']}.")
+        say(_("Removed: %(removed)s.", removed=", ".join(answer["removed"]) if who in groups else answer["removed"]))
 
 
 @app.command()
@@ -156,4 +185,4 @@ def audit(
         when = moment(each["when"], "%Y-%m-%d %H:%M:%S")
         plain(f"{when}  {each['name']} ({each['role']}): {each['what']}: {each['target']}")
     if not answer["entries"]:
-        say("Nothing is written down yet.")
+        say(_("Nothing is written down yet."))

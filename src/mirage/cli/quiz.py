@@ -26,6 +26,7 @@ from mirage.cli.output import complain, counted, out, plain, printed, say
 from mirage.cli.saving import one_of
 from mirage.errors import BadInput
 from mirage.study.quiz.making import KINDS
+from mirage.wording import _
 
 app = typer.Typer(help="Be asked about real pictures. Answers stand on what sources say or mark.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Id of the quiz, as `mirage quiz list` prints it.", show_default=False)]
@@ -57,7 +58,7 @@ def begin(
     filters = {"modality": modality, "plane": plane, "region": region, "corpus": corpus, "proof": proof}
     given = {name: values for name, values in filters.items() if values}
     if sum(map(bool, (words, collection, case))) > 1 or ((collection or case) and given):
-        raise BadInput("Give words, or a collection, or a case; filters go with words or alone.")
+        raise BadInput(_("Give words, or a collection, or a case; filters go with words or alone."))
     if words:
         origin, target = "search", asked(words, None, None, **given).print()
     elif collection or case:
@@ -91,7 +92,7 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     for each in answer["quizzes"]:
         plain(f"{each['id']}  {each['title'] or 'not done'} ({each['count'] - each['waiting']} of {each['count']} answered)")
     if not answer["quizzes"]:
-        say("There is none yet. `mirage quiz begin` makes one.")
+        say(_("There is none yet. `mirage quiz begin` makes one."))
 
 
 @app.command()
@@ -152,12 +153,12 @@ def _given(question: dict[str, Any], text: str) -> dict[str, Any]:
         return {}
     if question["choices"]:
         if not text.strip().isdecimal():
-            raise BadInput(f"Type the number of a choice, 1 to {len(question['choices'])}.")
+            raise BadInput(_("Type the number of a choice, 1 to %(choices)s.", choices=len(question["choices"])))
         return {"choice": int(text.strip()[:6])}
     if question["kind"] == "point":
         place = _PLACE.fullmatch(text)
         if not place:
-            raise BadInput("Type a place as `45 60`: percent from the left, and from the top.")
+            raise BadInput(_("Type a place as `45 60`: percent from the left, and from the top."))
         return {"x": float(place[1]) / 100, "y": float(place[2]) / 100}
     return {"text": text}
 
@@ -166,11 +167,18 @@ def _ask(client: AtlasClient, which: str) -> None:
     """Ask all questions that wait, one after the other."""
     with tempfile.TemporaryDirectory(prefix="mirage-quiz-") as folder:
         quiz = client.ask("GET", _at(which))
-        say(f"Quiz {which}: {counted(quiz['count'], 'question')}. Pictures lie in {folder} until it ends.")
-        say("Enter alone says that you don't know; Ctrl-D stops, and what you answered is kept.")
+        say(
+            _(
+                "Quiz %(which)s: %(count)s. Pictures lie in %(folder)s until it ends.",
+                which=which,
+                count=counted(quiz["count"], "question"),
+                folder=folder,
+            )
+        )
+        say(_("Enter alone says that you don't know; Ctrl-D stops, and what you answered is kept."))
         for number in (each["number"] for each in quiz["questions"] if each["state"] == "asked"):
             if not _asked(client, which, number, Path(folder)):
-                say(f"Stopped. `mirage quiz go {which}` goes on.")
+                say(_("Stopped. `mirage quiz go %(which)s` goes on.", which=which))
                 return
         _scored(client.ask("GET", _at(which)))
 
@@ -195,7 +203,7 @@ def _asked(client: AtlasClient, which: str, number: int, folder: Path) -> bool:
         plain(f"{picture['alt']}: {file.name}")
     if question["mark"]:
         x, y = (round(100 * each) for each in question["mark"])
-        plain(f"Marked at {x} % from the left and {y} % from the top.")
+        plain(_("Marked at %(x)s %% from the left and %(y)s %% from the top.", x=x, y=y))
     for choice in question["choices"]:
         plain(f"  {choice['number']}. {choice['text']}")
     out.print(f"[bold]{question['asks']}[/]")
@@ -223,7 +231,14 @@ def _typed(hint: str) -> str | None:
 
 
 def _head(question: dict[str, Any]) -> None:
-    plain(f"\nQuestion {question['number']} of {question['count']}. {question['grounds']}")
+    plain(
+        _(
+            "\nQuestion %(number)s of %(count)s. %(grounds)s",
+            number=question["number"],
+            count=question["count"],
+            grounds=question["grounds"],
+        )
+    )
     if question["patient"]:
         plain(question["patient"])
 
@@ -232,7 +247,9 @@ def _passage(passage: dict[str, Any]) -> None:
     out.print(f"[bold]{passage['name'].capitalize()}[/]")
     plain(passage["text"])
     if passage["left_out"]:
-        plain(f"({counted(passage['left_out'], 'sentence')} left out: the answer would be given away.)")
+        plain(
+            _("(%(left_out)s left out: the answer would be given away.)", left_out=counted(passage["left_out"], "sentence"))
+        )
 
 
 def _told(question: dict[str, Any]) -> None:
@@ -251,13 +268,22 @@ def _told(question: dict[str, Any]) -> None:
             plain(f"{words}: {value}")
     if figure := given["figure"]:
         plain(figure["caption"])
-        plain(f"{figure['source']['attribution']} {figure['source']['url']} Licence: {figure['source']['licence']['name']}")
+        plain(
+            _(
+                "%(attribution)s %(url)s Licence: %(name)s",
+                attribution=figure["source"]["attribution"],
+                url=figure["source"]["url"],
+                name=figure["source"]["licence"]["name"],
+            )
+        )
         plain(given["figure_page"])
 
 
 def _scored(quiz: dict[str, Any]) -> None:
     graded, practice = quiz["graded"], quiz["practice"]
-    plain(f"\n{quiz['count'] - quiz['waiting']} of {quiz['count']} answered.")
+    plain(_("\n%(count)s of %(count2)s answered.", count=quiz["count"] - quiz["waiting"], count2=quiz["count"]))
     for name, score in (("Graded", graded), ("For practice", practice)):
         if score["answered"]:
-            plain(f"{name}: {score['right']} of {score['answered']} right.")
+            plain(
+                _("%(name)s: %(right)s of %(answered)s right.", name=name, right=score["right"], answered=score["answered"])
+            )

@@ -12,6 +12,7 @@ import typer
 from mirage.cli.client import AtlasOption, JsonOption, connect
 from mirage.cli.output import counted, printed, say, size
 from mirage.errors import BadInput, MirageError, NotFound, meant
+from mirage.wording import _
 
 app = typer.Typer(
     help="Remove figures, or a whole corpus, from the atlas. It says what goes, and asks first.", no_args_is_help=True
@@ -52,7 +53,7 @@ def _remove(what: dict[str, Any], *, yes: bool, atlas: Path | None, json: bool) 
         if not yes:
             _ask(going, whole="corpus" in what)
         if client.url:
-            say(f"The atlas is served at {client.url}; removing through it.")
+            say(_("The atlas is served at %(url)s; removing through it.", url=client.url))
         job = client.follow(client.ask("POST", "/api/remove", json=what))
     if not printed(json, {**going, "message": job["message"]}):
         say(job["message"])
@@ -62,13 +63,18 @@ def _ask(going: dict[str, Any], *, whole: bool) -> None:
     """Say what goes, and go on only where somebody says yes."""
     cases = f" and {counted(going['cases'], 'case')}" if going["cases"] else ""
     say(
-        f"{counted(going['figures'], 'figure')}{cases}, {size(going['bytes'])} of pictures, would be removed from the atlas."
+        _(
+            "%(figures)s%(cases)s, %(bytes)s of pictures, would be removed from the atlas.",
+            figures=counted(going["figures"], "figure"),
+            cases=cases,
+            bytes=size(going["bytes"]),
+        )
     )
     for name in going["corpora"] if not whole else ():
-        say(f"The corpus {name} goes with it, for it has no other figure.")
+        say(_("The corpus %(name)s goes with it, for it has no other figure.", name=name))
     for remark in going["remarks"]:
         say(remark)
     if not sys.stdin.isatty():
-        raise BadInput("Nothing was removed: there is no terminal to ask at. Add --yes to remove without being asked.")
+        raise BadInput(_("Nothing was removed: there is no terminal to ask at. Add --yes to remove without being asked."))
     if not typer.confirm("Remove?", err=True):
-        raise MirageError("Nothing was removed.")
+        raise MirageError(_("Nothing was removed."))

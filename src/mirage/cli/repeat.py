@@ -14,9 +14,11 @@ from mirage.cli.collection import collection_meant
 from mirage.cli.output import counted, plain, printed, say, size
 from mirage.cli.saving import check_target, one_of, write
 from mirage.errors import BadInput, MirageError
+from mirage.locales import number
 from mirage.study.owndata import PARTS
 from mirage.study.quiz.making import KINDS
 from mirage.study.repeating import SOURCES
+from mirage.wording import _
 
 app = typer.Typer(help="Repeat what you learn, see how you get on, and take or delete your data.", no_args_is_help=True)
 _COUNTED = {
@@ -43,19 +45,30 @@ def due(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if printed(json, answer):
         return
     if not answer["cards"]:
-        say("There are no cards yet. `mirage repeat add figure ID` makes some.")
+        say(_("There are no cards yet. `mirage repeat add figure ID` makes some."))
         return
-    plain(f"{counted(answer['due'], 'card')} due, {answer['new']} new; {answer['answered']} answered today.")
+    plain(
+        _(
+            "%(due)s due, %(new)s new; %(answered)s answered today.",
+            due=counted(answer["due"], "card"),
+            new=answer["new"],
+            answered=answer["answered"],
+        )
+    )
     if answer["waiting"]:
-        plain(f"{answer['waiting']} more due, beyond what you want to do in a day.")
+        plain(_("%(waiting)s more due, beyond what you want to do in a day.", waiting=answer["waiting"]))
     if answer["removed"]:
         why = "their figures were removed, hidden, or withdrawn by their sources"
-        plain(f"{counted(answer['removed'], 'card')} not asked: {why}.")
+        plain(_("%(removed)s not asked: %(why)s.", removed=counted(answer["removed"], "card"), why=why))
     if answer["ahead"]:
         until = time.strftime("%Y-%m-%d", time.localtime(answer["ahead_until"]))
         plain(
-            f"{counted(answer['ahead'], 'card')} answered later than it is now by this machine's clock, up to {until}: the "
-            "clock was set back, or was ahead then. Nothing is lost; they are asked now."
+            _(
+                "%(ahead)s answered later than it is now by this machine's clock, up to %(until)s: "
+                "the clock was set back, or was ahead then. Nothing is lost; they are asked now.",
+                ahead=counted(answer["ahead"], "card"),
+                until=until,
+            )
         )
 
 
@@ -77,9 +90,9 @@ def add(
     if printed(json, answer):
         return
     there = f", {answer['there']} there already" if answer["there"] else ""
-    say(f"{counted(answer['new'], 'card')} added{there}.")
+    say(_("%(new)s added%(there)s.", new=counted(answer["new"], "card"), there=there))
     for why in answer["refused"]:
-        say(f"No card: {why}.")
+        say(_("No card: %(why)s.", why=why))
 
 
 @app.command()
@@ -90,16 +103,39 @@ def progress(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if printed(json, answer):
         return
     if not answer["answers"]:
-        say("Nothing has been answered yet.")
+        say(_("Nothing has been answered yet."))
         return
-    plain(f"{counted(answer['answers'], 'answer')}; of {answer['graded']} graded ones {answer['right']} right.")
+    plain(
+        _(
+            "%(answers)s; of %(graded)s graded ones %(right)s right.",
+            answers=counted(answer["answers"], "answer"),
+            graded=answer["graded"],
+            right=answer["right"],
+        )
+    )
     for week in answer["weeks"]:
         if week["asked"]:
             begins = time.strftime("%Y-%m-%d", time.localtime(week["begins"]))
             between = f"{100 * week['low']:.0f}-{100 * week['high']:.0f} %"
-            plain(f"Seven days from {begins}: {week['known']} of {week['asked']} still known (95 % interval {between}).")
+            plain(
+                _(
+                    "Seven days from %(begins)s: %(known)s of %(asked)s still known (95 %% interval %(between)s).",
+                    begins=begins,
+                    known=week["known"],
+                    asked=week["asked"],
+                    between=between,
+                )
+            )
     for each in answer["confusions"]:
-        plain(f"{each['asked']} taken for {each['given']}: {counted(each['count'], 'time')}  {each['compare']}")
+        plain(
+            _(
+                "%(asked)s taken for %(given)s: %(count)s  %(compare)s",
+                asked=each["asked"],
+                given=each["given"],
+                count=counted(each["count"], "time"),
+                compare=each["compare"],
+            )
+        )
 
 
 @app.command()
@@ -114,7 +150,7 @@ def export(
         data = client.fetch("/api/my-data/file")
     write(file, data, private=True)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
-        say(f"Written: {file} ({size(len(data))})")
+        say(_("Written: %(file)s (%(data)s)", file=file, data=size(len(data))))
 
 
 @app.command("import")
@@ -127,7 +163,14 @@ def import_(
     answer = taken_in(file, "/api/my-data/import", atlas)
     if not printed(json, answer):
         new, renewed, there = (sum(answer[name].values()) for name in ("new", "renewed", "there"))
-        say(f"Taken in: {new:,} new, {renewed:,} brought up to date, {there:,} there already.")
+        say(
+            _(
+                "Taken in: %(new)s new, %(renewed)s brought up to date, %(there)s there already.",
+                new=number(new),
+                renewed=number(renewed),
+                there=number(there),
+            )
+        )
 
 
 @app.command()
@@ -148,7 +191,7 @@ def delete(
             _ask(going)
         answer = client.ask("DELETE", "/api/my-data", params={"part": part or []})
     if not printed(json, answer):
-        say(f"Deleted for good: {sum(answer['deleted'].values()):,} entries.")
+        say(_("Deleted for good: %(values)s entries.", values=number(sum(answer["deleted"].values()))))
 
 
 def _ask(going: dict[str, Any]) -> None:
@@ -156,6 +199,6 @@ def _ask(going: dict[str, Any]) -> None:
     for name, tables in going.items():
         say(f"{name}: {', '.join(counted(count, _COUNTED.get(table, table)) for table, count in tables.items() if count)}")
     if not sys.stdin.isatty():
-        raise BadInput("Nothing was deleted: there is no terminal to ask at. Add --yes to delete without being asked.")
+        raise BadInput(_("Nothing was deleted: there is no terminal to ask at. Add --yes to delete without being asked."))
     if not typer.confirm("Delete this for good?", err=True):
-        raise MirageError("Nothing was deleted.")
+        raise MirageError(_("Nothing was deleted."))

@@ -13,6 +13,7 @@ from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, tak
 from mirage.cli.output import facts, plain, printed, say
 from mirage.cli.saving import check_target, one_of, write
 from mirage.errors import meant
+from mirage.wording import _
 
 app = typer.Typer(help="Let educators rate, blind, what this atlas shows of a condition.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Id or condition of the review, as `mirage review list` prints it.")]
@@ -28,7 +29,7 @@ def _found(client: AtlasClient, which: str) -> str:
 def _written(file: Path, data: bytes, json: bool) -> None:
     write(file, data)
     if not printed(json, {"file": str(file), "bytes": len(data)}):
-        say(f"Written: {file}")
+        say(_("Written: %(file)s", file=file))
 
 
 @app.command("list")
@@ -40,7 +41,16 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
         return
     for each in answer["reviews"]:
         closed = ", closed" if each["closed"] else ""
-        plain(f"{each['id']}  {each['query']} ({each['items']} items, {each['raters']} raters{closed})")
+        plain(
+            _(
+                "%(id)s  %(query)s (%(items)s items, %(raters)s raters%(closed)s)",
+                id=each["id"],
+                query=each["query"],
+                items=each["items"],
+                raters=each["raters"],
+                closed=closed,
+            )
+        )
     left = [each["query"] for each in answer["conditions"] if not each["review"]]
     number = answer["educators"]
     say(f"Rated by {number} educator{'' if number == 1 else 's'}. In the protocol, not begun: {', '.join(left) or 'none'}.")
@@ -57,7 +67,14 @@ def begin(
     with connect(atlas) as client:
         answer = client.ask("POST", "/api/reviews", json={"query": condition, "versus": versus})
     if not printed(json, answer):
-        say(f"{answer['query']}: {answer['items']} items to rate, as {answer['id']}. `mirage serve` shows them.")
+        say(
+            _(
+                "%(query)s: %(items)s items to rate, as %(id)s. `mirage serve` shows them.",
+                query=answer["query"],
+                items=answer["items"],
+                id=answer["id"],
+            )
+        )
 
 
 @app.command()
@@ -116,7 +133,7 @@ def close(which: Which, atlas: AtlasOption = None, json: JsonOption = False) -> 
     with connect(atlas) as client:
         answer = client.ask("POST", f"{_found(client, which)}/close")
     if not printed(json, answer):
-        say(f"The review of {answer['query']} is closed. `mirage evaluate reviews` prints the results.")
+        say(_("The review of %(query)s is closed. `mirage evaluate reviews` prints the results.", query=answer["query"]))
 
 
 @app.command()
@@ -133,7 +150,11 @@ def delete(
         own = f"/api/reviews/{quote(which, safe='')}" if undo else _found(client, which)
         answer = client.ask("POST", f"{own}/restore") if undo else client.ask("DELETE", own)
     if not printed(json, answer):
-        say("It is back." if undo else f"Deleted. For a day this gives it back: mirage review delete {own[13:]} --undo")
+        say(
+            _("It is back.")
+            if undo
+            else _("Deleted. For a day this gives it back: mirage review delete %(own)s --undo", own=own[13:])
+        )
 
 
 @app.command()

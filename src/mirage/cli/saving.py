@@ -10,6 +10,7 @@ import typer
 
 from mirage.errors import BadInput, Unavailable, check_new
 from mirage.images.store import cannot_write
+from mirage.wording import _
 
 
 def check_target(file: Path, name: str) -> None:
@@ -28,9 +29,9 @@ def check_target(file: Path, name: str) -> None:
     """
     check_new(file)
     if file.is_dir():
-        raise BadInput(f"{file} is a folder. Name a file, as in {file / name}.")
+        raise BadInput(_("%(file)s is a folder. Name a file, as in %(file2)s.", file=file, file2=file / name))
     if other := next((each for each in file.parents if each.is_file()), None):
-        raise BadInput(f"{other} is a file, so nothing can lie in it. Choose another folder.")
+        raise BadInput(_("%(other)s is a file, so nothing can lie in it. Choose another folder.", other=other))
 
 
 def write(file: Path, data: bytes, *, private: bool = False) -> None:

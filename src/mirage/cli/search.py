@@ -30,6 +30,7 @@ from mirage.errors import BadInput, NotFound, Removed, check_new
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
 from mirage.storage.pictures import pictures_of
+from mirage.wording import _
 
 
 def search(
@@ -90,9 +91,11 @@ def show(
         stack = None if is_case else stack_shown(client, record, slice_, view, window)
         if save is not None:
             if is_case:
-                raise BadInput(f"{record['id']} is a case. Give the id of one of its figures to save its picture.")
+                raise BadInput(
+                    _("%(id)s is a case. Give the id of one of its figures to save its picture.", id=record["id"])
+                )
             save_picture(client.fetch(stack.picture if stack else record["links"]["picture"]), save)
-            say(f"Written: {save}")
+            say(_("Written: %(save)s", save=save))
     if printed(json, record):
         return
     source, licence = record["source"], record["source"]["licence"]
@@ -138,7 +141,7 @@ def _marked(record: dict[str, Any], field: str) -> str:
 
 def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:
     """A figure or a case, and whether it is a case."""
-    missing = NotFound(f"This atlas has no figure and no case {name!r}.")
+    missing = NotFound(_("This atlas has no figure and no case %(name)s.", name=repr(name)))
     for kind in ("figures", "cases"):
         try:
             return client.ask("GET", f"/api/{kind}/{quote(name, safe='')}"), kind == "cases"

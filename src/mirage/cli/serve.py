@@ -13,6 +13,7 @@ from mirage.cli.client import AtlasOption, connect
 from mirage.cli.output import counted, said_once, say
 from mirage.settings import Settings
 from mirage.storage.read_only import is_needed
+from mirage.wording import _
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
 ReadOnlyOption = Annotated[
@@ -49,16 +50,29 @@ def up(
         return
     with connect(settings.atlas, create=True) as client:
         if client.url:
-            say(f"The atlas is served already: {client.url}")
+            say(_("The atlas is served already: %(url)s", url=client.url))
             return
         held = client.ask("GET", "/api/atlas")
         whole = {corpus["name"] for corpus in held["corpora"] if corpus["complete"]}
         for name in corpora.shipped() if whole <= set(corpora.shipped()) and not held["read_only"] else ():
             if name in held["removed"]:
-                say(f"The {name} atlas was removed, and is not put back by itself; `mirage add {name}` brings it back.")
+                say(
+                    _(
+                        "The %(name)s atlas was removed, and is not put back by itself; `mirage add "
+                        "%(name)s` brings it back.",
+                        name=name,
+                    )
+                )
             # Adding what is there already takes milliseconds; after an update it brings the new pictures.
             elif added := add_corpus(client, name, {}, bring_back=False)["added"]:
-                say(f"Built the {name} atlas in {settings.atlas}: {counted(added, 'figure')}.")
+                say(
+                    _(
+                        "Built the %(name)s atlas in %(atlas)s: %(added)s.",
+                        name=name,
+                        atlas=settings.atlas,
+                        added=counted(added, "figure"),
+                    )
+                )
     _serve(settings)
 
 

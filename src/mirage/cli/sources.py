@@ -10,6 +10,8 @@ import typer
 
 from mirage.cli.client import AtlasClient
 from mirage.cli.output import counted, day, err, plain, say, size
+from mirage.locales import number
+from mirage.wording import _
 
 _LISTED = 60  # figures of an offer
 _NAMED = 20  # ids in a line
@@ -56,7 +58,7 @@ def list_figures(found: dict[str, Any]) -> None:
     """
     shown = found["figures"][:_LISTED]
     for group, those in groupby(shown, lambda each: each["group"]):
-        plain(group or "Without a group")
+        plain(group or _("Without a group"))
         for each in those:
             kind = [each["modality"], f"{each['slices']} slices" if each["slices"] else ""]
             kind += [size(each["size"]) if each["size"] is not None else "size not stated", each["licence"]["name"]]
@@ -64,9 +66,9 @@ def list_figures(found: dict[str, Any]) -> None:
             link = f" {each['url']}" if each["url"] else ""
             plain(f"  {each['id']}: {each['head']} ({', '.join(filter(None, kind))}{state}){link}")
             for warning in each["warnings"]:
-                say(f"Look at {each['id']}: {warning}")
+                say(_("Look at %(id)s: %(warning)s", id=each["id"], warning=warning))
     if len(found["figures"]) > len(shown):
-        plain(f"… and {len(found['figures']) - len(shown):,} more")
+        plain(_("… and %(figures)s more", figures=number(len(found["figures"]) - len(shown))))
 
 
 def tell(found: dict[str, Any]) -> None:
@@ -81,16 +83,22 @@ def tell(found: dict[str, Any]) -> None:
     fit = f"1 {one} fits; " if found["total"] == 1 else f"{found['total']:,} {found['unit']} fit; "
     looked = f"{found['looked_at']:,} {'was' if found['looked_at'] == 1 else 'were'} looked at."
     say(f"{found['title']}: {fit if found['total'] is not None else ''}{looked}")
-    say(f"It answered on {day(found['asked'])}, and its answers are kept; --again asks it anew.")
+    say(_("It answered on %(asked)s, and its answers are kept; --again asks it anew.", asked=day(found["asked"])))
     if left := found["left_out"]:
         reasons = "; ".join(f"{each['figures']:,} {each['reason']}" for each in left)
-        say(f"{sum(each['figures'] for each in left):,} left out: {reasons}.")
+        say(_("%(left)s left out: %(reasons)s.", left=number(sum(each["figures"] for each in left)), reasons=reasons))
     if withdrawn := found["withdrawn"]:
         ids = " ".join(withdrawn[:_NAMED]) + (" …" if len(withdrawn) > _NAMED else "")
         were, are = ("was", "is") if len(withdrawn) == 1 else ("were", "are")
         say(
-            f"{counted(len(withdrawn), 'figure')} of this atlas {were} withdrawn at the source (an article retracted, a "
-            f"file deleted) and {are} marked. To take out: mirage remove figure {ids}"
+            _(
+                "%(withdrawn)s of this atlas %(were)s withdrawn at the source (an article retracted, "
+                "a file deleted) and %(are)s marked. To take out: mirage remove figure %(ids)s",
+                withdrawn=counted(len(withdrawn), "figure"),
+                were=were,
+                are=are,
+                ids=ids,
+            )
         )
     counts = [f"{counted(found['new'], 'figure')} would come{f', {amount(found)}' if found['new'] else ''}"]
     counts += [f"{found['there']:,} are there already"] if found["there"] else []

@@ -15,6 +15,7 @@ from mirage.cli.client import AtlasClient
 from mirage.cli.output import counted
 from mirage.errors import BadInput
 from mirage.images.packing import unpack
+from mirage.wording import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def stack_shown(
     """
     if not record["slices"]:
         if slice_ is not None or view or window:
-            raise BadInput(f"{record['id']} is a single picture: it has no slices, views or windows to choose from.")
+            raise BadInput(
+                _("%(id)s is a single picture: it has no slices, views or windows to choose from.", id=record["id"])
+            )
         return None
     told = client.ask("GET", f"/api/stacks/{quote(record['id'], safe='')}")
     first = told["planes"][0]
@@ -108,5 +111,9 @@ def save_picture(data: bytes, path: Path) -> None:
         Image.open(io.BytesIO(data)).save(path)
     except (ValueError, KeyError, OSError) as error:
         raise BadInput(
-            f"{path} cannot be written ({error}). End its name in .png, .jpg or .webp, in a folder that exists."
+            _(
+                "%(path)s cannot be written (%(error)s). End its name in .png, .jpg or .webp, in a folder that exists.",
+                path=path,
+                error=error,
+            )
         ) from None

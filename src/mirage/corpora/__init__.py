@@ -9,6 +9,7 @@ from mirage.corpora.base import Corpus, CorpusCard
 from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput, MirageError
 from mirage.plugins import Port
+from mirage.wording import _
 
 __all__ = ["CorpusCard", "CorpusOption", "available", "card", "load", "shipped"]
 
@@ -28,7 +29,9 @@ def card(name: str) -> CorpusCard:
     """
     found = getattr(_port.adapter(name), "card", None)
     if not isinstance(found, CorpusCard):
-        raise BadInput(f"The corpus {name!r} has no card that says what it is. Its package has to be repaired.")
+        raise BadInput(
+            _("The corpus %(name)s has no card that says what it is. Its package has to be repaired.", name=repr(name))
+        )
     return found
 
 

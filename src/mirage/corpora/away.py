@@ -27,6 +27,7 @@ from mirage.corpora.inside import stands_for
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.images.bucket import Bucket, Forbidden, NotWhole, check_address
 from mirage.images.store import cannot_write
+from mirage.wording import _
 
 _Given = TypeVar("_Given")
 _HEAD = 2**14  # bytes that are asked for first: they hold the header of most DICOM files
@@ -104,8 +105,11 @@ class Away:
         there = self._bucket.files()
         if not there:
             raise BadInput(
-                f"Nothing lies at {self.address}: there is no such bucket, or nothing in it whose name begins so. Check the "
-                "address."
+                _(
+                    "Nothing lies at %(address)s: there is no such bucket, or nothing in it whose name "
+                    "begins so. Check the address.",
+                    address=self.address,
+                )
             )
         for name in sorted(there):
             if name and not name.endswith("/"):

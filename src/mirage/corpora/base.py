@@ -15,6 +15,7 @@ from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
 from mirage.images.volume import Volume
 from mirage.language.words import stems
+from mirage.wording import _
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
@@ -56,7 +57,14 @@ def checked_splits(splits: Sequence[str], known: Sequence[str], title: str) -> t
     """
     unknown = [split for split in splits if split not in known]
     if unknown or not splits:
-        raise BadInput(f"{title} has no split “{', '.join(unknown)}”. It has {', '.join(known)}.")
+        raise BadInput(
+            _(
+                "%(title)s has no split “%(unknown)s”. It has %(known)s.",
+                title=title,
+                unknown=", ".join(unknown),
+                known=", ".join(known),
+            )
+        )
     return tuple(splits)
 
 
@@ -194,7 +202,9 @@ class CorpusCard:
         known = {option.name: option for option in self.options}
         if unknown := [name for name in given if name not in known]:
             there = f"It has: {', '.join(known)}." if known else "It has none."
-            raise BadInput(f"{self.title} has no option {unknown[0]!r}. {there}")
+            raise BadInput(
+                _("%(title)s has no option %(unknown)s. %(there)s", title=self.title, unknown=repr(unknown[0]), there=there)
+            )
         values = {}
         for option in self.options:
             value, name = given.get(option.name), called.get(option.name, option.name)
@@ -203,7 +213,9 @@ class CorpusCard:
             elif value is not None:
                 values[option.name] = option.read(value, name)
             elif option.required:
-                raise BadInput(f"{self.title} needs the option {name}. {option.help}")
+                raise BadInput(
+                    _("%(title)s needs the option %(name)s. %(help)s", title=self.title, name=name, help=option.help)
+                )
         return values
 
     def _asked_for(self, words: str, longest: int) -> str:

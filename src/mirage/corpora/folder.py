@@ -44,7 +44,7 @@ from mirage.images.redact import blacked, text_detector
 from mirage.images.volume import Volume
 from mirage.language.words import counted
 from mirage.licensing import terms_of
-from mirage.wording import N_
+from mirage.wording import N_, _
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -169,13 +169,13 @@ class FolderCorpus:
         self.folder = self._away.folder if self._away else Path(path).expanduser().absolute()
         if not self.folder.is_dir():
             what = "is a file, not a folder" if self.folder.exists() else "is not there"
-            raise BadInput(f"{path} {what}. Give the folder that holds the pictures.")
+            raise BadInput(_("%(path)s %(what)s. Give the folder that holds the pictures.", path=path, what=what))
         if frames < 1:
-            raise BadInput(f"frames must be at least 1, not {frames}.")
+            raise BadInput(_("frames must be at least 1, not %(frames)s.", frames=frames))
         self._how = checked_how(stacks)
         self._words, self._columns = words, mapped(columns)
         if self._away is None:
-            _ = self._tables
+            _other = self._tables
         self.title = name or (self._away.title if self._away else self.folder.resolve().name) or "pictures"
         self.names = names_of(self.title)
         self.former_name = former_name(self.title)
@@ -224,20 +224,20 @@ class FolderCorpus:
     @property
     def advice(self) -> str:
         """What of it could be a stack and is none, and why."""
-        _ = self._entries
+        _other = self._entries
         told = (*unread_tables(self._walked.passed_over), self.hints, self._walked.in_numbers())
         return readable(" ".join(filter(None, told)), most=0)
 
     @property
     def hints(self) -> str:
         """The same without the files that became no figures, for where these are listed by name."""
-        _ = self._entries
+        _other = self._entries
         return readable(self._hints, most=0)
 
     @property
     def tables(self) -> tuple[TableRead, ...]:
         """The tables of words that were read."""
-        _ = self._entries
+        _other = self._entries
         return tuple(replace(table, label=readable(table.label)) for table in self._tables.read)
 
     @property
@@ -248,7 +248,7 @@ class FolderCorpus:
     @property
     def doubt(self) -> str:
         """Why it cannot be said what is gone: folders that cannot be opened, or rows that cannot be read."""
-        _ = self._entries
+        _other = self._entries
         if closed := len(self._walked.closed):
             return f"{counted(closed, 'folder or file')} of it cannot be opened, and what lies there is not known."
         if self._tables.unread:
@@ -257,7 +257,7 @@ class FolderCorpus:
 
     def withheld(self) -> Iterator[str]:
         """Give the ids that figures may have of files that are there and cannot be taken now."""
-        _ = self._entries
+        _other = self._entries
         return ids_of_refused(self.folder, self.name, self._refused)
 
     def items(self) -> Iterator[Item | Refused]:
@@ -275,7 +275,7 @@ class FolderCorpus:
         if item.figure.id in self._stacks:
             return best_slice(self.read_stack(item))
         if item.figure.id not in self._places:
-            raise BadPicture(f"{item.label} is not in {self.folder}.")
+            raise BadPicture(_("%(label)s is not in %(folder)s.", label=item.label, folder=self.folder))
         path, frame = self._places[item.figure.id]
         with self._held(path) as held:
             picture = read_picture(held, name=item.label, allow_burned_in=self._allow_burned_in, frame=frame)
@@ -294,7 +294,7 @@ class FolderCorpus:
         """
         self._look_for(item)
         if item.figure.id not in self._stacks:
-            raise BadPicture(f"{item.label} is no stack of {self.folder}.")
+            raise BadPicture(_("%(label)s is no stack of %(folder)s.", label=item.label, folder=self.folder))
         files = self._stacks[item.figure.id]
         try:
             volume = files.read()
@@ -302,7 +302,7 @@ class FolderCorpus:
             of_one = [name for path in files.paths for name in (path.name, self._label(path))]
             if len(files.paths) == 1 or str(error).startswith(files.label) or not str(error).startswith(tuple(of_one)):
                 raise
-            raise BadPicture(f"{error} The other slices can be added without it.") from error
+            raise BadPicture(_("%(error)s The other slices can be added without it.", error=error)) from error
         return as_worded(volume, item.figure.modality, item.figure.plane)
 
     def places_of(self, items: Sequence[Item]) -> dict[str, tuple[tuple[Path | Standing, ...], int]]:
@@ -335,7 +335,7 @@ class FolderCorpus:
 
     def _look_for(self, *items: Item) -> None:
         if any(item.figure.id not in self._places and item.figure.id not in self._stacks for item in items):
-            _ = self._entries
+            _other = self._entries
 
     @contextmanager
     def _held(self, path: Path) -> Iterator[Path]:
@@ -345,7 +345,9 @@ class FolderCorpus:
                 held = opened.enter_context(self._tables.inside.held(path))
             except OSError as error:
                 why = error.strerror or error
-                raise BadPicture(f"{self._label(path)} cannot be read: {why}. Check the file.") from error
+                raise BadPicture(
+                    _("%(path)s cannot be read: %(why)s. Check the file.", path=self._label(path), why=why)
+                ) from error
             yield held
 
     def __len__(self) -> int:
@@ -369,7 +371,7 @@ class FolderCorpus:
                 rows.append(one)
         listed = self._tables.listed
         cases: dict[str, list[Mapping[str, str]]] = {}
-        for _, row, _ in rows:
+        for _path, row, _place in rows:
             if case := row.words.get("case"):
                 cases.setdefault(case, []).append(row.words)
         made = {case: case_of(self.name, slug_id(case), members, self._defaults) for case, members in cases.items()}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from mirage.corpora.table_text import Row, Unread
 from mirage.errors import BadInput
 from mirage.letters import unaccented
+from mirage.wording import _
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "file": (
@@ -204,7 +205,7 @@ def header_of(
         naming += [(fit, -place, column) for fit, column in _naming(cells, below, there)]
     if not naming:
         return -1, None
-    _, place, column = max(naming)
+    _other, place, column = max(naming)
     return -place, column
 
 
@@ -226,11 +227,21 @@ def lacks_names(table: str, rows: Sequence[Row]) -> BadInput:
     """Say that a table has no column for the files' names."""
     first = next(([cell.strip() for cell in cells] for _, cells in rows if not isinstance(cells, Unread)), [])
     if any(_PICTURES.search(cell) for cell in first):
-        return BadInput(f"{table} has no line above its rows that names the columns. Put one there, such as “file,caption”.")
+        return BadInput(
+            _(
+                "%(table)s has no line above its rows that names the columns. Put one there, such as “file,caption”.",
+                table=table,
+            )
+        )
     has = ", ".join(cell[:40] for cell in first[:30] if cell) or "no columns"
     return BadInput(
-        f"{table} has no column for the files' names. It has: {has}. Wanted is “file” (or "
-        f"{', '.join(COLUMNS['file'][:7])}), or say which column it is (in the command: --column file=NAME)."
+        _(
+            "%(table)s has no column for the files' names. It has: %(has)s. Wanted is “file” (or "
+            "%(file)s), or say which column it is (in the command: --column file=NAME).",
+            table=table,
+            has=has,
+            file=", ".join(COLUMNS["file"][:7]),
+        )
     )
 
 
@@ -248,7 +259,9 @@ def mapped(columns: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
         (each for each, (ours, _, theirs) in zip(columns, pairs, strict=True) if not ours.strip() or not theirs.strip()),
         None,
     ):
-        raise BadInput(f"A column is given as NAME=COLUMN, such as file=image_name; not “{wrong}”.")
+        raise BadInput(_("A column is given as NAME=COLUMN, such as file=image_name; not “%(wrong)s”.", wrong=wrong))
     if unknown := next((ours.strip() for ours, *_ in pairs if ours.strip() not in COLUMNS), None):
-        raise BadInput(f"There is no column “{unknown}”. Columns are: {', '.join(COLUMNS)}.")
+        raise BadInput(
+            _("There is no column “%(unknown)s”. Columns are: %(COLUMNS)s.", unknown=unknown, COLUMNS=", ".join(COLUMNS))
+        )
     return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}

@@ -29,6 +29,7 @@ from mirage.corpora.folder_walk import is_plain_file, no_file
 from mirage.corpora.inside import Inside
 from mirage.corpora.preview import TableRead
 from mirage.errors import BadInput
+from mirage.wording import _
 
 
 class Worded(NamedTuple):
@@ -78,7 +79,7 @@ class FolderTables:
         self._names_of_folders: dict[Path, str] = {}
         self.own = Path(words).expanduser() if words is not None else find_table(folder, self._there(folder))
         if self.own is not None and not self.own.is_file():
-            raise BadInput(f"{self.own} is not there. Give the CSV, Excel or JSON file with the words.")
+            raise BadInput(_("%(own)s is not there. Give the CSV, Excel or JSON file with the words.", own=self.own))
         self.read: list[TableRead] = []
         self.listed: set[Path] = set()
         self.unread = 0
@@ -195,7 +196,7 @@ class FolderTables:
         """The file that a row names, inside the folder."""
         name, where = row.words["file"], f"line {row.line} of the table"
         path = Path(os.path.normpath(base / name.replace("\\", "/")))
-        first, _, rest = name.replace("\\", "/").partition("/")
+        first, _other, rest = name.replace("\\", "/").partition("/")
         if first == self._called(base) and not os.path.lexists(base / first):
             path = Path(os.path.normpath(base / rest))  # the table names its own folder, as one beside the folder would
         if is_plain_file(path) and self.inside(path):

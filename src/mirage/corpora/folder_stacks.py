@@ -22,6 +22,7 @@ from mirage.images.limits import DEFAULT_LIMITS
 from mirage.images.page_stack import can_stack, read_pages, stacked
 from mirage.images.pages import Pages, pages_of
 from mirage.images.volume import Volume, check_labels, labelled
+from mirage.wording import _
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
@@ -173,7 +174,7 @@ def sort_files(
             continue
         try:
             if not path.stat().st_size:
-                raise BadPicture("The file is empty (0 bytes). Copy or export it again.")
+                raise BadPicture(_("The file is empty (0 bytes). Copy or export it again."))
             with look(path) as file:
                 kind = format_of(file.read(HEAD_BYTES))
                 pages = _pages(file, kind) if how != "none" else None
@@ -224,11 +225,13 @@ def _opened(file: BinaryIO, path: Path, name: str, how: str) -> tuple[DicomHeade
     from mirage.images.dicom_header import opened  # noqa: PLC0415 - pydicom is slow to import
     from mirage.images.series import planes_of  # noqa: PLC0415
 
-    with opened(file, name, DEFAULT_LIMITS) as (_, tags, header):
+    with opened(file, name, DEFAULT_LIMITS) as (_other, tags, header):
         if str(tags.get("Modality") or "") == "SEG":
             raise BadPicture(
-                "It holds the labels of another series (DICOM SEG), which are not read. Save both as NIfTI, the labels "
-                "beside the volume as NAME_seg.nii.gz."
+                _(
+                    "It holds the labels of another series (DICOM SEG), which are not read. Save both as "
+                    "NIfTI, the labels beside the volume as NAME_seg.nii.gz."
+                )
             )
         try:
             return header, planes_of(tags, header.frames, path) if how != "none" else []
@@ -322,7 +325,7 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold, look: L
     name = label(path)
     try:
         with look(path) as file:
-            place, _ = nifti_place(file, name)
+            place, _other = nifti_place(file, name)
     except (OSError, BadPicture) as error:
         yield LeftOut(path, _why(error))
         for other in labels:
@@ -333,7 +336,9 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold, look: L
     for other in labels:
         try:
             if mark is not None:
-                raise BadPicture(f"{name} has labels already, those of {label(mark)}. Keep one of the two.")
+                raise BadPicture(
+                    _("%(name)s has labels already, those of %(mark)s. Keep one of the two.", name=name, mark=label(mark))
+                )
             with look(other) as file:
                 lies, own = nifti_place(file, label(other))
             check_labels(lies, place, label(other), name)
@@ -378,7 +383,11 @@ def _names(path: Path, label: Label, hold: Hold) -> tuple[tuple[int, str], ...]:
         return tuple((int(value), name) for value, name in given.items())
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise BadPicture(
-            f'{label(beside)} does not name the labels of {label(path)}. Write it as {{"1": "left kidney", "2": "spleen"}}.'
+            _(
+                '%(beside)s does not name the labels of %(path)s. Write it as {"1": "left kidney", "2": "spleen"}.',
+                beside=label(beside),
+                path=label(path),
+            )
         ) from error
 
 
@@ -469,5 +478,5 @@ def checked_how(how: str) -> str:
     mirage.errors.BadInput
     """
     if how not in HOW:
-        raise BadInput(f"stacks is one of {', '.join(HOW)}; not {how!r}.")
+        raise BadInput(_("stacks is one of %(HOW)s; not %(how)s.", HOW=", ".join(HOW), how=repr(how)))
     return how

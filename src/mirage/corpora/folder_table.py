@@ -26,6 +26,8 @@ from mirage.corpora.table_workbook import is_workbook, read_workbook
 from mirage.errors import BadInput
 from mirage.figure import clean_text
 from mirage.language.words import counted
+from mirage.locales import number
+from mirage.wording import _
 
 CELL_MOST = 100_000
 _FILE_MOST = 512 * 2**20
@@ -109,7 +111,7 @@ def names_files(path: Path, there: There | None, root: Path) -> bool:
 def mentions_files(path: Path, there: There, root: Path) -> bool:
     """Whether a text below a root holds names of files that are there, each in a cell of its own, in its first rows."""
     try:
-        sheets, _ = _sheets(path, path.name, _LOOKED_AT, root)
+        sheets, _other = _sheets(path, path.name, _LOOKED_AT, root)
     except BadInput:
         return False
     rows = (cells for each in sheets for _, cells in islice(each.rows, _FIRST) if not isinstance(cells, Unread))
@@ -119,7 +121,7 @@ def mentions_files(path: Path, there: There, root: Path) -> bool:
 def why_no_table(path: Path, there: There | None, root: Path) -> str:
     """Why a file below a root is no table of words, from its beginning; empty where it has a column for the files' names."""
     try:
-        sheets, _ = _sheets(path, path.name, _LOOKED_AT, root)
+        sheets, _other = _sheets(path, path.name, _LOOKED_AT, root)
         firsts = [list(islice(each.rows, _FIRST)) for each in sheets]
         if any(header_of(rows, {}, there)[0] >= 0 for rows in firsts):
             return ""
@@ -130,7 +132,7 @@ def why_no_table(path: Path, there: There | None, root: Path) -> str:
 
 def tables_below(folder: Path, there: Callable[[Path], There] | None = None) -> Iterator[Path]:
     """The tables of the folders in a folder, by name."""
-    for top, folders, _ in os.walk(folder):
+    for top, folders, _other in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         own = Path(top)
         if own != folder and (table := find_table(own, there(own) if there else None, folder)):
@@ -190,7 +192,9 @@ def read_table(
     """
     given = dict(columns or {})
     if unknown := [each for each in given if each not in COLUMNS]:
-        raise BadInput(f"There is no column “{unknown[0]}”. Columns are: {', '.join(COLUMNS)}.")
+        raise BadInput(
+            _("There is no column “%(unknown)s”. Columns are: %(COLUMNS)s.", unknown=unknown[0], COLUMNS=", ".join(COLUMNS))
+        )
     name = name or str(path)
     sheets, notes = _sheets(path, name, root=root)
     firsts = [list(islice(each.rows, _FIRST)) for each in sheets]
@@ -241,12 +245,16 @@ def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> t
             head = file.read(512)
             workbook = read_workbook(file, name) if is_workbook(head) else None
             if workbook is None and not most and size > _FILE_MOST:
-                raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. Split it.")
+                raise BadInput(
+                    _("%(name)s has more than %(FILE_MOST)s MB. Split it.", name=name, FILE_MOST=_FILE_MOST // 2**20)
+                )
             data = head + file.read(most or _FILE_MOST) if workbook is None else b""
     except OSError as error:
-        raise BadInput(f"{name} cannot be read: {error.strerror or error}. Check the path.") from error
+        raise BadInput(
+            _("%(name)s cannot be read: %(strerror)s. Check the path.", name=name, strerror=error.strerror or error)
+        ) from error
     if not size:
-        raise BadInput(f"{name} is empty (0 bytes). Save it again, or take it away.")
+        raise BadInput(_("%(name)s is empty (0 bytes). Save it again, or take it away.", name=name))
     if workbook is not None:
         found = [_Sheet(each.name, iter(each.rows)) for each in workbook]
         odd = not path.name.lower().endswith(_SPREADSHEETS)
@@ -258,7 +266,11 @@ def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> t
     if path.name.lower().endswith(_SPREADSHEETS):
         if text.lstrip()[:200].lower().startswith(("<html", "<!doctype", "<?xml", "<table")):
             raise BadInput(
-                f"{name} is a web page or XML that calls itself a workbook. Open it in a spreadsheet and save it as CSV."
+                _(
+                    "%(name)s is a web page or XML that calls itself a workbook. Open it in a "
+                    "spreadsheet and save it as CSV.",
+                    name=name,
+                )
             )
         notes.append("It is text that calls itself a workbook, and was read as CSV.")
     if is_json(text):
@@ -273,8 +285,13 @@ def _of_objects(text: str, name: str) -> Iterator[Row]:
     header = list(dict.fromkeys(key for _, cells in records if isinstance(cells, dict) for key in cells))
     if len(header) > _COLUMNS_MOST:
         raise BadInput(
-            f"The objects in {name} have {len(header):,} different names, where a table has {_COLUMNS_MOST:,} columns at "
-            "most. Give all of them the same names."
+            _(
+                "The objects in %(name)s have %(header)s different names, where a table has "
+                "%(COLUMNS_MOST)s columns at most. Give all of them the same names.",
+                name=name,
+                header=number(len(header)),
+                COLUMNS_MOST=number(_COLUMNS_MOST),
+            )
         )
     yield 0, header
     places, several = {key: place for place, key in enumerate(header)}, synonyms_in(header)

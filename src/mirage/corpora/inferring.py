@@ -29,6 +29,7 @@ from mirage.language.sentences import language_of
 from mirage.language.short_forms import set_apart
 from mirage.models.runtime import loaded_once
 from mirage.settings import SHIPPED
+from mirage.wording import _
 
 # The kind of prototypes of what is of no modality: drawings, pages of text, photographs of things. Never an answer.
 NO_MODALITY = "OT"
@@ -103,7 +104,11 @@ class Rule:
             return TypeAdapter(cls).validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise BadInput(
-                f"{path} holds no rule of inference ({first_fault(error)}). Make it anew: mirage evaluate inference --fit."
+                _(
+                    "%(path)s holds no rule of inference (%(error)s). Make it anew: mirage evaluate inference --fit.",
+                    path=path,
+                    error=first_fault(error),
+                )
             ) from error
 
     def write(self, path: Path, **more: object) -> None:

@@ -25,6 +25,7 @@ from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Source, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.models.runtime import loaded_once
+from mirage.wording import _
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
 ATTRIBUTION = (
@@ -142,13 +143,20 @@ def find_folder(path: Path) -> Path:
     """
     if not path.is_dir():
         what = "is a file, not a folder" if path.exists() else "is not there"
-        raise BadInput(f"{path} {what}. Give the folder of a MedPix 2.0 checkout.")
+        raise BadInput(_("%(path)s %(what)s. Give the folder of a MedPix 2.0 checkout.", path=path, what=what))
     for folder in (path, path / FOLDER, *sorted(path.glob("*/")), *sorted(path.glob(f"*/{FOLDER}/"))):
         if (folder / _CASES).is_file() and (folder / _DESCRIPTIONS).is_file():
             return folder
     raise BadInput(
-        f"{path} holds no MedPix 2.0: {_CASES} and {_DESCRIPTIONS} are neither in it nor in {FOLDER}. "
-        f"Give the folder of a checkout of {HOMEPAGE}."
+        _(
+            "%(path)s holds no MedPix 2.0: %(CASES)s and %(DESCRIPTIONS)s are neither in it nor "
+            "in %(FOLDER)s. Give the folder of a checkout of %(HOMEPAGE)s.",
+            path=path,
+            CASES=_CASES,
+            DESCRIPTIONS=_DESCRIPTIONS,
+            FOLDER=FOLDER,
+            HOMEPAGE=HOMEPAGE,
+        )
     )
 
 
@@ -239,11 +247,15 @@ def _read_list(path: Path, read: hashlib._Hash) -> list[Any]:
         read.update(data)
         parsed = json.loads(data)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}. Copy MedPix 2.0 again.") from error
+        raise BadInput(
+            _("%(path)s cannot be read: %(strerror)s. Copy MedPix 2.0 again.", path=path, strerror=error.strerror or error)
+        ) from error
     except ValueError as error:
-        raise BadInput(f"{path} is not valid JSON ({error}). Copy MedPix 2.0 again.") from error
+        raise BadInput(
+            _("%(path)s is not valid JSON (%(error)s). Copy MedPix 2.0 again.", path=path, error=error)
+        ) from error
     if not isinstance(parsed, list):
-        raise BadInput(f"{path} holds no list of entries. Copy MedPix 2.0 again.")
+        raise BadInput(_("%(path)s holds no list of entries. Copy MedPix 2.0 again.", path=path))
     return parsed
 
 

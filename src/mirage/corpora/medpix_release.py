@@ -13,6 +13,7 @@ from pathlib import Path
 from mirage.corpora.base import Steps
 from mirage.errors import Unavailable
 from mirage.models.download import disk_words, fetch
+from mirage.wording import _
 
 _DONE = "verified.json"
 _FOLDER = "MedPix-2-0"
@@ -130,18 +131,27 @@ def _unpack(release: Release, archive: Path, place: Path, steps: Steps | None) -
         with zipfile.ZipFile(archive) as opened:
             commit = opened.comment.decode("ascii", "replace").strip()
             if re.fullmatch(r"[0-9a-f]{40}", commit) and commit != release.revision:
-                raise Unavailable(f"{release.url} holds the commit {commit}, not {release.revision}. It was thrown away.")
+                raise Unavailable(
+                    _(
+                        "%(url)s holds the commit %(commit)s, not %(revision)s. It was thrown away.",
+                        url=release.url,
+                        commit=commit,
+                        revision=release.revision,
+                    )
+                )
             below = {info.filename.partition("/")[2]: info for info in opened.infolist() if not info.is_dir()}
             members = {path: info for path, info in below.items() if path.startswith(f"{_FOLDER}/")}
             if sum(info.file_size for info in members.values()) > _MOST_BYTES:
-                raise Unavailable(f"{release.url} unpacks to more than is allowed. It was thrown away.")
+                raise Unavailable(_("%(url)s unpacks to more than is allowed. It was thrown away.", url=release.url))
             for number, (path, info) in enumerate(members.items(), start=1):
                 info.filename = path
                 opened.extract(info, place)
                 if steps:
                     steps("unpacking", number, len(members))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Unavailable(f"{release.url} is damaged ({error}). It was thrown away: run it again.") from error
+        raise Unavailable(
+            _("%(url)s is damaged (%(error)s). It was thrown away: run it again.", url=release.url, error=error)
+        ) from error
 
 
 def _check_contents(release: Release, folder: Path) -> None:
@@ -152,12 +162,19 @@ def _check_contents(release: Release, folder: Path) -> None:
         names = {str(figure["image"]) for figure in figures}
         listed = {split: len(uids[split]) for split, _ in release.splits}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"{release.url} lacks a part of MedPix 2.0 ({error}). It was thrown away.") from error
+        raise Unavailable(
+            _("%(url)s lacks a part of MedPix 2.0 (%(error)s). It was thrown away.", url=release.url, error=error)
+        ) from error
     pictures = {path.stem for path in (folder / "images").glob("*.png")}
     found = (len(cases), len(names), len(names & pictures), listed)
     wanted = (release.cases, release.figures, release.figures, dict(release.splits))
     if found != wanted:
         raise Unavailable(
-            f"{release.url} is not MedPix 2.0 as published: cases, figures, pictures and splits are {found}, "
-            f"and should be {wanted}. It was thrown away."
+            _(
+                "%(url)s is not MedPix 2.0 as published: cases, figures, pictures and splits are "
+                "%(found)s, and should be %(wanted)s. It was thrown away.",
+                url=release.url,
+                found=found,
+                wanted=wanted,
+            )
         )

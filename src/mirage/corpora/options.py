@@ -10,6 +10,8 @@ from pydantic import TypeAdapter
 
 from mirage.errors import BadInput
 from mirage.images.bucket import check_address, is_address
+from mirage.locales import number
+from mirage.wording import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,17 @@ class CorpusOption:
         if self.several:
             given = value.split(",") if isinstance(value, str) else value
             if not isinstance(given, (tuple, list)):
-                raise BadInput(f"{called} takes values with commas between them, not {value!r}.")
+                raise BadInput(
+                    _("%(called)s takes values with commas between them, not %(value)s.", called=called, value=repr(value))
+                )
             if self.choices and not given:
-                raise BadInput(f"{called} is one or several of {', '.join(self.choices)}; not none.")
+                raise BadInput(
+                    _(
+                        "%(called)s is one or several of %(choices)s; not none.",
+                        called=called,
+                        choices=", ".join(self.choices),
+                    )
+                )
             return tuple(self._one(each, called) for each in given)
         return self._one(value, called)
 
@@ -93,7 +103,14 @@ class CorpusOption:
         if self.away and is_address(text):
             return check_address(str(text), "files")
         if self.choices and text not in self.choices:
-            raise BadInput(f"{called} is one of {', '.join(self.choices)}; not {value!r}.")
+            raise BadInput(
+                _(
+                    "%(called)s is one of %(choices)s; not %(value)s.",
+                    called=called,
+                    choices=", ".join(self.choices),
+                    value=repr(value),
+                )
+            )
         try:
             if self.type is Path and not text:
                 raise ValueError
@@ -101,7 +118,15 @@ class CorpusOption:
         except ValueError as error:
             raise BadInput(f"{called} is {_KINDS.get(self.type, 'text')}, not {value!r}.") from error
         if self.bounds and not self.bounds[0] <= read <= self.bounds[1]:
-            raise BadInput(f"{called} is a number from {self.bounds[0]:,} to {self.bounds[1]:,}, not {read:,}.")
+            raise BadInput(
+                _(
+                    "%(called)s is a number from %(bounds)s to %(bounds2)s, not %(read)s.",
+                    called=called,
+                    bounds=number(self.bounds[0]),
+                    bounds2=number(self.bounds[1]),
+                    read=number(read),
+                )
+            )
         return read.expanduser() if isinstance(read, Path) else read
 
 

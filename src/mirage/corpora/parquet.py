@@ -23,6 +23,7 @@ from mirage.figure import INFERABLE, Figure, Licence, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.bucket import is_address
 from mirage.models.runtime import loaded_once
+from mirage.wording import _
 
 SPLITS = ("train", "validation", "test")
 
@@ -125,8 +126,11 @@ class ParquetFigures:
         title = self.card.title
         if find_spec("pyarrow") is None:
             raise Unavailable(
-                f"{title} comes as parquet files, and the package that reads them is not installed. "
-                "Install it: pip install pyarrow."
+                _(
+                    "%(title)s comes as parquet files, and the package that reads them is not installed. "
+                    "Install it: pip install pyarrow.",
+                    title=title,
+                )
             )
         checked_splits(splits, SPLITS, title)
         self.listed: Mapping[str, str] = {}
@@ -143,7 +147,14 @@ class ParquetFigures:
         chosen = [(file, split) for file in found if (split := split_of(file)) in wanted]
         if not chosen:
             names = ", ".join(file.name for file in found[:3]) + (", …" if len(found) > 3 else "")
-            raise BadInput(f"{where} has no parquet files of the split {', '.join(splits)}: {names} are others.")
+            raise BadInput(
+                _(
+                    "%(where)s has no parquet files of the split %(splits)s: %(names)s are others.",
+                    where=where,
+                    splits=", ".join(splits),
+                    names=names,
+                )
+            )
         chosen.sort(key=lambda pair: ((*SPLITS, "").index(pair[1]), pair[0].as_posix()))
         opened = [self._open(file, split) for file, split in chosen]
         self._shards = [each for each in opened if isinstance(each, Shard)]
@@ -153,12 +164,12 @@ class ParquetFigures:
 
     def __len__(self) -> int:
         """How many entries `items` will yield."""
-        _, rows, missing = self._contents
+        _other, rows, missing = self._contents
         return rows + len(self._broken) + len(missing)
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every figure once; then what cannot be read, and how many figures are missing."""
-        places, _, missing = self._contents
+        places, _other, missing = self._contents
         for row in self._rows("image_id", "caption", *self.columns):
             if isinstance(row, Refused):
                 yield row
@@ -192,16 +203,20 @@ class ParquetFigures:
         """
         label, place = item.label, self._place(item)
         if place is None:
-            raise BadPicture(f"{label} is not in these parquet files.")
+            raise BadPicture(_("%(label)s is not in these parquet files.", label=label))
         try:
             data, beside = self._reader.picture(self._shards[place.shard].path, place.group, place.row)
         except ParquetFault as error:
-            raise BadPicture(f"{label} cannot be read ({error}). The file is damaged: fetch it again.") from error
+            raise BadPicture(
+                _("%(label)s cannot be read (%(error)s). The file is damaged: fetch it again.", label=label, error=error)
+            ) from error
         if data is None:
-            raise BadPicture(f"{label} has no picture: the column image is empty in its row.")
+            raise BadPicture(_("%(label)s has no picture: the column image is empty in its row.", label=label))
         if not data:
             where = f" It only names {beside!r}." if beside else ""
-            raise BadPicture(f"{label} has no picture: the column image holds no bytes in its row.{where}")
+            raise BadPicture(
+                _("%(label)s has no picture: the column image holds no bytes in its row.%(where)s", label=label, where=where)
+            )
         return read_picture(data, name=label)
 
     def places_of(self, items: Sequence[Item]) -> dict[str, RowPlace]:
@@ -339,12 +354,23 @@ def _find(path: Path, title: str, called: str) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise BadInput(f"{called} is not there. Give the folder that holds the parquet files of {title}.")
+        raise BadInput(
+            _(
+                "%(called)s is not there. Give the folder that holds the parquet files of %(title)s.",
+                called=called,
+                title=title,
+            )
+        )
     for where in ("*.parquet", "data/**/*.parquet", "**/*.parquet"):
         if found := sorted(file for file in path.glob(where) if not file.name.startswith(".")):
             return found
     raise BadInput(
-        f"{called} holds no parquet files. Give the folder of {title} that has train-00000-of-….parquet and the like."
+        _(
+            "%(called)s holds no parquet files. Give the folder of %(title)s that has "
+            "train-00000-of-….parquet and the like.",
+            called=called,
+            title=title,
+        )
     )
 
 

@@ -21,6 +21,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, parquet_card
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source, clean_text
+from mirage.wording import _
 
 HOMEPAGE = "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"
 ANNOTATIONS = "https://github.com/razorx89/roco-dataset"
@@ -71,7 +72,7 @@ class Annotations:
         """
         found: dict[str, dict[str, tuple[str, ...]]] = {"keywords": {}, "cuis": {}}
         for kind, split in itertools.product(found, self._splits):
-            for _, _, line in self._lines(split, kind):
+            for _path, _number, line in self._lines(split, kind):
                 name, *values = line.split("\t")
                 found[kind][name.strip()] = tuple(value for each in values if (value := each.strip()))
         return found
@@ -83,7 +84,13 @@ class Annotations:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror or error}. Copy the annotations again.") from error
+            raise BadInput(
+                _(
+                    "%(path)s cannot be read: %(strerror)s. Copy the annotations again.",
+                    path=path,
+                    strerror=error.strerror or error,
+                )
+            ) from error
         if kind in ("licences", "dlinks"):
             self._digest.update(data)
         for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), start=1):
@@ -93,21 +100,25 @@ class Annotations:
     def _read_licences(self, split: str) -> Iterator[tuple[str, Article]]:
         for path, number, line in self._lines(split, "licences"):
             # A file's name may hold commas; the first and the last one part the columns.
-            name, _, rest = line.partition(",")
+            name, _other, rest = line.partition(",")
             place, comma, code = rest.rpartition(",")
             if number == 1 and name.strip().upper() == "ROCO_ID":
                 continue
             if not comma or not name.strip().startswith("ROCO_"):
                 raise BadInput(
-                    f"{path}, line {number} is not ROCO_ID,PMC_ID,CC, as in ROCO_00001,PMC4608653_cro-g01.jpg,CC BY-NC. "
-                    "Copy the annotations again."
+                    _(
+                        "%(path)s, line %(number)s is not ROCO_ID,PMC_ID,CC, as in "
+                        "ROCO_00001,PMC4608653_cro-g01.jpg,CC BY-NC. Copy the annotations again.",
+                        path=path,
+                        number=number,
+                    )
                 )
-            pmc, _, file = place.strip().partition("_")
+            pmc, _other, file = place.strip().partition("_")
             known = _ARTICLE.fullmatch(pmc) is not None
             yield name.strip(), Article(pmc if known else "", file if known else "", licence_of(code))
 
     def _read_links(self, split: str) -> Iterator[tuple[str, Article]]:
-        for _, _, line in self._lines(split, "dlinks"):
+        for _path, _number, line in self._lines(split, "dlinks"):
             name, link, file = [*line.split("\t"), "", ""][:3]
             found = _ARTICLE.search(link)
             yield name.strip(), Article(found[0] if found else "", file.strip())
@@ -166,8 +177,13 @@ class RocoCorpus(ParquetFigures):
         where = find_annotations(self.folder if annotations is None else Path(annotations).expanduser())
         if where is None and annotations is not None:
             raise BadInput(
-                f"{annotations} holds no annotations of ROCO: there is no data/train/radiology/licences.txt in it or right "
-                f"under it, nor one of another split. Give a checkout of {ANNOTATIONS}."
+                _(
+                    "%(annotations)s holds no annotations of ROCO: there is no "
+                    "data/train/radiology/licences.txt in it or right under it, nor one of another "
+                    "split. Give a checkout of %(ANNOTATIONS)s.",
+                    annotations=annotations,
+                    ANNOTATIONS=ANNOTATIONS,
+                )
             )
         self.annotations = Annotations(where, splits) if where is not None else None
         if self.annotations is not None:

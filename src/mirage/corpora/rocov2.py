@@ -20,6 +20,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, name_of, parquet_card
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source, clean_text, is_link
+from mirage.wording import _
 
 FILE = "license_information.csv"
 # The published columns first; others as people rename them.
@@ -55,7 +56,14 @@ class LicenceTable:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror or error}. Give {FILE} of ROCOv2.") from error
+            raise BadInput(
+                _(
+                    "%(path)s cannot be read: %(strerror)s. Give %(FILE)s of ROCOv2.",
+                    path=path,
+                    strerror=error.strerror or error,
+                    FILE=FILE,
+                )
+            ) from error
         self.version = hashlib.sha256(data).hexdigest()[:16]
         rows = csv.DictReader(data.decode("utf-8-sig", "replace").splitlines())
         rows.fieldnames = header = [each.strip() for each in rows.fieldnames or ()]
@@ -93,7 +101,7 @@ def _chosen(header: Sequence[str]) -> dict[str, str]:
 
 def _by_brackets(text: str) -> tuple[str, str, str]:
     """What stands before the first bracket, up to the last one, and after that; all of it before where there are none."""
-    before, _, rest = text.partition("[")
+    before, _other, rest = text.partition("[")
     inside, closed, after = rest.rpartition("]")
     return (before, inside, after) if closed else (text, "", "")
 
@@ -101,8 +109,8 @@ def _by_brackets(text: str) -> tuple[str, str, str]:
 def _terms(words: dict[str, str], *, one_column: bool) -> Article:
     # "CC BY [Doe et al. (2020)]" is the licence, and whom to name.
     credit = words.get("authors", "")
-    _, inside, _ = _by_brackets(credit)
-    before, _, after = _by_brackets(words["licence"])
+    _other, inside, _other = _by_brackets(credit)
+    before, _other, after = _by_brackets(words["licence"])
     article = _ARTICLE.search(words.get("article", "") or words.get("link", ""))
     link = words.get("link", "")
     return Article(

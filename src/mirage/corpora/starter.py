@@ -23,6 +23,7 @@ from mirage.images import DecodedPicture, read_picture
 from mirage.images.stack_file import StackFile
 from mirage.images.stacks import cut, render, volume_of
 from mirage.images.volume import Array, Volume
+from mirage.wording import _
 
 SHIPPED = settings.SHIPPED / "atlas"
 PEOPLE = "at most 29 people and two average brains"
@@ -118,7 +119,7 @@ class StarterCorpus:
         try:
             return _STACK.validate_python(self._record(id)["stack"])
         except (ValueError, KeyError) as error:
-            raise BadPicture(f"{id} is no stack that can be read. Install MIRAGE again.") from error
+            raise BadPicture(_("%(id)s is no stack that can be read. Install MIRAGE again.", id=id)) from error
 
     def _record(self, id: str) -> dict[str, Any]:
         assert self._entries
@@ -134,9 +135,11 @@ class StarterCorpus:
         try:
             data = (self.folder / folder / Path(name).name).read_bytes()
         except OSError as error:
-            raise BadPicture(f"{name} cannot be read ({error}). Install MIRAGE again.") from error
+            raise BadPicture(
+                _("%(name)s cannot be read (%(error)s). Install MIRAGE again.", name=name, error=error)
+            ) from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise BadPicture(f"{name}: the file is damaged or was replaced. Install MIRAGE again.")
+            raise BadPicture(_("%(name)s: the file is damaged or was replaced. Install MIRAGE again.", name=name))
         return data
 
     def __len__(self) -> int:
@@ -149,7 +152,7 @@ class StarterCorpus:
             return path.read_bytes()
         except OSError as error:
             raise Unavailable(
-                f"The starter atlas is not in this installation: {path} cannot be read. Install MIRAGE again."
+                _("The starter atlas is not in this installation: %(path)s cannot be read. Install MIRAGE again.", path=path)
             ) from error
 
     @cached_property

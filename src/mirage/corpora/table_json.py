@@ -10,6 +10,7 @@ from typing import Any
 
 from mirage.corpora.table_text import Unread
 from mirage.errors import BadInput
+from mirage.wording import _
 
 _JSON_MOST = 64 * 2**20
 
@@ -42,11 +43,15 @@ def of_json(
     mirage.errors.BadInput
     """
     whole: Any = None
-    first, _, rest = text.strip().partition("\n")
+    first, _other, rest = text.strip().partition("\n")
     if first.startswith("[") or not rest.strip() or not isinstance(_loaded(first), dict):
         if len(text) > _JSON_MOST:
             raise BadInput(
-                f"{name} is one JSON text of more than {_JSON_MOST // 2**20} MB. Save an object a line (JSON Lines)."
+                _(
+                    "%(name)s is one JSON text of more than %(JSON_MOST)s MB. Save an object a line (JSON Lines).",
+                    name=name,
+                    JSON_MOST=_JSON_MOST // 2**20,
+                )
             )
         whole = _loaded(text)
     if isinstance(whole, dict):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from mirage.errors import BadInput
+from mirage.wording import _
 
 
 class Unread(str):
@@ -68,7 +69,11 @@ def decoded(data: bytes, name: str) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         if encoding != "utf-8-sig":
             raise BadInput(
-                f"{name} is cut short or damaged: it is not {encoding.upper()} to its end. Save it again."
+                _(
+                    "%(name)s is cut short or damaged: it is not %(upper)s to its end. Save it again.",
+                    name=name,
+                    upper=encoding.upper(),
+                )
             ) from None
         line = data.count(b"\n", 0, error.start) + 1
         # Excel for Mac wrote its own code page, and line ends that nothing else writes.
@@ -79,8 +84,13 @@ def decoded(data: bytes, name: str) -> tuple[str, str]:
             text, called = _western(data, "cp1252"), "Windows-1252"
         if not text:
             raise BadInput(
-                f"{name} is not UTF-8: byte 0x{data[error.start]:02x} in line {line} belongs to another encoding, or "
-                "is damaged. Save it as UTF-8 (in a spreadsheet: “CSV UTF-8”)."
+                _(
+                    "%(name)s is not UTF-8: byte 0x%(data)s in line %(line)s belongs to another "
+                    "encoding, or is damaged. Save it as UTF-8 (in a spreadsheet: “CSV UTF-8”).",
+                    name=name,
+                    data=format(data[error.start], "02x"),
+                    line=line,
+                )
             ) from None
         note = (
             f"It is not UTF-8 (byte 0x{data[error.start]:02x} in line {line}) and was read as {called}. Look whether "
@@ -188,7 +198,7 @@ def _delimiter(text: str, is_header: Callable[[Sequence[str]], bool]) -> str:
         header = next((cells for cells in rows if is_header(cells)), None)
         if header is not None:
             return True, sum(bool(cell.strip()) for cell in header), 0
-        (width, alike), *_ = Counter(map(len, rows)).most_common(1) or [(1, 0)]
+        (width, alike), *_other = Counter(map(len, rows)).most_common(1) or [(1, 0)]
         return False, alike if width > 1 else 0, width
 
     return max(DELIMITERS, key=fit)

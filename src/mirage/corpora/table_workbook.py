@@ -11,6 +11,7 @@ from typing import BinaryIO
 from mirage.corpora.table_text import Row
 from mirage.errors import BadInput
 from mirage.images.child import ChildError, child_of
+from mirage.wording import N_, _
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = b"PK\x03\x04"
@@ -57,7 +58,7 @@ def read_workbook(file: BinaryIO, name: str) -> list[Sheet]:
     """
     data = _checked(file, name)
     try:
-        told, _ = child_of(_READER, _MEMORY).ask("read", data=data, seconds=_SECONDS, most=0)
+        told, _other = child_of(_READER, _MEMORY).ask("read", data=data, seconds=_SECONDS, most=0)
     except ChildError:
         told = {"fault": "harm"}
     if fault := told.get("fault") or ("harm" if "error" in told else ""):
@@ -65,7 +66,7 @@ def read_workbook(file: BinaryIO, name: str) -> list[Sheet]:
     return [Sheet(each["name"], [(line, cells) for line, cells in each["rows"]]) for each in told["sheets"]]
 
 
-_AS_CSV = "Save it as CSV (in a spreadsheet: “CSV UTF-8”)."
+_AS_CSV = N_("Save it as CSV (in a spreadsheet: “CSV UTF-8”).")
 _FAULTS = {
     "password": "is protected by a password. Save it without one.",
     "damaged": "is damaged, or no workbook that can be read. Open it in a spreadsheet and save it as .xlsx or as CSV.",
@@ -82,17 +83,33 @@ def _checked(file: BinaryIO, name: str) -> bytes:
         file.seek(0)
         data = file.read(_FILE_MOST + 1)
         if len(data) > _FILE_MOST:
-            raise BadInput(f"{name} has more than {_FILE_MOST // 2**20} MB. {_AS_CSV}")
+            raise BadInput(
+                _(
+                    "%(name)s has more than %(FILE_MOST)s MB. %(AS_CSV)s",
+                    name=name,
+                    FILE_MOST=_FILE_MOST // 2**20,
+                    AS_CSV=_(_AS_CSV),
+                )
+            )
         if data.startswith(OLE):
             return data
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             entries = packed.infolist()
             if not _PACKED & {entry.filename for entry in entries}:
-                raise BadInput(f"{name} is a zip archive and no workbook. Unpack it, and add what is in it.")
+                raise BadInput(_("%(name)s is a zip archive and no workbook. Unpack it, and add what is in it.", name=name))
             if sum(entry.file_size for entry in entries) > _UNPACKED_MOST:
-                raise BadInput(f"{name} unpacks to more than {_UNPACKED_MOST // 2**20} MB. {_AS_CSV}")
+                raise BadInput(
+                    _(
+                        "%(name)s unpacks to more than %(UNPACKED_MOST)s MB. %(AS_CSV)s",
+                        name=name,
+                        UNPACKED_MOST=_UNPACKED_MOST // 2**20,
+                        AS_CSV=_(_AS_CSV),
+                    )
+                )
         return data
     except OSError as error:
-        raise BadInput(f"{name} cannot be read: {error.strerror or error}. Check the path.") from error
+        raise BadInput(
+            _("%(name)s cannot be read: %(strerror)s. Check the path.", name=name, strerror=error.strerror or error)
+        ) from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise BadInput(f"{name} {_FAULTS['damaged']}") from error

@@ -16,6 +16,7 @@ from mirage.models.pins import ENCODER, bare, pin_of
 from mirage.models.registry import find_here
 from mirage.plugins import Port
 from mirage.settings import Settings
+from mirage.wording import _
 
 __all__ = [
     "DEFAULT",
@@ -163,16 +164,22 @@ def opening(model: str, revision: str = "", adapter: str = "") -> Opening:
     name = bare(model)
     pin = pin_of(name)
     if pin is not None and pin.role != ENCODER:
-        raise BadInput(f"{name} is for {pin.role}s, not an encoder.")
+        raise BadInput(_("%(name)s is for %(role)ss, not an encoder.", name=name, role=pin.role))
     if pin is not None and pin.ships:
         return Opening(name, pin.adapter, {})
     folder = find_here(model, revision)
     if folder is None:
-        raise NotFound(f"{name} is not on this machine. Get it with `mirage models pull {name}`, or name its folder.")
+        raise NotFound(
+            _("%(name)s is not on this machine. Get it with `mirage models pull %(name)s`, or name its folder.", name=name)
+        )
     kind = adapter or (pin.adapter if pin else "") or adapter_of(folder)
     if not kind:
         raise BadInput(
-            f"The files in {folder} do not say which encoder opens them. Name it with --adapter: {', '.join(available())}."
+            _(
+                "The files in %(folder)s do not say which encoder opens them. Name it with --adapter: %(available)s.",
+                folder=folder,
+                available=", ".join(available()),
+            )
         )
     return Opening(str(folder), kind, _options(kind, str(folder)))
 

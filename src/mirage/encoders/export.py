@@ -20,6 +20,7 @@ from mirage.encoders.towers import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, Torch
 from mirage.errors import BadInput, Unavailable
 from mirage.models.runtime import Placement, first_line
 from mirage.settings import SHIPPED
+from mirage.wording import _
 
 # The least cosine, over all that is checked, that an export must have to its original.
 BARS = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.98}
@@ -76,13 +77,17 @@ def export(
         is full, or a library is missing.
     """
     if precision not in BARS:
-        raise BadInput(f"The precision is one of {', '.join(BARS)}, not {precision!r}.")
+        raise BadInput(
+            _("The precision is one of %(BARS)s, not %(precision)s.", BARS=", ".join(BARS), precision=repr(precision))
+        )
     if not isinstance(encoder, TorchEncoder):
-        raise BadInput("Only open_clip and transformers encoders can be exported; the starter encoder is ONNX already.")
+        raise BadInput(_("Only open_clip and transformers encoders can be exported; the starter encoder is ONNX already."))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadInput(f"{folder} is there already and not empty. Name another folder for the export.")
+        raise BadInput(_("%(folder)s is there already and not empty. Name another folder for the export.", folder=folder))
     if encoder.loaded.where != Placement("cpu", "float32"):
-        raise BadInput("An encoder is exported from the processor in float32: open it with device='cpu', dtype='float32'.")
+        raise BadInput(
+            _("An encoder is exported from the processor in float32: open it with device='cpu', dtype='float32'.")
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
@@ -108,7 +113,13 @@ def export(
         partial.chmod(0o755)
         partial.replace(folder)
     except OSError as error:
-        raise Unavailable(f"{folder} could not be written: {first_line(error)} Make room, or name another.") from error
+        raise Unavailable(
+            _(
+                "%(folder)s could not be written: %(error)s Make room, or name another.",
+                folder=folder,
+                error=first_line(error),
+            )
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     progress(f"Wrote {folder}, {size / 1e6:.0f} MB.")

@@ -16,6 +16,7 @@ from mirage.encoders.towers import FILES, IMAGE, TEXT, OnnxTowerEncoder, Raw, To
 from mirage.errors import BadInput
 from mirage.models.runtime import digest_of_parts, loaded_once, remembered_sha256
 from mirage.settings import Settings
+from mirage.wording import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class OnnxEncoder(OnnxTowerEncoder):
 
     def __init__(self, path: Path | str = "", *, threads: int = 2) -> None:
         if not path:
-            raise BadInput("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model).")
+            raise BadInput(_("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model)."))
         anew = "Export the model again (`mirage models export`), or copy the folder anew."
         super().__init__(Path(path).expanduser(), threads, anew)
 

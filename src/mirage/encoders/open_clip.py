@@ -20,6 +20,7 @@ from mirage.errors import BadInput, Unavailable
 from mirage.models.files import LocalModel
 from mirage.models.runtime import Placement, first_line, loaded_once, remembered_sha256
 from mirage.settings import Settings
+from mirage.wording import _
 
 PAPER = "hf-hub:luhuitong/CLIP-ViT-L-14-448px-MedICaT-ROCO"
 CONFIG = "open_clip_config.json"
@@ -103,7 +104,9 @@ class OpenClipEncoder(TorchEncoder):
         text = self._config["text_cfg"]
         named, options = text.get("hf_tokenizer_name"), text.get("tokenizer_kwargs") or {}
         if text.get("tokenizer_mode") or options.get("strip_sep_token"):
-            raise Unavailable(f"The model {self._local.name} reads texts in a way that MIRAGE does not have.")
+            raise Unavailable(
+                _("The model %(local)s reads texts in a way that MIRAGE does not have.", local=self._local.name)
+            )
         kind = str(options.get("clean") or ("whitespace" if named else "lower"))
         if named:
             made = tokenizer.saved_tokenizer(self._tokenizer_folder)
@@ -182,7 +185,13 @@ def _preprocessing(found: LocalModel, config: Mapping[str, Any]) -> Preprocessin
             fill=int(given.get("fill_color") or 0),
         )
     except (TypeError, ValueError) as error:
-        raise Unavailable(f"The preprocessing in {found.folder / CONFIG} cannot be used: {first_line(error)}") from error
+        raise Unavailable(
+            _(
+                "The preprocessing in %(folder)s cannot be used: %(error)s",
+                folder=found.folder / CONFIG,
+                error=first_line(error),
+            )
+        ) from error
 
 
 def _is_hf(text: Mapping[str, Any]) -> bool:

@@ -29,6 +29,7 @@ from mirage.models.runtime import (
     select_device,
 )
 from mirage.settings import Settings
+from mirage.wording import _
 
 TokenRows = Sequence[Sequence[int]]
 Raw = npt.NDArray[np.float32]
@@ -150,14 +151,30 @@ class OnnxTowerEncoder(TowerEncoder):
         self._folder, self._remedy = folder, remedy
         self._sessions = OnnxSessions(folder, threads, remedy)
         if missing := [name for name in FILES if not (folder / name).is_file()]:
-            raise Unavailable(f"The encoder in {folder} lacks {', '.join(missing)}. {remedy}")
+            raise Unavailable(
+                _(
+                    "The encoder in %(folder)s lacks %(missing)s. %(remedy)s",
+                    folder=folder,
+                    missing=", ".join(missing),
+                    remedy=remedy,
+                )
+            )
         try:
             config = json.loads((folder / CONFIG).read_text("utf-8"))
             if int(config["format"]) > FORMAT:
-                raise Unavailable(f"The encoder in {folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
+                raise Unavailable(
+                    _("The encoder in %(folder)s was made by a newer MIRAGE. Update MIRAGE to use it.", folder=folder)
+                )
             self._understand(config)
         except (ValueError, KeyError, TypeError, OSError) as error:
-            raise Unavailable(f"{folder / CONFIG} is damaged ({first_line(error)[:-1]}). {remedy}") from error
+            raise Unavailable(
+                _(
+                    "%(folder)s is damaged (%(error)s). %(remedy)s",
+                    folder=folder / CONFIG,
+                    error=first_line(error)[:-1],
+                    remedy=remedy,
+                )
+            ) from error
 
     def _understand(self, config: dict[str, Any]) -> None:
         """Take over what the configuration says, `_reading` and `dimension` among it."""
@@ -171,7 +188,14 @@ class OnnxTowerEncoder(TowerEncoder):
         try:
             made = Tokenizer.from_file(str(self._folder / TOKENIZER))
         except Exception as error:  # the tokenizers library raises nothing narrower
-            raise Unavailable(f"{self._folder / TOKENIZER} is damaged: {first_line(error)} {self._remedy}") from error
+            raise Unavailable(
+                _(
+                    "%(folder)s is damaged: %(error)s %(remedy)s",
+                    folder=self._folder / TOKENIZER,
+                    error=first_line(error),
+                    remedy=self._remedy,
+                )
+            ) from error
         return TowerTokenizer(made, *self._reading)
 
     def on_one_thread(self) -> Self | None:
@@ -275,7 +299,12 @@ class TorchEncoder(TowerEncoder):
     ) -> None:
         model = model or self.own_model
         if not model:
-            raise BadInput(f"The {self.adapter} encoder needs a model: a hub id or a folder (setting encoder_model).")
+            raise BadInput(
+                _(
+                    "The %(adapter)s encoder needs a model: a hub id or a folder (setting encoder_model).",
+                    adapter=self.adapter,
+                )
+            )
         self._device, self._dtype, self._download, self._threads = device, dtype, download, threads
         from mirage.models.hub import locate  # noqa: PLC0415 - imports HTTP clients
 
@@ -332,8 +361,13 @@ class TorchEncoder(TowerEncoder):
             raise missing_package(self.adapter, error) from error
         except RuntimeError as error:
             raise Unavailable(
-                f"{self.adapter} cannot be loaded: {first_line(error)} It and torchvision have to be built for the torch "
-                "that is installed; `pip install --force-reinstall torch torchvision` from one source repairs that."
+                _(
+                    "%(adapter)s cannot be loaded: %(error)s It and torchvision have to be built for the "
+                    "torch that is installed; `pip install --force-reinstall torch torchvision` from one "
+                    "source repairs that.",
+                    adapter=self.adapter,
+                    error=first_line(error),
+                )
             ) from error
         where = select_device(torch, self._device, self._dtype)
         if self._threads and where.device == "cpu":
@@ -344,8 +378,12 @@ class TorchEncoder(TowerEncoder):
             raise
         except Exception as error:  # safetensors and the libraries have errors that share no base
             raise Unavailable(
-                f"The model {self._local.name} cannot be loaded: {first_line(error)} Its weights and its configuration may "
-                "not belong together. Fetch it anew, or name another (setting encoder_model)."
+                _(
+                    "The model %(local)s cannot be loaded: %(error)s Its weights and its configuration "
+                    "may not belong together. Fetch it anew, or name another (setting encoder_model).",
+                    local=self._local.name,
+                    error=first_line(error),
+                )
             ) from error
 
     @loaded_once
@@ -369,7 +407,7 @@ class TorchEncoder(TowerEncoder):
 
     @loaded_once
     def _at_once(self) -> tuple[int, int]:
-        _ = self.tokenizer  # a wrong tokenizer is told before gigabytes are loaded
+        _other = self.tokenizer  # a wrong tokenizer is told before gigabytes are loaded
         towers = self.loaded
         import torch  # noqa: PLC0415 - there, since the towers are
 
@@ -412,7 +450,11 @@ def missing_package(what: str, error: ImportError) -> Unavailable:
     error : ImportError
     """
     return Unavailable(
-        f"The {what} encoder needs {error.name}, which is not installed: "
-        "`pip install torch torchvision transformers open_clip_torch`. An atlas "
-        'can be searched without it by an encoder that `mirage models export` wrote (setting encoder = "onnx").'
+        _(
+            "The %(what)s encoder needs %(error)s, which is not installed: `pip install torch "
+            "torchvision transformers open_clip_torch`. An atlas can be searched without it by "
+            'an encoder that `mirage models export` wrote (setting encoder = "onnx").',
+            what=what,
+            error=error.name,
+        )
     )

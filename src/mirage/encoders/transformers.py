@@ -16,6 +16,7 @@ from mirage.encoders.towers import TorchEncoder, TorchTowers
 from mirage.errors import Unavailable
 from mirage.models.files import LocalModel, shards
 from mirage.models.runtime import Placement, first_line, remembered_sha256
+from mirage.wording import _
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 # Dual encoders that the library names so in config.json; which of them are opened is told when one is.
@@ -61,7 +62,9 @@ class TransformersEncoder(TorchEncoder):
         weights = self._local.weights(_WEIGHTS)
         self._files = shards(weights) if weights.suffix == ".json" else [weights]
         if lost := [path.name for path in self._files if not path.is_file()]:
-            raise Unavailable(f"The model {self._local.name} lacks {', '.join(lost)}. Fetch it anew.")
+            raise Unavailable(
+                _("The model %(local)s lacks %(lost)s. Fetch it anew.", local=self._local.name, lost=", ".join(lost))
+            )
         text_size = self._text.get("projection_size") or self._text.get("hidden_size", 768)
         self.dimension = int(self._config.get("projection_dim", 512) if self._family.kind == "CLIPModel" else text_size)
         self.preprocessing = _preprocessing(self._local, int(self._vision.get("image_size", 224)))
@@ -112,8 +115,12 @@ class TransformersEncoder(TorchEncoder):
         lacking = sorted(name for name in told["missing_keys"] if not name.endswith("position_ids"))
         if lacking:
             raise Unavailable(
-                f"The model {self._local.name} lacks weights ({', '.join(lacking[:3])}{', …' if len(lacking) > 3 else ''}). "
-                "Fetch it anew."
+                _(
+                    "The model %(local)s lacks weights (%(lacking)s%(what)s). Fetch it anew.",
+                    local=self._local.name,
+                    lacking=", ".join(lacking[:3]),
+                    what=", …" if len(lacking) > 3 else "",
+                )
             )
         model = model.to(where.device).eval().requires_grad_(False)
         patches = (self.preprocessing.height // int(self._vision.get("patch_size", 32))) ** 2 + 1
@@ -142,11 +149,20 @@ def _preprocessing(found: LocalModel, side: int) -> Preprocessing:
     try:
         made = _understood(given)
     except (KeyError, TypeError, ValueError) as error:
-        raise Unavailable(f"The preprocessing of {found.name} cannot be used: {first_line(error)}") from error
+        raise Unavailable(
+            _("The preprocessing of %(found)s cannot be used: %(error)s", found=found.name, error=first_line(error))
+        ) from error
     if (made.height, made.width) != (side, side):
         raise Unavailable(
-            f"The preprocessing of {found.name} makes pictures of {made.width} × {made.height} pixels and its image tower "
-            f"sees {side} × {side}: they are of two models. Fetch the model anew."
+            _(
+                "The preprocessing of %(found)s makes pictures of %(width)s × %(height)s pixels and "
+                "its image tower sees %(side)s × %(side)s: they are of two models. Fetch the model "
+                "anew.",
+                found=found.name,
+                width=made.width,
+                height=made.height,
+                side=side,
+            )
         )
     return made
 

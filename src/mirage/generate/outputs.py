@@ -23,6 +23,7 @@ from mirage.generate.synthesis import SyntheticImage
 from mirage.images.marks import SyntheticRecord
 from mirage.images.store import cannot_write
 from mirage.query import shown
+from mirage.wording import _
 
 FOLDER = "synthetic"
 _PARTIAL = ".partial"
@@ -162,7 +163,7 @@ class Outputs:
                 known["match"] = None  # an older version claimed by a share that an image matches all of its prompt
             return _KEPT.validate_python({**known, "data": b""})
         except FileNotFoundError:
-            raise NotFound(f"There is no synthetic image {shown(image_id)}.") from None
+            raise NotFound(_("There is no synthetic image %(image_id)s.", image_id=shown(image_id))) from None
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise _damaged(image_id, error) from error
 
@@ -197,7 +198,7 @@ class Outputs:
         """Delete an image; `mirage.errors.NotFound` when it is not there."""
         picture, words = self._paths(image_id)
         if not words.is_file():
-            raise NotFound(f"There is no synthetic image {shown(image_id)}.")
+            raise NotFound(_("There is no synthetic image %(image_id)s.", image_id=shown(image_id)))
         try:
             picture.unlink(missing_ok=True)
             words.unlink(missing_ok=True)
@@ -233,7 +234,7 @@ class Outputs:
 
     def _paths(self, image_id: str) -> tuple[Path, Path]:
         if not _ID.fullmatch(image_id):
-            raise NotFound(f"There is no synthetic image {shown(image_id)}.")
+            raise NotFound(_("There is no synthetic image %(image_id)s.", image_id=shown(image_id)))
         return self.folder / f"{image_id}.png", self.folder / f"{image_id}.json"
 
 
@@ -253,7 +254,13 @@ def _kept_at(path: Path) -> tuple[int, str]:
 
 
 def _damaged(image_id: str, error: Exception) -> NotFound:
-    return NotFound(f"What was kept of the synthetic image {image_id} is damaged ({first_fault(error)}). Make it again.")
+    return NotFound(
+        _(
+            "What was kept of the synthetic image %(image_id)s is damaged (%(error)s). Make it again.",
+            image_id=image_id,
+            error=first_fault(error),
+        )
+    )
 
 
 @contextlib.contextmanager

@@ -22,9 +22,9 @@ from mirage.language.annotation import annotate
 from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.vocabulary import Token, is_uncommon, vocabulary
 from mirage.language.words import FILLERS, fold
-from mirage.wording import _
+from mirage.wording import N_, _
 
-FOR = (
+FOR = N_(
     "It draws medical images for teaching, as in “axial brain MRI”, “frontal chest X-ray, pneumonia” or “coronal CT of the "
     "abdomen”."
 )
@@ -127,13 +127,13 @@ def check(prompt: str) -> None:
     """
     tokens = annotate(prompt).tokens
     if _shows_a_person(prompt, tokens):
-        raise BadInput(_("This generator does not draw faces or real persons. %(value)s", value=FOR))
+        raise BadInput(_("This generator does not draw faces or real persons. %(value)s", value=_(FOR)))
     if not (_images(prompt) or _LAY.search(prompt) or any(map(_is_disease, tokens)) or _mostly_medical(tokens)):
         raise BadInput(
             _(
                 "Nothing medical is named in “%(prompt)s”, and this generator can draw nothing else. %(value)s",
                 prompt=prompt[:120],
-                value=FOR,
+                value=_(FOR),
             )
         )
 

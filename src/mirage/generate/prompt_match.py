@@ -19,7 +19,7 @@ from mirage.wording import N_, _
 NEIGHBOURS = 15  # real figures that vote
 VOTERS = 5  # of which so many at least have to state the label
 CLEAR = 0.8  # share of them that has to agree
-UNRELIABLE = "this model does not draw findings reliably"
+UNRELIABLE = N_("this model does not draw findings reliably")
 Verdict = Literal["as asked", "otherwise", "could not be checked"]
 
 
@@ -147,4 +147,4 @@ def _sentences(fields: Sequence[CheckedField], unchecked: Sequence[str]) -> Iter
     if not fields:
         yield _("Its words name no modality, plane or region, which are all that can be checked.")
     if unchecked:
-        yield _("%(unchecked)s: not checked: %(unreliable)s.", unchecked=", ".join(unchecked), unreliable=UNRELIABLE)
+        yield _("%(unchecked)s: not checked: %(unreliable)s.", unchecked=", ".join(unchecked), unreliable=_(UNRELIABLE))

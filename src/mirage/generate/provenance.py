@@ -26,7 +26,7 @@ from mirage.images.marks.band import BAND, band, enlarged
 from mirage.images.marks.reading import DICOM_CREATOR, DICOM_GROUP
 from mirage.images.marks.record import TRAINED
 from mirage.settings import Settings
-from mirage.wording import N_
+from mirage.wording import N_, _
 
 FORMATS = ("png", "jpeg", "webp", "dicom")
 ENDINGS = dict(zip(FORMATS, ("png", "jpg", "webp", "dcm"), strict=True))
@@ -61,9 +61,9 @@ def mark(image: Image.Image, record: SyntheticRecord, format: str = "png") -> by
         When signing is configured and its package is not installed. No file leaves unsigned then.
     """
     if not re.fullmatch(r"[0-9a-f]{16}", record.id):
-        raise BadInput(f"The id of a synthetic image is 16 hex digits, not {record.id[:40]!r}.")
+        raise BadInput(_("The id of a synthetic image is 16 hex digits, not %(id)s.", id=repr(record.id[:40])))
     if len(xmp_packet(record)) > _MOST_PACKET:
-        raise BadInput("The prompt is too long for the image's own record (60 kB). Shorten it.")
+        raise BadInput(_("The prompt is too long for the image's own record (60 kB). Shorten it."))
     return rewrite(band(watermark.embed(enlarged(image), record.id)), record, format)
 
 
@@ -83,7 +83,13 @@ def rewrite(marked: Image.Image, record: SyntheticRecord, format: str = "png") -
         As `mark` does.
     """
     if format not in FORMATS:
-        raise BadInput(f"A synthetic image cannot be written as {format[:40]!r}. Choose {', '.join(FORMATS)}.")
+        raise BadInput(
+            _(
+                "A synthetic image cannot be written as %(format)s. Choose %(FORMATS)s.",
+                format=repr(format[:40]),
+                FORMATS=", ".join(FORMATS),
+            )
+        )
     if format == "dicom":
         return _as_dicom(marked, record)
     file = io.BytesIO()
@@ -150,7 +156,7 @@ def _as_dicom(image: Image.Image, record: SyntheticRecord) -> bytes:
     ds.Modality = "OT"
     ds.PatientName, ds.PatientID = "SYNTHETIC^MIRAGE", f"SYNTHETIC-{record.id}"
     ds.PatientBirthDate = ds.PatientSex = ds.ReferringPhysicianName = ds.AccessionNumber = ds.StudyID = ""
-    date, _, clock = record.created.partition("T")
+    date, _other, clock = record.created.partition("T")
     ds.StudyDate = ds.ContentDate = date.replace("-", "")[:8]
     ds.StudyTime = ds.ContentTime = clock.replace(":", "")[:6]
     ds.SeriesNumber = ds.InstanceNumber = 1
@@ -194,10 +200,20 @@ def _signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
         return data
     if certificate is None or key is None:
         missing = "sign_certificate" if certificate is None else "sign_key"
-        raise BadInput(f"Signing needs both sign_certificate and sign_key, and {missing} is not set. No file was written.")
+        raise BadInput(
+            _(
+                "Signing needs both sign_certificate and sign_key, and %(missing)s is not set. No file was written.",
+                missing=missing,
+            )
+        )
     chain, private = _pem(certificate, "sign_certificate", "CERTIFICATE"), _pem(key, "sign_key", "PRIVATE KEY")
     if importlib.util.find_spec("c2pa") is None:
-        raise Unavailable(f"Signing is configured, and c2pa-python is not installed. {c2pa.INSTALL}. No file was written.")
+        raise Unavailable(
+            _(
+                "Signing is configured, and c2pa-python is not installed. %(INSTALL)s. No file was written.",
+                INSTALL=c2pa.INSTALL,
+            )
+        )
     import c2pa as library  # noqa: PLC0415 - optional
 
     last = "no algorithm fits the key"
@@ -217,9 +233,13 @@ def _signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
         except (library.C2paError, ValueError) as error:
             last = str(error)
     raise BadInput(
-        f"The image could not be signed with {certificate}: {last[:300]}. Check that the certificate chain is in order, "
-        "not expired, made for signing (C2PA asks for extended key usage), and that sign_key is its key. "
-        "No file was written."
+        _(
+            "The image could not be signed with %(certificate)s: %(last)s. Check that the "
+            "certificate chain is in order, not expired, made for signing (C2PA asks for "
+            "extended key usage), and that sign_key is its key. No file was written.",
+            certificate=certificate,
+            last=last[:300],
+        )
     )
 
 
@@ -228,14 +248,28 @@ def _pem(path: Path, setting: str, what: str) -> str:
         text = path.expanduser().read_text("utf-8")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
-        raise BadInput(f"The setting {setting} names {path}, which cannot be read: {why}. No file was written.") from None
+        raise BadInput(
+            _(
+                "The setting %(setting)s names %(path)s, which cannot be read: %(why)s. No file was written.",
+                setting=setting,
+                path=path,
+                why=why,
+            )
+        ) from None
     if f"{what}-----" not in text:
-        raise BadInput(f"{path}, named by the setting {setting}, holds no {what.lower()} in PEM form. No file was written.")
+        raise BadInput(
+            _(
+                "%(path)s, named by the setting %(setting)s, holds no %(lower)s in PEM form. No file was written.",
+                path=path,
+                setting=setting,
+                lower=what.lower(),
+            )
+        )
     return text
 
 
 def _claim(record: SyntheticRecord) -> dict[str, Any]:
-    name, _, version = record.software.rpartition(" ")
+    name, _other, version = record.software.rpartition(" ")
     agent = {"name": name or "MIRAGE", "version": version}
     created = {"action": "c2pa.created", "digitalSourceType": TRAINED, "softwareAgent": agent}
     return {

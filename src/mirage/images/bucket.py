@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from mirage.errors import BadInput, Unavailable
 from mirage.images.store import cannot_write
+from mirage.wording import _
 
 _Given = TypeVar("_Given")
 _TRIES, _FIRST_WAIT = 5, 0.2  # seconds; each wait is twice the one before: 3 s in all
@@ -79,15 +80,24 @@ def check_address(address: str, what: str = "pictures") -> str:
         parts = urlsplit(address)
         secret = bool(parts.password or parts.query)
     except ValueError:
-        raise BadInput(f"This is no address of {what}. One looks like s3://bucket/prefix.") from None
+        raise BadInput(_("This is no address of %(what)s. One looks like s3://bucket/prefix.", what=what)) from None
     if secret:
         raise BadInput(
-            f"An address of {what} holds no password and no key: where it is written down it may be read by others. "
-            f"Write {parts.scheme}://{parts.hostname}{parts.path} and give the key as the storage's own tools want it: for "
-            "S3 in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials."
+            _(
+                "An address of %(what)s holds no password and no key: where it is written down it "
+                "may be read by others. Write %(scheme)s://%(hostname)s%(path)s and give the key as "
+                "the storage's own tools want it: for S3 in AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials.",
+                what=what,
+                scheme=parts.scheme,
+                hostname=parts.hostname,
+                path=parts.path,
+            )
         )
     if not parts.scheme or not parts.netloc or not address.isprintable() or "::" in address:
-        raise BadInput(f"“{address[:80]}” is no address of {what}. One looks like s3://bucket/prefix.")
+        raise BadInput(
+            _("“%(address)s” is no address of %(what)s. One looks like s3://bucket/prefix.", address=address[:80], what=what)
+        )
     return address.rstrip("/")
 
 
@@ -194,7 +204,7 @@ class Bucket:
             self._tried(name, "written", put)
         except FileNotFoundError as error:
             raise Unavailable(
-                f"{self.address} cannot be written: there is no such bucket or folder. Make it first."
+                _("%(address)s cannot be written: there is no such bucket or folder. Make it first.", address=self.address)
             ) from error
 
     def info(self, name: str) -> dict[str, Any]:
@@ -237,7 +247,7 @@ class Bucket:
         """
 
         def look(fs: Any, root: str) -> dict[str, dict[str, Any]]:
-            folder, _, begin = start.rpartition("/")
+            folder, _other, begin = start.rpartition("/")
             narrow = {"prefix": begin} if begin and self._scheme in _BY_PREFIX else {}
             found = fs.find(f"{root}/{folder}".rstrip("/"), detail=True, **narrow)
             below = root.strip("/") + "/"
@@ -293,16 +303,27 @@ class Bucket:
             except _Damaged as error:
                 if not left:
                     raise NotWhole(
-                        f"{self.address}/{name} is not whole, each time it is {what}: what comes has another SHA-256 than "
-                        "its name says, or ends too soon. Restore it from a copy."
+                        _(
+                            "%(address)s/%(name)s is not whole, each time it is %(what)s: what comes has another "
+                            "SHA-256 than its name says, or ends too soon. Restore it from a copy.",
+                            address=self.address,
+                            name=name,
+                            what=what,
+                        )
                     ) from error
             except Exception as error:  # each storage's library has its own, and many of them are over in a moment
                 if "Credentials" in type(error).__name__:
                     raise self._refused(what, error) from error
                 if not left:
                     raise Unavailable(
-                        f"{self.address} cannot be {what}: the storage was asked {_TRIES} times and {_said(error)}. "
-                        "Try again later; what is stored stays."
+                        _(
+                            "%(address)s cannot be %(what)s: the storage was asked %(TRIES)s times and "
+                            "%(error)s. Try again later; what is stored stays.",
+                            address=self.address,
+                            what=what,
+                            TRIES=_TRIES,
+                            error=_said(error),
+                        )
                     ) from error
             time.sleep(wait)
             wait *= 2
@@ -315,7 +336,7 @@ class Bucket:
             else f"the storage refuses it ({_said(error)}). Check the key that its own tools "
             "use (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE), and what it may do there."
         )
-        refused = Forbidden(f"{self.address} may not be {what}: {said}")
+        refused = Forbidden(_("%(address)s may not be %(what)s: %(said)s", address=self.address, what=what, said=said))
         refused.answer = _said(error)
         return refused
 
@@ -330,11 +351,20 @@ class Bucket:
                     package = _PACKAGES.get(self._scheme)
                     install = f"pip install {package}" if package else "fsspec's documentation names it"
                     raise Unavailable(
-                        f"{self.address} cannot be opened: what reads {self._scheme}:// is not installed: {install}."
+                        _(
+                            "%(address)s cannot be opened: what reads %(scheme)s:// is not installed: %(install)s.",
+                            address=self.address,
+                            scheme=self._scheme,
+                            install=install,
+                        )
                     ) from error
                 except ValueError:
                     raise BadInput(
-                        f"{self.address} cannot be opened: fsspec knows no {self._scheme}://. S3 is s3://bucket/prefix."
+                        _(
+                            "%(address)s cannot be opened: fsspec knows no %(scheme)s://. S3 is s3://bucket/prefix.",
+                            address=self.address,
+                            scheme=self._scheme,
+                        )
                     ) from None
                 if hasattr(fs, "retries"):
                     fs.retries = 1

@@ -119,7 +119,7 @@ def read_picture(
         seems = looks_like(head)
         other = "which is not read" if "picture" in seems else "not a picture"
         what = f"{name} is {seems}, {other}" if seems else f"{name} is not a picture that can be read"
-        raise BadPicture(_("%(what)s. Use %(accepted)s.", what=what, accepted=ACCEPTED))
+        raise BadPicture(_("%(what)s. Use %(accepted)s.", what=what, accepted=_(ACCEPTED)))
     if not decodes(kind):
         called = CALLED.get(kind, kind)
         raise BadPicture(

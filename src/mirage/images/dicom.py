@@ -20,6 +20,7 @@ from mirage.images.dicom_frames import frames_values
 from mirage.images.dicom_header import DicomHeader, entries_in, numbers_of, of_frame, opened
 from mirage.images.limits import BUDGET, Limits, sampled
 from mirage.images.pixels import DecodedPicture, by_blocks, robust_range, sample, spread
+from mirage.wording import _
 
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 _MOST_STRETCHED = 10.0  # a pixel that is said to be longer than that is an error in the header
@@ -51,19 +52,27 @@ def read_dicom(data: bytes | Path, name: str, limits: Limits, allow_burned_in: b
     with opened(data, name, limits) as (file, tags, header):
         if header.burned_in and not allow_burned_in:
             raise BadPicture(
-                f"{name} says that text is burned into its pixels (Burned In Annotation: YES), which may name "
-                "the patient. Look at it, and allow burned-in text only if it names nobody."
+                _(
+                    "%(name)s says that text is burned into its pixels (Burned In Annotation: YES), "
+                    "which may name the patient. Look at it, and allow burned-in text only if it names "
+                    "nobody.",
+                    name=name,
+                )
             )
         number = frame or sampled(header.frames, 1)[0]
         if not 1 <= number <= header.frames:
-            raise BadPicture(f"{name} has no frame {number}; it has {header.frames}.")
+            raise BadPicture(
+                _("%(name)s has no frame %(number)s; it has %(frames)s.", name=name, number=number, frames=header.frames)
+            )
         try:
             image = _frame(file, tags, header, number, name, limits)
             windows = windows_in(of_frame(tags, number)) if image.mode == "L" else []
         except (BadPicture, Busy, OverflowError, zlib.error):  # the last two of a deflated file
             raise
         except Exception as error:  # headers of strangers raise anything
-            raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
+            raise BadPicture(
+                _("%(name)s has pixels that its header does not describe. Export it again.", name=name)
+            ) from error
     notes: list[str] = []
     if not frame and header.frames > 1:
         notes.append(f"{name} holds {header.frames} frames; number {number} was taken.")
@@ -210,7 +219,7 @@ def _table(raw: Any, tags: pydicom.Dataset, rescale: Function) -> Function | Non
 
 def _wide(item: pydicom.Dataset, first: int | None = None) -> pydicom.Dataset:
     """A look-up table whose entries are taken as 16 bits, whatever it says: pydicom knows 8 and 16 alone."""
-    entries, begin, _ = (int(value) for value in item.LUTDescriptor)
+    entries, begin, _other = (int(value) for value in item.LUTDescriptor)
     data, most = item["LUTData"].value, entries or 65_536
     lacking = max(most - entries_in(data, most), 0)  # values beyond the last entry are shown as that
     wide = pydicom.Dataset()

@@ -23,6 +23,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from mirage.errors import BadPicture
 from mirage.images.child import child_of
 from mirage.images.dicom_header import OVERLAYS, frames_in
+from mirage.wording import _
 
 _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 _DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
@@ -86,18 +87,23 @@ def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int],
         described = _described(tags, syntax, name)
         pixels = iter_pixels if usual else partial(_pixels, described)
     except (AttributeError, TypeError, ValueError) as error:  # several values where one belongs, words for numbers
-        raise BadPicture(f"{name} has pixels that its header does not describe. Export it again.") from error
+        raise BadPicture(_("%(name)s has pixels that its header does not describe. Export it again.", name=name)) from error
     frames, done = _frames(file, described, syntax, unpack, [number - 1 for number in numbers], pixels), 0
     while done < len(numbers):
         try:
             values = next(frames)
         except StopIteration:
-            raise BadPicture(f"{name} is cut short: it has no frame {numbers[done]}. Export it again.") from None
+            raise BadPicture(
+                _("%(name)s is cut short: it has no frame %(numbers)s. Export it again.", name=name, numbers=numbers[done])
+            ) from None
         except MemoryError:
-            raise BadPicture(f"{name} needs more memory than there is.") from None
+            raise BadPicture(_("%(name)s needs more memory than there is.", name=name)) from None
         except AttributeError as error:
             raise BadPicture(
-                f"{name} is a DICOM file without a picture: it has no pixel data, or nothing that describes them."
+                _(
+                    "%(name)s is a DICOM file without a picture: it has no pixel data, or nothing that describes them.",
+                    name=name,
+                )
             ) from error
         except (BadPicture, OverflowError, zlib.error):  # the last two of a deflated file
             raise
@@ -107,8 +113,13 @@ def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int],
                 f", or needs a reader that whoever runs MIRAGE here can install ({install(missing)})" if missing else ""
             )
             raise BadPicture(
-                f"{name} is damaged or cut short{otherwise}: frame {numbers[done]} cannot be decoded. "
-                "Export it again, uncompressed."
+                _(
+                    "%(name)s is damaged or cut short%(otherwise)s: frame %(numbers)s cannot be decoded. "
+                    "Export it again, uncompressed.",
+                    name=name,
+                    otherwise=otherwise,
+                    numbers=numbers[done],
+                )
             ) from error
         done += 1
         yield values
@@ -132,7 +143,7 @@ def _frames(
 ) -> Iterator[Any]:
     options = {option: tags[keyword].value for keyword, option in _OPTIONS.items() if keyword in tags}
     if unpack is not None or syntax.is_compressed:
-        begin, _, as_usual = _place(file)
+        begin, _other, as_usual = _place(file)
         if unpack is None and as_usual:
             file.seek(0)
             reader = next((each for each in _BEFORE_GDCM if each in _readers(syntax)), "")
@@ -175,7 +186,7 @@ def _is_as_named(file: BinaryIO, tags: pydicom.Dataset, syntax: Any) -> bool:
 
 def _pixels(tags: pydicom.Dataset, file: BinaryIO, *, transfer_syntax_uid: Any, **options: Any) -> Iterator[Any]:
     """`iter_pixels` for a file whose header it cannot read, with what else describes the pixels."""
-    begin, _, explicit = _place(file)
+    begin, _other, explicit = _place(file)
     file.seek(begin)
     options |= {
         "rows": tags.Rows, "columns": tags.Columns, "bits_allocated": tags.BitsAllocated,
@@ -321,7 +332,11 @@ def _unpacking(syntax: Any, tags: pydicom.Dataset, name: str) -> Unpack | None:
     """What unpacks a frame where pydicom does not; None where it does. Refuses what cannot be unpacked here."""
     if str(syntax).startswith(_VIDEO):
         raise BadPicture(
-            f"{name} is a video ({_called(syntax)}), which is not played here. Export some of its frames as pictures."
+            _(
+                "%(name)s is a video (%(syntax)s), which is not played here. Export some of its frames as pictures.",
+                name=name,
+                syntax=_called(syntax),
+            )
         )
     if syntax == _DEFLATED_FRAMES:
         return _inflate
@@ -332,8 +347,12 @@ def _unpacking(syntax: Any, tags: pydicom.Dataset, name: str) -> Unpack | None:
     except (ValueError, NotImplementedError):
         # A private form, or one that is newer than pydicom.
         raise BadPicture(
-            f"{name} is stored in a form that cannot be read ({_called(syntax)}). Export it uncompressed, or its "
-            "frames as pictures."
+            _(
+                "%(name)s is stored in a form that cannot be read (%(syntax)s). Export it "
+                "uncompressed, or its frames as pictures.",
+                name=name,
+                syntax=_called(syntax),
+            )
         ) from None
     if syntax == RLELossless and int(tags.get("BitsAllocated") or 0) == 1:
         return _bits_of_runs
@@ -347,8 +366,13 @@ def _unpacking(syntax: Any, tags: pydicom.Dataset, name: str) -> Unpack | None:
         return None
     kind = "JPEG of 12 bits" if deep else _called(syntax)
     raise BadPicture(
-        f"{name} is compressed as {kind}, which needs more than is here. Use {install(_missing(syntax))}, "
-        "or export the file uncompressed."
+        _(
+            "%(name)s is compressed as %(kind)s, which needs more than is here. Use %(syntax)s, "
+            "or export the file uncompressed.",
+            name=name,
+            kind=kind,
+            syntax=install(_missing(syntax)),
+        )
     )
 
 

@@ -22,6 +22,7 @@ import pydicom
 from mirage.errors import BadPicture
 from mirage.images.inflated import Bounded, Inflated
 from mirage.images.limits import DEFAULT_LIMITS, Limits, check_pixels, megabytes
+from mirage.wording import _
 
 # Values that break a rule of the standard are ours to judge, not to print.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
@@ -138,7 +139,7 @@ def dicom_header(data: bytes | Path, *, name: str = "", limits: Limits = DEFAULT
     mirage.errors.BadPicture
         When it is no DICOM file, holds no picture, or one that is too large.
     """
-    with opened(data, name, limits) as (_, _, header):
+    with opened(data, name, limits) as (_file, _tags, header):
         return header
 
 
@@ -195,22 +196,33 @@ def plain_file(data: bytes | Path | BinaryIO, name: str, limits: Limits) -> Iter
     try:
         size = data.stat().st_size if isinstance(data, Path) else len(data) if isinstance(data, bytes) else data.seek(0, 2)
         if size > limits.dicom_bytes:
-            raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
+            raise BadPicture(
+                _(
+                    "%(name)s has %(size)s, and the limit is %(dicom_bytes)s.",
+                    name=name,
+                    size=megabytes(size),
+                    dicom_bytes=megabytes(limits.dicom_bytes),
+                )
+            )
         if isinstance(data, bytes):
             file: BinaryIO = io.BytesIO(data)
         else:
             file = Bounded(io.FileIO(data) if isinstance(data, Path) else cast(io.RawIOBase, data), size)
             file.seek(0)
     except OSError as error:
-        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+        raise BadPicture(
+            _("%(name)s cannot be read: %(strerror)s. Check the file.", name=name, strerror=error.strerror or error)
+        ) from error
     with file:
         try:
             yield _inflated(file)
         except OverflowError:
             most = megabytes(_DEFLATED_MOST)
-            raise BadPicture(f"{name} unpacks to more than {most}, or to no picture. Save it uncompressed.") from None
+            raise BadPicture(
+                _("%(name)s unpacks to more than %(most)s, or to no picture. Save it uncompressed.", name=name, most=most)
+            ) from None
         except zlib.error:
-            raise BadPicture(f"{name} is damaged: its compressed data cannot be unpacked.") from None
+            raise BadPicture(_("%(name)s is damaged: its compressed data cannot be unpacked.", name=name)) from None
 
 
 def _inflated(file: BinaryIO) -> BinaryIO:
@@ -236,7 +248,9 @@ def _read_tags(file: BinaryIO, name: str) -> pydicom.Dataset:
     except (OverflowError, zlib.error):
         raise
     except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name} is no DICOM file that can be read, or is cut short. Export it again.") from error
+        raise BadPicture(
+            _("%(name)s is no DICOM file that can be read, or is cut short. Export it again.", name=name)
+        ) from error
 
 
 def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
@@ -252,9 +266,11 @@ def _header(tags: pydicom.Dataset, name: str, limits: Limits) -> DicomHeader:
         shows_text = captured or str(tags.get("Modality") or "").strip().upper() in _WITH_TEXT
         synthetic = str(tags.get("SyntheticData") or "").strip().upper() == "YES"
     except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name} has a DICOM header that cannot be read. Export it again.") from error
+        raise BadPicture(_("%(name)s has a DICOM header that cannot be read. Export it again.", name=name)) from error
     if not width or not height:
-        raise BadPicture(f"{name} is a DICOM file without a picture (a report, a plan or a directory). Leave it out.")
+        raise BadPicture(
+            _("%(name)s is a DICOM file without a picture (a report, a plan or a directory). Leave it out.", name=name)
+        )
     check_pixels(width, height, name, limits)
     size = frames, width, height
     return DicomHeader(

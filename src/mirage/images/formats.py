@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from mirage.wording import N_
+
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -78,7 +80,7 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
     ("whole slide", "Save the parts that matter as PNG."),
     ("", "Save it as PNG or JPEG."),
 )
-ACCEPTED = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, HEIC or DICOM"
+ACCEPTED = N_("PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, HEIC or DICOM")
 HEAD_BYTES = 512
 
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mirage.errors import BadPicture, Busy
+from mirage.locales import number
 from mirage.settings import Settings
+from mirage.wording import _
 
 WAIT_SECONDS = 30.0
 _SENT, _DROPPED = 0.25, 0.8  # the parts that bodies of requests may take as they come in, and pictures that were dropped
@@ -98,9 +100,9 @@ class MemoryBudget:
         with self._changed:
             theirs = self._sent_by[who]
             if theirs > before and theirs + need > size * _SENT * _OF_ONE:
-                raise Busy("Too much is being sent from one place at once. Send one thing after the other.")
+                raise Busy(_("Too much is being sent from one place at once. Send one thing after the other."))
             if self._received + need > size * _SENT or self.used + need > size:
-                raise Busy("Too much is being sent at once. Try again in a minute.")
+                raise Busy(_("Too much is being sent at once. Try again in a minute."))
             self._received += need
             self._sent_by[who] += need
             self.used += need
@@ -148,8 +150,13 @@ class MemoryBudget:
         most = int(self.size * (_DROPPED if visits else 1))
         if need + own > most:
             raise BadPicture(
-                f"{name} needs about {megabytes(need + own)} of memory to be opened, and all pictures together may take "
-                f"{megabytes(most)} (setting picture_memory). Save it smaller."
+                _(
+                    "%(name)s needs about %(need)s of memory to be opened, and all pictures together may "
+                    "take %(most)s (setting picture_memory). Save it smaller.",
+                    name=name,
+                    need=megabytes(need + own),
+                    most=megabytes(most),
+                )
             )
         self._take(need, own, name, wait, visits=visits)
         self._own.bytes = own + need
@@ -185,7 +192,11 @@ class MemoryBudget:
                         until = until if visits else time.monotonic() + wait
                     elif time.monotonic() >= until:
                         raise Busy(
-                            f"Too many pictures are being opened at once, and {name} has to wait. Try again in a minute."
+                            _(
+                                "Too many pictures are being opened at once, and %(name)s has to wait. Try again in "
+                                "a minute.",
+                                name=name,
+                            )
                         )
                 self._move(need, visits=visits)
             finally:
@@ -243,9 +254,18 @@ def check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
     mirage.errors.BadPicture
     """
     if width < 1 or height < 1:
-        raise BadPicture(f"{name} has no pixels ({width} × {height}). Export it again.")
+        raise BadPicture(
+            _("%(name)s has no pixels (%(width)s × %(height)s). Export it again.", name=name, width=width, height=height)
+        )
     if width * height > limits.pixels:
         raise BadPicture(
-            f"{name} has {width:,} × {height:,} pixels ({megapixels(width * height)}), and the limit is "
-            f"{megapixels(limits.pixels)}. Save it with fewer pixels."
+            _(
+                "%(name)s has %(width)s × %(height)s pixels (%(width2)s), and the limit is "
+                "%(pixels)s. Save it with fewer pixels.",
+                name=name,
+                width=number(width),
+                height=number(height),
+                width2=megapixels(width * height),
+                pixels=megapixels(limits.pixels),
+            )
         )

@@ -33,6 +33,8 @@ from mirage.images.volume import (
     oriented,
     views_of,
 )
+from mirage.locales import number
+from mirage.wording import _
 
 _GZIP = b"\x1f\x8b"
 _LONGER = 1.2
@@ -110,16 +112,27 @@ def _opened(data: bytes | Path | BinaryIO, name: str, limits: Limits) -> Iterato
     try:
         size = data.stat().st_size if isinstance(data, Path) else len(data) if isinstance(data, bytes) else data.seek(0, 2)
         if size > limits.dicom_bytes:
-            raise BadPicture(f"{name} has {megabytes(size)}, and the limit is {megabytes(limits.dicom_bytes)}.")
+            raise BadPicture(
+                _(
+                    "%(name)s has %(size)s, and the limit is %(dicom_bytes)s.",
+                    name=name,
+                    size=megabytes(size),
+                    dicom_bytes=megabytes(limits.dicom_bytes),
+                )
+            )
         with data.open("rb") if isinstance(data, Path) else io.BytesIO(data) if isinstance(data, bytes) else data as raw:
             raw.seek(0)
             packed = raw.read(2) == _GZIP
             raw.seek(0)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadPicture(f"{name} is damaged or cut short: it cannot be unpacked. Copy or download it again.") from error
+        raise BadPicture(
+            _("%(name)s is damaged or cut short: it cannot be unpacked. Copy or download it again.", name=name)
+        ) from error
     except OSError as error:
-        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+        raise BadPicture(
+            _("%(name)s cannot be read: %(strerror)s. Check the file.", name=name, strerror=error.strerror or error)
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +155,13 @@ def _described(file: BinaryIO, name: str, limits: Limits) -> _Described:
     header, used = _header(file, name)
     shape, dtype = tuple(int(length) for length in header.get_data_shape()), header.get_data_dtype()
     if dtype.kind not in "iuf" and not (dtype.fields is not None and {"R", "G", "B"} <= set(dtype.names or ())):
-        raise BadPicture(f"{name} holds voxels of a kind that is no picture ({dtype}). Export them as numbers.")
+        raise BadPicture(
+            _(
+                "%(name)s holds voxels of a kind that is no picture (%(dtype)s). Export them as numbers.",
+                name=name,
+                dtype=dtype,
+            )
+        )
     if len(shape) < 3:
         shape = (*shape, *(1,) * (3 - len(shape)))
     volumes = int(np.prod(shape[3:], dtype=object))
@@ -152,7 +171,13 @@ def _described(file: BinaryIO, name: str, limits: Limits) -> _Described:
     affine[:3] *= _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
     begin = float(header["vox_offset"])
     if not 0 <= begin - used <= _MOST_SKIPPED:  # nor is it when it is no number
-        raise BadPicture(f"{name} says that its voxels begin at byte {begin:.0f}, which cannot be. Convert it again.")
+        raise BadPicture(
+            _(
+                "%(name)s says that its voxels begin at byte %(begin)s, which cannot be. Convert it again.",
+                name=name,
+                begin=number(begin),
+            )
+        )
     skipped = int(begin) - used
     # One or two slices are no volume that could be cut otherwise.
     flat = min(shape) < 3
@@ -164,7 +189,9 @@ def _read(file: BinaryIO, described: _Described, name: str, number: int) -> Volu
     header, size, notes = described.header, described.size, described.notes
     colour = described.dtype.fields is not None
     if not 1 <= number <= described.volumes:
-        raise BadPicture(f"{name} has no volume {number}; it has {described.volumes}.")
+        raise BadPicture(
+            _("%(name)s has no volume %(number)s; it has %(volumes)s.", name=name, number=number, volumes=described.volumes)
+        )
     if described.volumes > 1:
         notes = (*notes, f"It holds {described.volumes} volumes; number {number} was taken.")
     with BUDGET.reserve(2 * size, name=name):
@@ -203,17 +230,21 @@ def _header(file: BinaryIO, name: str) -> tuple[Any, int]:
         header = kind(start + file.read(length - 4), check=False)
         magic = bytes(header["magic"].tobytes())
     except nib.wrapstruct.WrapStructError as error:
-        raise BadPicture(f"{name} is no NIfTI file, or is cut short in its header. Copy or download it again.") from error
+        raise BadPicture(
+            _("%(name)s is no NIfTI file, or is cut short in its header. Copy or download it again.", name=name)
+        ) from error
     if not sizes & {348, 540} or magic[:3] not in (b"n+1", b"n+2"):
         alone = "Convert it to NIfTI (.nii.gz), or leave it out."
         separate = "Its voxels are in a file of their own (.img): join them into one .nii." if magic[:2] == b"ni" else alone
-        raise BadPicture(f"{name} is no NIfTI file that holds its voxels. {separate}")
+        raise BadPicture(_("%(name)s is no NIfTI file that holds its voxels. %(separate)s", name=name, separate=separate))
     try:
         header.get_data_dtype()
         if min(header.get_data_shape(), default=0) < 1:
             raise ValueError
     except (nib.spatialimages.HeaderDataError, KeyError, ValueError) as error:
-        raise BadPicture(f"{name} has a header that describes no voxels. Convert it again from its source.") from error
+        raise BadPicture(
+            _("%(name)s has a header that describes no voxels. Convert it again from its source.", name=name)
+        ) from error
     return header, length
 
 
@@ -221,7 +252,7 @@ def _skip(file: BinaryIO, count: int, name: str) -> None:
     while count:
         block = file.read(min(count, 2**20))
         if not block:
-            raise BadPicture(f"{name} is cut short before its voxels. Copy or download it again.")
+            raise BadPicture(_("%(name)s is cut short before its voxels. Copy or download it again.", name=name))
         count -= len(block)
 
 
@@ -233,8 +264,12 @@ def _voxels(file: BinaryIO, size: int, dtype: Any, shape: tuple[int, ...], name:
         block = file.read(min(size - have, 2**22))
         if not block:
             raise BadPicture(
-                f"{name} is cut short: it holds {have / size:.0%} of the voxels that its header announces. "
-                "Copy or download it again."
+                _(
+                    "%(name)s is cut short: it holds %(have)s of the voxels that its header announces. "
+                    "Copy or download it again.",
+                    name=name,
+                    have=format(have / size, ".0%"),
+                )
             )
         into[have : have + len(block)] = block
         have += len(block)
@@ -245,7 +280,13 @@ def _voxels(file: BinaryIO, size: int, dtype: Any, shape: tuple[int, ...], name:
             native = values.astype(np.float32)
         if not np.isfinite(native).any():
             what = "too large to be shown" if np.isfinite(values).any() else "no numbers"
-            raise BadPicture(f"{name} holds no picture: all of its values are {what}. Convert it again from its source.")
+            raise BadPicture(
+                _(
+                    "%(name)s holds no picture: all of its values are %(what)s. Convert it again from its source.",
+                    name=name,
+                    what=what,
+                )
+            )
     else:
         native = values.astype(dtype.newbyteorder("="), copy=False)
     return native.reshape(shape, order="F")
@@ -277,8 +318,11 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool
         signs = [[np.sign(a[w, x]) for w, x in enumerate(nearest_axes(a))] for a in (one, other)]
         if nearest_axes(one) != nearest_axes(other) or signs[0] != signs[1]:
             raise BadPicture(
-                f"{name} contradicts itself: its qform and sform turn the patient differently, so that left could be right. "
-                "Convert it again from its source."
+                _(
+                    "%(name)s contradicts itself: its qform and sform turn the patient differently, so "
+                    "that left could be right. Convert it again from its source.",
+                    name=name,
+                )
             )
         apart = float(np.abs(corners(one, shape[::-1]) - corners(other, shape[::-1])).max())
         if apart > 1.0:

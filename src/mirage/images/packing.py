@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mirage.errors import BadPicture
+from mirage.wording import _
 
 Array = np.ndarray[Any, Any]
 _LEVEL = 6
@@ -114,7 +115,7 @@ def unpack_all(packed: Sequence[bytes], shape: Sequence[int]) -> Array:
     for start in range(0, len(packed), together):
         part = [inflated(data, size) for data in packed[start : start + together]]
         if any(len(data) != deep * size for data in part):
-            raise BadPicture("The stack is damaged: its slices have different depths.")
+            raise BadPicture(_("The stack is damaged: its slices have different depths."))
         folded = np.stack([_joined(data, deep) for data in part]).reshape(-1, rows, columns)
         values[start : start + together] = _undone(folded).reshape(-1, planes, rows, columns)
     return values[:, 0] if not colours else np.ascontiguousarray(values.transpose(0, 2, 3, 1))
@@ -137,9 +138,11 @@ def inflated(data: bytes, size: int) -> bytes:
     try:
         plain = unpacker.decompress(data, 2 * size + 1)
     except zlib.error as error:
-        raise BadPicture("The stack is damaged: a slice cannot be unpacked.") from error
+        raise BadPicture(_("The stack is damaged: a slice cannot be unpacked.")) from error
     if len(plain) not in (size, 2 * size) or not unpacker.eof or unpacker.unused_data:
-        raise BadPicture(f"The stack is damaged: a slice does not unpack to the {size} values that its header announces.")
+        raise BadPicture(
+            _("The stack is damaged: a slice does not unpack to the %(size)s values that its header announces.", size=size)
+        )
     return plain
 
 

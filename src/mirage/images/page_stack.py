@@ -19,6 +19,7 @@ from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels
 from mirage.images.pages import MOST_PAGES, Pages, TiffPages
 from mirage.images.pixels import DecodedPicture, grey_if_grey
 from mirage.images.volume import Volume, check_size
+from mirage.wording import _
 
 _DEPTHS = ("I;16", "I;16B", "I;16L", "I", "F")
 
@@ -67,7 +68,9 @@ def read_pages(path: Path, pages: Pages, name: str, limits: Limits = DEFAULT_LIM
     except (BadPicture, Busy, MemoryError):
         raise
     except OSError as error:
-        raise BadPicture(f"{name} cannot be read: {error.strerror or error}. Check the file.") from error
+        raise BadPicture(
+            _("%(name)s cannot be read: %(strerror)s. Check the file.", name=name, strerror=error.strerror or error)
+        ) from error
     read_well = len(volume.voxels)
     if read_well == pages.count:
         return volume
@@ -121,7 +124,13 @@ def stacked(
         arrays, names = [], []  # no pictures, which take more room than their pixels
         for own, picture in pictures:
             if picture.synthetic:
-                raise BadPicture(f"{own} is a synthetic image: {picture.synthetic} An atlas holds real ones.")
+                raise BadPicture(
+                    _(
+                        "%(own)s is a synthetic image: %(synthetic)s An atlas holds real ones.",
+                        own=own,
+                        synthetic=picture.synthetic,
+                    )
+                )
             arrays.append(np.array(picture.image) if picture.values is None else picture.values)
             names.append(own)
         if any(array.ndim == 3 for array in arrays):
@@ -132,7 +141,9 @@ def stacked(
             ]
         for own, array in zip(names, arrays, strict=True):
             if (array.shape, array.dtype) != (arrays[0].shape, arrays[0].dtype):
-                raise BadPicture(f"{own} is of another size or depth than {names[0]}. Take it out of the row.")
+                raise BadPicture(
+                    _("%(own)s is of another size or depth than %(names)s. Take it out of the row.", own=own, names=names[0])
+                )
         voxels = np.stack(arrays)
     return Volume(voxels, np.eye(4), sides_known=False, spacing_known=False, views=("axial",), notes=notes)
 
@@ -144,7 +155,7 @@ def _tiff(file: BinaryIO, pages: Pages, name: str) -> Iterator[tuple[str, Decode
         try:
             data = opened.page(number)
         except (ValueError, struct.error, OverflowError) as error:
-            raise BadPicture(f"{own} is damaged or cut short. Copy or export the file again.") from error
+            raise BadPicture(_("%(own)s is damaged or cut short. Copy or export the file again.", own=own)) from error
         yield own, read_picture(data, name=own, deep=True)
 
 
@@ -170,4 +181,6 @@ def _frames(file: BinaryIO, pages: Pages, name: str, limits: Limits) -> Iterator
     except (BadPicture, Busy, MemoryError):
         raise
     except Exception as error:  # decoders of strangers' bytes raise anything
-        raise BadPicture(f"{name}, frame {done + 1} is damaged or cut short. Copy or export the file again.") from error
+        raise BadPicture(
+            _("%(name)s, frame %(done)s is damaged or cut short. Copy or export the file again.", name=name, done=done + 1)
+        ) from error

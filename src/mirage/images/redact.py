@@ -17,6 +17,7 @@ from PIL import ImageDraw
 
 from mirage.errors import Unavailable
 from mirage.images.pixels import DecodedPicture
+from mirage.wording import _
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
@@ -40,8 +41,11 @@ def text_detector() -> Detector:
     """
     if not installed():
         raise Unavailable(
-            "Blacking out text needs the package rapidocr: pip install rapidocr opencv-python-headless. "
-            "Without it, add the folder without --redact: the report lists the pictures to look at. Nothing was added."
+            _(
+                "Blacking out text needs the package rapidocr: pip install rapidocr "
+                "opencv-python-headless. Without it, add the folder without --redact: the report "
+                "lists the pictures to look at. Nothing was added."
+            )
         )
     from rapidocr import RapidOCR  # noqa: PLC0415 - an extra, and slow to import
 

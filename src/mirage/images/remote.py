@@ -16,6 +16,7 @@ from mirage.images.bucket import Bucket
 from mirage.images.cache import FileCache
 from mirage.images.stack_file import Source
 from mirage.images.store import PictureStore, is_name, is_whole, thumbnail_name
+from mirage.wording import _
 
 _OWNER = "atlas.id"  # says which atlas may remove what lies there
 _AT_ONCE = 16  # questions to the storage
@@ -184,7 +185,7 @@ class RemotePictures(PictureStore):
         try:
             return self.bucket.read(_key(name), check=lambda data: is_whole(io.BytesIO(data), name))
         except FileNotFoundError:
-            raise NotFound(f"The picture {asked} is not at {self.address}.") from None
+            raise NotFound(_("The picture %(asked)s is not at %(address)s.", asked=asked, address=self.address)) from None
 
     def claim(self) -> None:
         """See to it that what lies there is this atlas's own: it removes what it does not know.
@@ -205,8 +206,11 @@ class RemotePictures(PictureStore):
                 owner = self.owner
             if owner != self.owner:
                 raise AtlasError(
-                    f"The pictures of another atlas are at {self.address}. Two atlases there would remove each other's: "
-                    "give this one a prefix of its own."
+                    _(
+                        "The pictures of another atlas are at %(address)s. Two atlases there would remove "
+                        "each other's: give this one a prefix of its own.",
+                        address=self.address,
+                    )
                 )
             self._claimed = True
 

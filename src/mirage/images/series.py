@@ -23,6 +23,7 @@ from mirage.images.dicom_header import modality_of, numbers_of, of_frame, opened
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits
 from mirage.images.stacks import MOST_SLICES
 from mirage.images.volume import SHEARED, Array, Volume, check_size, nearest_axes, oriented, views_of, windows_of
+from mirage.wording import _
 
 _UNEVEN = 0.1  # of a step: beyond it slices count as unevenly spaced
 _ONE_PLACE = 1e-3  # millimetres
@@ -111,7 +112,9 @@ def _evenly(path: Path, tags: Any, frames: int, series: str) -> list[Plane]:
         if not np.isfinite(step) or not step or tags.get("FrameIncrementPointer", _SLICE_VECTOR) != _SLICE_VECTOR:
             raise ValueError
     except (KeyError, TypeError, ValueError) as error:
-        raise BadPicture(f"{path.name} does not say where each of its {frames} frames lies.") from error
+        raise BadPicture(
+            _("%(path)s does not say where each of its %(frames)s frames lies.", path=path.name, frames=frames)
+        ) from error
     first = _plane(path, header, 1, series)
     moved = (np.add(first.position, number * step * first.normal) for number in range(frames))
     return [replace(first, frame=number, position=tuple(map(float, position))) for number, position in enumerate(moved, 1)]
@@ -134,9 +137,11 @@ def group_series(paths: Iterable[Path], limits: Limits = DEFAULT_LIMITS) -> tupl
     left_out = []
     for path in paths:
         try:
-            with opened(path, path.name, limits) as (_, tags, header):
+            with opened(path, path.name, limits) as (_other, tags, header):
                 if header.burned_in:
-                    raise BadPicture(f"{path.name} says that text is burned into its pixels, which may name the patient.")
+                    raise BadPicture(
+                        _("%(path)s says that text is burned into its pixels, which may name the patient.", path=path.name)
+                    )
                 planes += planes_of(tags, header.frames, path)
         except BadPicture as error:
             left_out.append(str(error))
@@ -224,7 +229,9 @@ def read_series(
         are = "1 slice at a place that is" if len(doubles) == 1 else f"{len(doubles)} slices at places that are"
         notes.append(f"It has {are} taken; the first of each place was kept.")
     if len(kept) < 2:
-        raise BadPicture(f"{name} has slices at one place only, which make no volume. Add them as single pictures.")
+        raise BadPicture(
+            _("%(name)s has slices at one place only, which make no volume. Add them as single pictures.", name=name)
+        )
     step, even = _step(np.array([plane.position for plane in kept]), kept[0].normal, notes)
     across, down = np.reshape(kept[0].orientation, (2, 3))
     row_spacing, column_spacing = kept[0].spacing
@@ -302,7 +309,9 @@ def _plane(path: Path, tags: Any, number: int, series: str) -> Plane:
         each = max(int(tags.get("BitsAllocated") or 8), 8) // 8
         turn = int(tags.get("InstanceNumber") or 0)
     except (KeyError, TypeError, ValueError) as error:
-        raise BadPicture(f"{path.name} does not say where it lies in the patient, so it is no slice of a volume.") from error
+        raise BadPicture(
+            _("%(path)s does not say where it lies in the patient, so it is no slice of a volume.", path=path.name)
+        ) from error
     inverse = kind == "MONOCHROME1" or str(tags.get("PresentationLUTShape") or "") == "INVERSE"
     windows = tuple(windows_in(tags)) or ((table,) if (table := window_of_table(tags)) else ())
     return Plane(path, number, series, position, orientation, spacing, shape, each, (slope, intercept), windows,
@@ -320,7 +329,9 @@ def _voxels(planes: Sequence[Plane], name: str, limits: Limits, hold: _Hold) -> 
         if one and values.dtype != voxels.dtype and not plane.inverse:  # the complement of a value is one of its own kind
             voxels = voxels.astype(np.result_type(voxels, values), copy=False)
         if values.shape != plane.shape or (one and not np.can_cast(values.dtype, voxels.dtype)):
-            raise BadPicture(f"{name} has slices of different kinds. Add them as single pictures (--stacks none).")
+            raise BadPicture(
+                _("%(name)s has slices of different kinds. Add them as single pictures (--stacks none).", name=name)
+            )
         voxels[number] = values if one else values * np.float32(plane.scaling[0]) + np.float32(plane.scaling[1])
     assert voxels is not None
     slope, intercept = planes[0].scaling if one else (1.0, 0.0)
@@ -335,7 +346,7 @@ def _decoded(planes: Sequence[Plane], limits: Limits, hold: _Hold) -> Iterator[t
         frames_there = [planes[number].frame for number in there]
         with (
             hold(path) as held,
-            opened(held, path.name, limits) as (file, tags, _),
+            opened(held, path.name, limits) as (file, tags, _other),
             # Closed before the file is, in which it would go back to where it was.
             closing(frames_values(file, tags, frames_there, path.name)) as frames,
         ):

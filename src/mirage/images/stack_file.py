@@ -23,6 +23,7 @@ from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits
 from mirage.images.packing import Array, inflated, pack, unpack, unpack_all
 from mirage.images.stacks import MOST_SLICES
 from mirage.images.volume import check_size
+from mirage.wording import _
 
 # APPNOTE of ZIP, 4.3: the local header, that in the directory, and the end of the directory, for names of five digits.
 _LOCAL = 30 + 5
@@ -135,7 +136,7 @@ class StackFile:
             self._places = _places(self.source, count, self._size)
         except FileNotFoundError:
             where = f"'s folder {place.parent.parent}" if isinstance(place, Path) else ""
-            raise NotFound(f"The slices {self.name} are not in the atlas{where}.") from None
+            raise NotFound(_("The slices %(what)s are not in the atlas%(where)s.", what=self.name, where=where)) from None
 
     def packed(self, number: int) -> bytes:
         """Return a slice as it is packed, which is what a browser gets.
@@ -150,7 +151,7 @@ class StackFile:
         mirage.errors.NotFound, mirage.errors.BadPicture
         """
         if not 0 <= number < self.count:
-            raise NotFound(f"There is no slice {number + 1}; this stack has {self.count}.")
+            raise NotFound(_("There is no slice %(number)s; this stack has %(count)s.", number=number + 1, count=self.count))
         return self._packed(self.source, number)
 
     def _packed(self, source: Source, number: int) -> bytes:
@@ -158,9 +159,11 @@ class StackFile:
         try:
             data = source.read(offset, size)
         except FileNotFoundError:
-            raise NotFound(f"The slices {self.name} are not in the atlas any more.") from None
+            raise NotFound(_("The slices %(what)s are not in the atlas any more.", what=self.name)) from None
         if len(data) != size or zlib.crc32(data) != check:
-            raise BadPicture(f"The stack {self.name} is damaged: its slice {number + 1} has changed.")
+            raise BadPicture(
+                _("The stack %(what)s is damaged: its slice %(number)s has changed.", what=self.name, number=number + 1)
+            )
         return data
 
     def slice(self, number: int) -> Array:
@@ -205,11 +208,13 @@ class StackFile:
         whole = _Here(self.source.whole())
         depths = {len(inflated(self._packed(whole, number), self._size)) // self._size for number in range(self.count)}
         if len(depths) > 1 or max(depths) > self._most:
-            raise BadPicture(f"The stack {self.name} is damaged: its slices do not have the depth they should.")
+            raise BadPicture(
+                _("The stack %(what)s is damaged: its slices do not have the depth they should.", what=self.name)
+            )
 
     def _checked(self, values: Array) -> Array:
         if values.itemsize > self._most:
-            raise BadPicture(f"{self.name} holds 16 bits a voxel, which no labels have.")
+            raise BadPicture(_("%(what)s holds 16 bits a voxel, which no labels have.", what=self.name))
         return values
 
 
@@ -219,13 +224,15 @@ def _places(source: Source, count: int, size: int) -> list[tuple[int, int, int]]
     directory = count * _MEMBER.size
     begin = length - _END.size - directory
     if count > MOST_SLICES or begin < 0:
-        raise BadPicture(f"{name} is no stack of {count} slices: it is too short. Copy or export it again.")
+        raise BadPicture(
+            _("%(name)s is no stack of %(count)s slices: it is too short. Copy or export it again.", name=name, count=count)
+        )
     tail = source.read(begin, length - begin)
     members, end = tail[:directory], tail[directory:]
     wanted = (b"PK\x05\x06", 0, 0, count, count, directory, begin, 0)
     places, at = [], 0
     for number, member in enumerate(_MEMBER.iter_unpack(members)):
-        signature, *_, check, packed, plain, named, extra, comment, _, _, _, offset, digits = member
+        signature, *_other, check, packed, plain, named, extra, comment, _other, _other, _other, offset, digits = member
         method = member[6]
         if (signature, method, packed, named, extra, comment, offset, digits) != (
             b"PK\x01\x02", zipfile.ZIP_STORED, plain, 5, 0, 0, at, b"%05d" % number,
@@ -234,5 +241,7 @@ def _places(source: Source, count: int, size: int) -> list[tuple[int, int, int]]
         places.append((at + _LOCAL, packed, check))
         at += _LOCAL + packed
     if _END.unpack(end) != wanted or len(places) != count or at != begin:
-        raise BadPicture(f"{name} is no stack of {count} slices, or is damaged. Copy or export it again.")
+        raise BadPicture(
+            _("%(name)s is no stack of %(count)s slices, or is damaged. Copy or export it again.", name=name, count=count)
+        )
     return places

@@ -17,6 +17,7 @@ from mirage.images.packing import Array, pack
 from mirage.images.stack_file import Source, StackFile
 from mirage.images.stacks import crossing, cut, render, shape_in
 from mirage.images.store import PictureStore
+from mirage.wording import _
 
 _MOST_DECODED = 2**28  # bytes: two CTs of the usual size
 
@@ -194,7 +195,7 @@ class StackReader:
     def marked(self) -> StackFile:
         """The labels; `mirage.errors.NotFound` where nothing is marked."""
         if self.labels is None:
-            raise NotFound("Nothing is marked in this stack: it has no labels.")
+            raise NotFound(_("Nothing is marked in this stack: it has no labels."))
         return self.labels
 
     def _values(self, file: StackFile, number: int, view: str) -> Array:
@@ -203,7 +204,14 @@ class StackReader:
             return file.slice(number)
         count = shape_in(self.stack, plane)[0]
         if not 0 <= number < count:  # known before everything is unpacked
-            raise NotFound(f"There is no {plane} slice {number + 1}; this stack has {count}.")
+            raise NotFound(
+                _(
+                    "There is no %(plane)s slice %(number)s; this stack has %(count)s.",
+                    plane=plane,
+                    number=number + 1,
+                    count=count,
+                )
+            )
         return cut(_decoded.values(file), self.stack, plane, number)
 
     def _packed(self, file: StackFile, number: int, view: str) -> bytes:
@@ -282,7 +290,21 @@ def place_in(stack: Stack, view: str, said: str = "") -> int:
     try:
         place = int(said)
     except ValueError:
-        raise BadInput(f"{said[:40]!r} is no number of a slice. This stack has {view} slices 1 to {count}.") from None
+        raise BadInput(
+            _(
+                "%(said)s is no number of a slice. This stack has %(view)s slices 1 to %(count)s.",
+                said=repr(said[:40]),
+                view=view,
+                count=count,
+            )
+        ) from None
     if not 1 <= place <= count:
-        raise NotFound(f"This stack has {view} slices 1 to {count}; there is no slice {place}.")
+        raise NotFound(
+            _(
+                "This stack has %(view)s slices 1 to %(count)s; there is no slice %(place)s.",
+                view=view,
+                count=count,
+                place=place,
+            )
+        )
     return place - 1

@@ -26,6 +26,7 @@ from mirage.images.volume import (
     unhung,
     windows_of,
 )
+from mirage.wording import _
 
 MOST_SLICES = 65_535
 _AXES: dict[str, tuple[int, int, int]] = {"axial": (0, 1, 2), "coronal": (1, 0, 2), "sagittal": (2, 0, 1)}
@@ -107,7 +108,14 @@ def check_stack(stack: Stack, name: str, limits: Limits = DEFAULT_LIMITS) -> Sta
     check_size((*stack.shape, stack.colours), 2, name, limits)
     slices = stack.shape[0]
     if slices > MOST_SLICES:
-        raise BadPicture(f"{name} has {slices} slices, and the limit is {MOST_SLICES}. Export every second one.")
+        raise BadPicture(
+            _(
+                "%(name)s has %(slices)s slices, and the limit is %(MOST_SLICES)s. Export every second one.",
+                name=name,
+                slices=slices,
+                MOST_SLICES=MOST_SLICES,
+            )
+        )
     numbers = (stack.slope, stack.intercept, *(stack.spacing or ()), *(w.centre for w in stack.windows))
     own = [pair for window in stack.windows for pair in window.each]
     numbers = (*numbers, *(centre for centre, _ in own))
@@ -126,7 +134,7 @@ def check_stack(stack: Stack, name: str, limits: Limits = DEFAULT_LIMITS) -> Sta
         and inside
         and windowed
     ):
-        raise BadPicture(f"{name} is described as no stack can be. Export it again from its source.")
+        raise BadPicture(_("%(name)s is described as no stack can be. Export it again from its source.", name=name))
     return stack
 
 
@@ -219,7 +227,13 @@ def letters_in(stack: Stack, view: str) -> tuple[str, str, str, str] | None:
 def _turned(stack: Stack, of_first: tuple[Any, Any, Any], view: str) -> tuple[Any, ...]:
     """What a view has along its axes, from what the first one has along its own."""
     if view not in stack.views:
-        raise NotFound(f"This stack cannot be shown in the {view[:20]} plane, only in: {', '.join(stack.views)}.")
+        raise NotFound(
+            _(
+                "This stack cannot be shown in the %(view)s plane, only in: %(views)s.",
+                view=view[:20],
+                views=", ".join(stack.views),
+            )
+        )
     by_axis = dict(zip(_AXES[stack.views[0]], of_first, strict=True))
     return tuple(by_axis[axis] for axis in _AXES[view])
 
@@ -242,7 +256,9 @@ def cut(values: Array, stack: Stack, view: str, number: int) -> Array:
     """
     count = shape_in(stack, view)[0]
     if not 0 <= number < count:
-        raise NotFound(f"There is no {view} slice {number + 1}; this stack has {count}.")
+        raise NotFound(
+            _("There is no %(view)s slice %(number)s; this stack has %(count)s.", view=view, number=number + 1, count=count)
+        )
     shown: Array = hung(unhung(values, cast(View, stack.views[0])), cast(View, view))[number]
     return shown
 
@@ -299,7 +315,7 @@ def render(
     spacing = spacing_in(stack, view or stack.views[0])
     if spacing is None:
         return image
-    _, down, across = spacing
+    _other, down, across = spacing
     least = min(down, across)
     size = round(image.width * across / least), round(image.height * down / least)
     stretched = max(down, across) / least

@@ -23,6 +23,7 @@ from mirage.images.pixels import DecodedPicture, thumbnail
 from mirage.images.stack_file import Source, StackFile, packed_slices, write_stack
 from mirage.images.stacks import slice_labels, slice_values, stack_of
 from mirage.images.volume import Array, Volume
+from mirage.wording import _
 
 _NAME = re.compile(r"[0-9a-f]{64}\.(png|jpg|webp|stack)")
 _ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
@@ -190,7 +191,7 @@ class PictureStore:
             When the name is none that this store gives.
         """
         if not _NAME.fullmatch(name):
-            raise BadInput(f"“{name[:80]}” is no name of a picture.")
+            raise BadInput(_("“%(name)s” is no name of a picture.", name=name[:80]))
         start = os.path.join(self.folder, name[:2], name)  # noqa: PTH118
         return start, thumbnail_name(start)
 
@@ -378,4 +379,6 @@ def _read(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise NotFound(f"The picture {name} is not in the atlas's folder {path.parent.parent}.") from None
+        raise NotFound(
+            _("The picture %(name)s is not in the atlas's folder %(parent)s.", name=name, parent=path.parent.parent)
+        ) from None

@@ -15,6 +15,7 @@ import numpy as np
 from mirage.errors import BadPicture
 from mirage.figure import StackLabel
 from mirage.images.limits import Limits, megabytes
+from mirage.wording import _
 
 View = Literal["axial", "coronal", "sagittal"]
 Array = np.ndarray[Any, Any]
@@ -116,9 +117,22 @@ class Volume:
             From 0: from the feet, from the front, from the patient's right.
         """
         if view not in self.views:
-            raise BadPicture(f"This volume has no {view} view: its slices are not even. It has the {self.views[0]} one.")
+            raise BadPicture(
+                _(
+                    "This volume has no %(view)s view: its slices are not even. It has the %(views)s one.",
+                    view=view,
+                    views=self.views[0],
+                )
+            )
         if not 0 <= number < self.count(view):
-            raise BadPicture(f"There is no {view} slice {number}; this volume has {self.count(view)}, counted from 0.")
+            raise BadPicture(
+                _(
+                    "There is no %(view)s slice %(number)s; this volume has %(view2)s, counted from 0.",
+                    view=view,
+                    number=number,
+                    view2=self.count(view),
+                )
+            )
         return hung(self.voxels, view)[number]  # type: ignore[no-any-return]
 
     def letters(self, view: View) -> tuple[str, str, str, str] | None:
@@ -206,7 +220,7 @@ def nearest_axes(affine: Array) -> list[int]:
     """Return which array axis runs most nearly to the left, to the back and to the head, each axis once."""
     cosines = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
     axes = [0, 0, 0]
-    for _ in range(3):
+    for _other in range(3):
         world, axis = np.unravel_index(int(np.argmax(cosines)), (3, 3))
         axes[world] = int(axis)
         cosines[world, :] = cosines[:, axis] = -1.0
@@ -247,7 +261,10 @@ def check_affine(affine: Array, name: str) -> None:
     lengths = np.linalg.norm(affine[:3, :3], axis=0) if np.isfinite(affine).all() else np.zeros(3)
     if not (lengths > 1e-6).all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 0.1:
         raise BadPicture(
-            f"{name} has a broken affine: it does not say where its voxels lie. Convert it again from its source."
+            _(
+                "%(name)s has a broken affine: it does not say where its voxels lie. Convert it again from its source.",
+                name=name,
+            )
         )
 
 
@@ -269,8 +286,13 @@ def check_size(shape: tuple[int, ...], each: int, name: str, limits: Limits) -> 
         size *= int(length)
     if size > limits.volume_bytes:
         raise BadPicture(
-            f"{name} is a volume of {megabytes(size)} once unpacked, and the limit is {megabytes(limits.volume_bytes)}. "
-            "Crop it, or export every second slice."
+            _(
+                "%(name)s is a volume of %(size)s once unpacked, and the limit is %(volume_bytes)s. "
+                "Crop it, or export every second slice.",
+                name=name,
+                size=megabytes(size),
+                volume_bytes=megabytes(limits.volume_bytes),
+            )
         )
     return size
 
@@ -285,15 +307,31 @@ def check_labels(labels: Volume, volume: Volume, name: str, of: str = "the volum
         What to call the file of the labels, and the volume.
     """
     if labels.voxels.ndim > 3:
-        raise BadPicture(f"{name} holds no labels but colours. Save the labels as whole numbers, one a voxel.")
+        raise BadPicture(
+            _("%(name)s holds no labels but colours. Save the labels as whole numbers, one a voxel.", name=name)
+        )
     values = _marks(labels)
     if values.dtype.kind not in "iub" and not np.array_equal(values, np.rint(values)):
-        raise BadPicture(f"{name} holds no labels: its values are not whole numbers.")
+        raise BadPicture(_("%(name)s holds no labels: its values are not whole numbers.", name=name))
     if labels.voxels.shape != volume.voxels.shape[:3]:
         has, wants = (" × ".join(map(str, one.voxels.shape[:3])) for one in (labels, volume))
-        raise BadPicture(f"{name} has labels of {has} voxels, and {of} has {wants}. Resample them to it.")
+        raise BadPicture(
+            _(
+                "%(name)s has labels of %(has)s voxels, and %(of)s has %(wants)s. Resample them to it.",
+                name=name,
+                has=has,
+                of=of,
+                wants=wants,
+            )
+        )
     if np.abs(corners(labels.affine, labels.voxels.shape) - corners(volume.affine, volume.voxels.shape)).max() > 1.0:
-        raise BadPicture(f"{name} has labels that lie elsewhere in the patient than {of} does. Resample them to it.")
+        raise BadPicture(
+            _(
+                "%(name)s has labels that lie elsewhere in the patient than %(of)s does. Resample them to it.",
+                name=name,
+                of=of,
+            )
+        )
 
 
 def _marks(labels: Volume) -> Array:
@@ -327,12 +365,19 @@ def labelled(
     values = _marks(labels)
     values = np.rint(values).astype(np.int64) if values.dtype.kind == "f" else values
     if values.min() < 0:
-        raise BadPicture(f"{name} has labels below 0. Number the structures from 1, with 0 for none.")
+        raise BadPicture(_("%(name)s has labels below 0. Number the structures from 1, with 0 for none.", name=name))
     if int(values.max()) > MOST_LABELS:  # as programs number them that mark hundreds of structures, of which few are there
         there = np.unique(values)
         there = there[there > 0]
         if len(there) > MOST_LABELS:
-            raise BadPicture(f"{name} marks {len(there)} structures, and the limit is {MOST_LABELS}. Leave some out.")
+            raise BadPicture(
+                _(
+                    "%(name)s marks %(there)s structures, and the limit is %(MOST_LABELS)s. Leave some out.",
+                    name=name,
+                    there=len(there),
+                    MOST_LABELS=MOST_LABELS,
+                )
+            )
         values = np.where(values > 0, np.searchsorted(there, values) + 1, 0)
         known = dict(names)
         names = [(number, known.get(value, f"structure {value}")) for number, value in enumerate(there.tolist(), 1)]
@@ -354,7 +399,7 @@ def labels_of(volume: Volume) -> tuple[StackLabel, ...]:
     if volume.labels is None:
         return ()
     if volume.labels.shape != volume.voxels.shape[:3] or volume.labels.min() < 0 or volume.labels.max() > 255:
-        raise BadPicture("The volume's labels are no whole numbers from 0 to 255 for each of its voxels.")
+        raise BadPicture(_("The volume's labels are no whole numbers from 0 to 255 for each of its voxels."))
     counts = np.stack(
         [
             np.bincount(one.ravel().astype(np.uint8), minlength=256)

@@ -21,6 +21,7 @@ from PIL import Image
 
 from mirage.errors import BadPicture
 from mirage.images.pixels import robust_range, sample, spread
+from mirage.wording import _
 
 Values = np.ndarray[Any, Any]
 
@@ -71,7 +72,7 @@ def wide_colour(opened: Image.Image, data: bytes, kind: str, reserve: Callable[[
         return _of_jpeg2000(opened, data, reserve, name)
     raw = _raw_mode(opened)
     opened.load()
-    name, _, order = raw.partition(";16")
+    name, _other, order = raw.partition(";16")
     if order not in _LOWER or opened.mode not in ("RGB", "RGBA", "LA") or name not in ("RGB", "RGBA", "RGBX", "LA"):
         return None
     upper = np.asarray(opened)
@@ -100,12 +101,17 @@ def _of_jpeg2000(opened: Image.Image, data: bytes, reserve: Callable[[int], obje
         unpacked = import_module("openjpeg").decode  # of an extra
     except ImportError:
         raise BadPicture(
-            f"{name} is JPEG 2000 of {bits} bits a colour, and what is here takes the brightest for black. Save it as PNG; "
-            "or whoever runs MIRAGE here can install what reads it (pip install pylibjpeg-openjpeg)."
+            _(
+                "%(name)s is JPEG 2000 of %(bits)s bits a colour, and what is here takes the "
+                "brightest for black. Save it as PNG; or whoever runs MIRAGE here can install what "
+                "reads it (pip install pylibjpeg-openjpeg).",
+                name=name,
+                bits=bits,
+            )
         ) from None
     values: Values = unpacked(data, j2k_format=0 if begin == 0 else 2)
     if values.dtype != np.uint16 or values.shape != (opened.height, opened.width, len(opened.getbands())) or _SYCC in data:
-        raise BadPicture(f"{name} is JPEG 2000 with colours of a kind that is not read. Save it as PNG.")
+        raise BadPicture(_("%(name)s is JPEG 2000 with colours of a kind that is not read. Save it as PNG.", name=name))
     return values << (16 - bits)
 
 
@@ -142,7 +148,7 @@ def in_eight_bits(values: Values) -> Image.Image:
     shown = np.empty(values.shape, np.uint8)
     most = max(float(colours.max()), 1.0)
     if most < 32768:
-        _, most = robust_range(sample(colours))
+        _other, most = robust_range(sample(colours))
     for start in range(0, len(values), _ROWS):
         shown[start : start + _ROWS] = spread(values[start : start + _ROWS], 0, most if most < 32768 else 65535)
     if alpha:

@@ -14,6 +14,7 @@ from typing import cast
 from mirage.errors import BadInput, NotFound
 from mirage.indexes.base import CHANNELS, FILTER_FIELDS, Elsewhere, Index, IndexOutdated, IndexQuery, Point, Ranked
 from mirage.plugins import Port
+from mirage.wording import _
 
 __all__ = [
     "CHANNELS",
@@ -85,10 +86,12 @@ def remove(place: str | Path) -> None:
 def _elsewhere(address: str) -> Elsewhere:
     found = _SCHEME.fullmatch(address)
     if not found:
-        raise BadInput(f"“{address}” is no address of an index: SCHEME://HOST/NAME is one.")
+        raise BadInput(_("“%(address)s” is no address of an index: SCHEME://HOST/NAME is one.", address=address))
     names = [name for name in available() if found[1].startswith(name) and name != DEFAULT]
     if not names:
         schemes = [_SCHEMES.get(name, name) for name in available() if name != DEFAULT]
         there = ", ".join(f"{scheme}://…" for scheme in schemes) or "none"
-        raise NotFound(f"No index has addresses that begin with {found[1]}://. There are: {there}.")
+        raise NotFound(
+            _("No index has addresses that begin with %(found)s://. There are: %(there)s.", found=found[1], there=there)
+        )
     return cast(Elsewhere, _port.adapter(max(names, key=len)))

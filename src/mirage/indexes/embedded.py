@@ -32,6 +32,7 @@ from mirage.indexes import ranking
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
 from mirage.indexes.bm25 import TEXT_CHANNELS, TextChannel
 from mirage.indexes.embedded_slices import SliceShard
+from mirage.wording import N_, _
 
 try:
     import fcntl
@@ -45,7 +46,7 @@ _ROOM_TO_OPEN = 64_000_000  # opening takes the next piece of the log, 34 MB, ev
 _FORSAKEN_SECONDS = 600  # an unfinished shard so old belongs to a process that was killed
 _PARTIAL = re.compile(r"index(-[0-9a-f]{12}(-2)?)?\.\d{1,9}\.partial")
 _CONFIG = "edge_config.json"
-_WAS_CLOSED = "The atlas was closed. Open it again to go on."
+_WAS_CLOSED = N_("The atlas was closed. Open it again to go on.")
 Layout = Literal["compact", "plain"]
 _LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 # Candidates come from the 8-bit vectors, and are scored by the exact ones. Asking for more candidates than are wanted found
@@ -124,7 +125,13 @@ class EmbeddedIndex:
 
     def __init__(self, path: Path, dimension: int, layout: Layout = "compact") -> None:
         if layout not in _LAYOUTS:
-            raise BadInput(f"An index has no layout {layout!r}. There are: {', '.join(_LAYOUTS)}.")
+            raise BadInput(
+                _(
+                    "An index has no layout %(layout)s. There are: %(LAYOUTS)s.",
+                    layout=repr(layout),
+                    LAYOUTS=", ".join(_LAYOUTS),
+                )
+            )
         self._path = Path(path)
         self._dimension = dimension
         self._closed, self._using = False, threading.Lock()
@@ -272,7 +279,7 @@ class EmbeddedIndex:
             with self._using:
                 if self._closed or len(self) * self._dimension * 8 > _WARM_BYTES:
                     return
-                _, offset = self._shard.scroll(
+                _other, offset = self._shard.scroll(
                     edge.ScrollRequest(limit=_BATCH, offset=offset, with_payload=False, with_vector=["image", "caption"])
                 )
             if offset is None:
@@ -284,11 +291,11 @@ class EmbeddedIndex:
         try:
             with _explained(self._path):
                 if self._closed:
-                    raise AtlasError(_WAS_CLOSED)
+                    raise AtlasError(_(_WAS_CLOSED))
                 yield
         except AtlasError as error:
             if self._closed:
-                raise AtlasError(_WAS_CLOSED) from error
+                raise AtlasError(_(_WAS_CLOSED)) from error
             raise
 
     def close(self) -> None:
@@ -354,7 +361,7 @@ def _refuse_held(path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise AtlasHeld("Another process has this atlas open.") from None
+        raise AtlasHeld(_("Another process has this atlas open.")) from None
     finally:
         os.close(descriptor)  # which lets go of the lock
 
@@ -376,10 +383,12 @@ def _explained(path: Path) -> Iterator[None]:
 def _explain(error: BaseException, path: Path) -> Exception:
     reason = str(error)
     if any(sign in reason for sign in _HELD):
-        return AtlasHeld("Another process has this atlas open.")
+        return AtlasHeld(_("Another process has this atlas open."))
     if "No space left" in reason or "os error 28" in reason:
-        return Unavailable("The disk is full; the last step was not indexed. Make room and run it again.")
+        return Unavailable(_("The disk is full; the last step was not indexed. Make room and run it again."))
     if "Permission denied" in reason or "Read-only" in reason:
-        return AtlasError(f"The index {path} cannot be written to. Check the folder's permissions.")
+        return AtlasError(_("The index %(path)s cannot be written to. Check the folder's permissions.", path=path))
     first = reason.splitlines()[0][:300] if reason else type(error).__name__
-    return AtlasError(f"The index {path} cannot be used ({first}). `mirage atlas rebuild` makes it anew.")
+    return AtlasError(
+        _("The index %(path)s cannot be used (%(first)s). `mirage atlas rebuild` makes it anew.", path=path, first=first)
+    )

@@ -25,6 +25,7 @@ from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point,
 from mirage.indexes.bm25 import TextChannel
 from mirage.indexes.postgres_nearest import Question
 from mirage.indexes.postgres_server import Server
+from mirage.wording import _
 
 if TYPE_CHECKING:
     import psycopg
@@ -102,15 +103,28 @@ class PostgresIndex:
         place, length = self._server.place, self._dimension
         about = connection.execute("SELECT format, dimension, encoder FROM mirage_about").fetchone()
         if about is None or about[0] != _FORMAT:
-            raise IndexOutdated(f"The index {place} is of another version. `mirage atlas rebuild` makes it anew.")
+            raise IndexOutdated(
+                _("The index %(place)s is of another version. `mirage atlas rebuild` makes it anew.", place=place)
+            )
         if about[1] != length:
             raise AtlasError(
-                f"The index {place} has vectors of length {about[1]}, not {length}. `mirage atlas rebuild` makes it anew."
+                _(
+                    "The index %(place)s has vectors of length %(about)s, not %(length)s. `mirage atlas "
+                    "rebuild` makes it anew.",
+                    place=place,
+                    about=about[1],
+                    length=length,
+                )
             )
         if encoder and about[2] and about[2] != encoder:
             raise AtlasError(
-                f"The index {place} holds the vectors of another encoder ({about[2][:12]}, not {encoder[:12]}), which "
-                "cannot be compared. `mirage atlas rebuild` makes it anew."
+                _(
+                    "The index %(place)s holds the vectors of another encoder (%(about)s, not "
+                    "%(encoder)s), which cannot be compared. `mirage atlas rebuild` makes it anew.",
+                    place=place,
+                    about=about[2][:12],
+                    encoder=encoder[:12],
+                )
             )
 
     @contextmanager
@@ -123,7 +137,14 @@ class PostgresIndex:
     def add(self, points: Sequence[Point]) -> None:
         """Insert or replace by key; durable when it returns."""
         if wrong := [point.key for point in points if not 0 <= point.key <= postings.MOST_KEY]:
-            raise BadInput(f"The index {self._server.place} takes keys of 0 to {postings.MOST_KEY}; {wrong[0]} is none.")
+            raise BadInput(
+                _(
+                    "The index %(place)s takes keys of 0 to %(MOST_KEY)s; %(wrong)s is none.",
+                    place=self._server.place,
+                    MOST_KEY=postings.MOST_KEY,
+                    wrong=wrong[0],
+                )
+            )
         last = list({point.key: point for point in points}.values())
         for start in range(0, len(last), _BATCH):
             with self._changing() as connection:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable
+from mirage.wording import N_, _
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,7 +28,7 @@ EXAMPLE = "postgresql://user@host/database/collection"
 _LONGEST = 42  # with what stands before it, and what a rebuild puts behind it, a name of 63 letters, the most there are
 _COLLECTION = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{_LONGEST - 1}}}(-[0-9a-f]{{12}}(-2)?)?")
 _CONNECT_SECONDS = 10
-_WAS_CLOSED = "The atlas was closed. Open it again to go on."
+_WAS_CLOSED = N_("The atlas was closed. Open it again to go on.")
 _RESTRICTED = "42501"  # insufficient_privilege
 _SEARCHING = (
     "hnsw.ef_search=100",
@@ -66,7 +67,9 @@ class Server:
 
     def __init__(self, address: str, seconds: float) -> None:
         if not (find_spec("psycopg") and find_spec("pgvector")):
-            raise Unavailable("The index needs the packages psycopg and pgvector. Install them: pip install '.[postgres]'")
+            raise Unavailable(
+                _("The index needs the packages psycopg and pgvector. Install them: pip install '.[postgres]'")
+            )
         url, self.collection = split(address)
         self.place, self.schema, self._closed = address, f"index_{self.collection}", False
         given = " ".join(f"-c {one}" for one in (*_SEARCHING, f"statement_timeout={int(seconds * 1000)}"))
@@ -82,7 +85,7 @@ class Server:
         """A connection on which each statement is a transaction of its own."""
         with self._explained():
             if self._closed:
-                raise AtlasError(_WAS_CLOSED)
+                raise AtlasError(_(_WAS_CLOSED))
             lent = self._engine.raw_connection()
             try:
                 connection = cast("psycopg.Connection[Any]", lent.driver_connection)
@@ -139,8 +142,11 @@ class Server:
                 if _state(error) != _RESTRICTED:
                     raise
                 raise AtlasError(
-                    f"The user of {self.place} may make no schema there. Its administrator allows it with: "
-                    "GRANT CREATE ON DATABASE … TO … ;"
+                    _(
+                        "The user of %(place)s may make no schema there. Its administrator allows it with: "
+                        "GRANT CREATE ON DATABASE … TO … ;",
+                        place=self.place,
+                    )
                 ) from error
 
     def _add_extension(self, connection: sa.Connection) -> None:
@@ -149,8 +155,13 @@ class Server:
         except sa.exc.DBAPIError as error:
             what = "may not be added by this user" if _state(error) == _RESTRICTED else "is not installed on that server"
             raise AtlasError(
-                f"The database of {self.place} has no pgvector, and it {what}. Its administrator installs pgvector 0.8 or "
-                "later on the server and runs in that database: CREATE EXTENSION vector;"
+                _(
+                    "The database of %(place)s has no pgvector, and it %(what)s. Its administrator "
+                    "installs pgvector 0.8 or later on the server and runs in that database: CREATE "
+                    "EXTENSION vector;",
+                    place=self.place,
+                    what=what,
+                )
             ) from error
 
     def count(self) -> int | None:
@@ -182,10 +193,10 @@ class Server:
         except MirageError:
             raise
         except sa.exc.TimeoutError as error:
-            raise Unavailable("Too many questions wait for the PostgreSQL server. Try again in a moment.") from error
+            raise Unavailable(_("Too many questions wait for the PostgreSQL server. Try again in a moment.")) from error
         except (psycopg.Error, sa.exc.DBAPIError) as error:
             if self._closed:
-                raise AtlasError(_WAS_CLOSED) from error
+                raise AtlasError(_(_WAS_CLOSED)) from error
             raise self._told(error) from error
 
     def _told(self, error: Exception) -> MirageError:
@@ -193,23 +204,44 @@ class Server:
         reason = (str(original).splitlines() or [type(original).__name__])[0][:300]
         if state in {"53100", "53200"}:
             full = "disk" if state == "53100" else "memory"
-            return Unavailable(f"The PostgreSQL server of {self.place} has no {full} left; the last step was not indexed. "
-                               "Make room and run it again.")  # fmt: skip
+            return Unavailable(_("The PostgreSQL server of %(place)s has no %(full)s left; the last step was not "
+"indexed. Make room and run it again.", place=self.place, full=full))  # fmt: skip
         if state == "57014":
-            return Unavailable(f"The PostgreSQL server of {self.place} took too long to answer. Try again in a moment.")
+            return Unavailable(
+                _("The PostgreSQL server of %(place)s took too long to answer. Try again in a moment.", place=self.place)
+            )
         if state in {"25006", _RESTRICTED}:
-            return AtlasError(f"The index {self.place} cannot be written to, or not by this user ({reason}).")
+            return AtlasError(
+                _(
+                    "The index %(place)s cannot be written to, or not by this user (%(reason)s).",
+                    place=self.place,
+                    reason=reason,
+                )
+            )
         if state in {"3F000", "42P01"}:
             return AtlasError(
-                f"The index {self.place} is not there any more. `mirage atlas rebuild` makes it anew; where another server "
-                "has just done that, try again in a moment."
+                _(
+                    "The index %(place)s is not there any more. `mirage atlas rebuild` makes it anew; "
+                    "where another server has just done that, try again in a moment.",
+                    place=self.place,
+                )
             )
         if state[:2] in {"", "08", "28", "3D", "53", "57"} and type(original).__name__ != "ProgrammingError":
             return Unavailable(
-                f"The PostgreSQL server of {self.place} cannot be used just now ({reason}). What was indexed stays. See "
-                "that it runs and lets this user in, and try again."
+                _(
+                    "The PostgreSQL server of %(place)s cannot be used just now (%(reason)s). What was "
+                    "indexed stays. See that it runs and lets this user in, and try again.",
+                    place=self.place,
+                    reason=reason,
+                )
             )
-        return AtlasError(f"The index {self.place} cannot be used ({reason}). `mirage atlas rebuild` makes it anew.")
+        return AtlasError(
+            _(
+                "The index %(place)s cannot be used (%(reason)s). `mirage atlas rebuild` makes it anew.",
+                place=self.place,
+                reason=reason,
+            )
+        )
 
 
 def split(address: str) -> tuple[sa.URL, str]:
@@ -222,17 +254,25 @@ def split(address: str) -> tuple[sa.URL, str]:
     """
     with suppress(sa.exc.ArgumentError, ValueError):
         url = sa.make_url(address)
-        database, _, collection = (url.database or "").rpartition("/")
+        database, _other, collection = (url.database or "").rpartition("/")
         if url.password is not None or {"password", "sslpassword"} & url.query.keys():
             raise BadInput(
-                "The address of the index has a password in it, and addresses are written down and shown. Leave it out, and "
-                "give it as PGPASSWORD, in ~/.pgpass, or in a service file, as all programs of PostgreSQL take it."
+                _(
+                    "The address of the index has a password in it, and addresses are written down and "
+                    "shown. Leave it out, and give it as PGPASSWORD, in ~/.pgpass, or in a service file, "
+                    "as all programs of PostgreSQL take it."
+                )
             )
         if database and "options" not in url.query and _COLLECTION.fullmatch(collection):
             return url.set(drivername="postgresql+psycopg", database=database), collection
     raise BadInput(
-        f"An index in PostgreSQL has an address like {EXAMPLE}, the collection in small letters, digits, _ and -, at most "
-        f"{_LONGEST}; {address[:200]!r} is none."
+        _(
+            "An index in PostgreSQL has an address like %(EXAMPLE)s, the collection in small "
+            "letters, digits, _ and -, at most %(LONGEST)s; %(address)s is none.",
+            EXAMPLE=EXAMPLE,
+            LONGEST=_LONGEST,
+            address=repr(address[:200]),
+        )
     )
 
 

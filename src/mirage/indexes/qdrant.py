@@ -22,6 +22,7 @@ from mirage.indexes import ranking
 from mirage.indexes.base import FILTER_FIELDS, IndexOutdated, IndexQuery, Point, Ranked, Vector
 from mirage.indexes.bm25 import TEXT_CHANNELS, TextChannel
 from mirage.indexes.qdrant_server import Address, asked
+from mirage.wording import N_, _
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -31,7 +32,7 @@ _BATCH = 256
 _AT_ONCE = 2_000
 _SLICES = "slices"
 _QUANTILE = 0.99  # the components that 8 bits span; the few beyond are cut to the ends of the range
-_WAS_CLOSED = "The atlas was closed. Open it again to go on."
+_WAS_CLOSED = N_("The atlas was closed. Open it again to go on.")
 
 
 class QdrantIndex:
@@ -212,12 +213,12 @@ class QdrantIndex:
         """Ask the server; every change may be made twice, since points are put and taken out by key."""
         try:
             if self._closed:
-                raise AtlasError(_WAS_CLOSED)
+                raise AtlasError(_(_WAS_CLOSED))
             call = partial(getattr(self._client, what), *given, **more)
             return asked(self._address, call, again=what != "create_collection")
         except AtlasError as error:
             if self._closed:
-                raise AtlasError(_WAS_CLOSED) from error
+                raise AtlasError(_(_WAS_CLOSED)) from error
             raise
 
     def _params(self, many: Any = None) -> Any:
@@ -272,20 +273,39 @@ class QdrantIndex:
         image = vectors.get("image") if isinstance(vectors, dict) else None
         told = config.metadata or {}
         if image is None or "made by" not in told:
-            raise AtlasError(f"The collection {self._address} is no index of MIRAGE. Nothing was changed; name another one.")
+            raise AtlasError(
+                _(
+                    "The collection %(address)s is no index of MIRAGE. Nothing was changed; name another one.",
+                    address=self._address,
+                )
+            )
         if lacking := set(_SPARSE) - set(sparse):
             raise IndexOutdated(
-                f"The collection {self._address} lacks {', '.join(sorted(lacking))}. `mirage atlas rebuild` makes it anew."
+                _(
+                    "The collection %(address)s lacks %(lacking)s. `mirage atlas rebuild` makes it anew.",
+                    address=self._address,
+                    lacking=", ".join(sorted(lacking)),
+                )
             )
         if image.size != self._dimension:
             raise AtlasError(
-                f"The collection {self._address} has vectors of length {image.size}, not {self._dimension}. "
-                "`mirage atlas rebuild` makes it anew."
+                _(
+                    "The collection %(address)s has vectors of length %(size)s, not %(dimension)s. "
+                    "`mirage atlas rebuild` makes it anew.",
+                    address=self._address,
+                    size=image.size,
+                    dimension=self._dimension,
+                )
             )
         if encoder and told.get("encoder") and told["encoder"] != encoder:
             raise AtlasError(
-                f"The collection {self._address} holds the vectors of another encoder ({told['encoder'][:12]}, not "
-                f"{encoder[:12]}), which cannot be compared. `mirage atlas rebuild` makes it anew."
+                _(
+                    "The collection %(address)s holds the vectors of another encoder (%(encoder)s, not "
+                    "%(encoder2)s), which cannot be compared. `mirage atlas rebuild` makes it anew.",
+                    address=self._address,
+                    encoder=told["encoder"][:12],
+                    encoder2=encoder[:12],
+                )
             )
         # All of them are lacking where who made the collection was stopped in between.
         self._index_fields(

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from mirage.errors import AtlasError, BadInput, Unavailable
+from mirage.wording import N_, _
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 KEY = "MIRAGE_QDRANT_KEY"
-EXTRA = "The index needs the package qdrant-client. Install it: pip install qdrant-client"
+EXTRA = N_("The index needs the package qdrant-client. Install it: pip install qdrant-client")
 _PORT = 6333
 _SECONDS = 60  # for one request; a batch of points that is written to several replicas takes some
 _PAUSES = (0.2, 1.0, 3.0)  # seconds before a request that failed is made again
@@ -65,15 +66,31 @@ class Address:
             )
             raise BadInput(what) from error
         if parts.username is not None or parts.password is not None:
-            raise BadInput(f"An address with a key in it would be kept and shown. Leave it out, and set {KEY} to it.")
-        prefix, _, collection = parts.path.rpartition("/")
+            raise BadInput(
+                _("An address with a key in it would be kept and shown. Leave it out, and set %(KEY)s to it.", KEY=KEY)
+            )
+        prefix, _other, collection = parts.path.rpartition("/")
         if not host or not _NAME.fullmatch(collection):
-            raise BadInput(f"{address} is no address of a Qdrant collection: qdrant://HOST:{_PORT}/COLLECTION is one.")
+            raise BadInput(
+                _(
+                    "%(address)s is no address of a Qdrant collection: qdrant://HOST:%(PORT)s/COLLECTION is one.",
+                    address=address,
+                    PORT=_PORT,
+                )
+            )
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         for name, value in asked.items():
             if name not in _NUMBERS or not re.fullmatch("[1-9][0-9]{0,3}", value):
                 there = ", ".join(_NUMBERS)
-                raise BadInput(f"“{name}={value}” in {address} is not understood. There are: {there}, each a number.")
+                raise BadInput(
+                    _(
+                        "“%(name)s=%(value)s” in %(address)s is not understood. There are: %(there)s, each a number.",
+                        name=name,
+                        value=value,
+                        address=address,
+                        there=there,
+                    )
+                )
         scheme = "https" if parts.scheme == "qdrants" else "http"
         host = f"[{host}]" if ":" in host else host
         return cls(f"{scheme}://{host}:{port}{prefix}", collection, **{name: int(value) for name, value in asked.items()})
@@ -92,7 +109,7 @@ class Address:
         try:
             from qdrant_client import QdrantClient  # noqa: PLC0415 - of an extra
         except ImportError as error:
-            raise Unavailable(EXTRA) from error
+            raise Unavailable(_(EXTRA)) from error
         key = os.environ.get(KEY) or None
         return QdrantClient(url=self.url, api_key=key, timeout=_SECONDS, check_compatibility=False)
 
@@ -124,11 +141,17 @@ def asked(address: Address, call: Callable[[], T], *, again: bool = True) -> T:
         except ResponseHandlingException as error:
             if pause is None:
                 raise Unavailable(
-                    f"The Qdrant server {address.url} does not answer ({_line(error.source)}). See that it runs and can be "
-                    "reached; what was acknowledged is kept there."
+                    _(
+                        "The Qdrant server %(url)s does not answer (%(source)s). See that it runs and can be "
+                        "reached; what was acknowledged is kept there.",
+                        url=address.url,
+                        source=_line(error.source),
+                    )
                 ) from error
         except json.JSONDecodeError as error:  # something else answers there
-            raise Unavailable(f"What answers at {address.url} is no Qdrant server ({_line(error)}).") from error
+            raise Unavailable(
+                _("What answers at %(url)s is no Qdrant server (%(error)s).", url=address.url, error=_line(error))
+            ) from error
         except ResourceExhaustedResponse as error:
             if pause is None:
                 raise _busy(address, 429, str(error)) from error
@@ -142,20 +165,45 @@ def asked(address: Address, call: Callable[[], T], *, again: bool = True) -> T:
 def _refused(address: Address, status: int, said: str) -> Exception:
     if status in (401, 403):
         which = f"the key in {KEY}" if os.environ.get(KEY) else f"no key, and {KEY} is not set"
-        return AtlasError(f"The Qdrant server {address.url} refuses {which}. Ask who runs it for one that reads and writes.")
+        return AtlasError(
+            _(
+                "The Qdrant server %(url)s refuses %(which)s. Ask who runs it for one that reads and writes.",
+                url=address.url,
+                which=which,
+            )
+        )
     if status == 404:
-        return AtlasError(f"There is no collection {address} any more. `mirage atlas rebuild` makes it anew.")
+        return AtlasError(
+            _("There is no collection %(address)s any more. `mirage atlas rebuild` makes it anew.", address=address)
+        )
     if status == 507 or "No space left" in said:
-        return Unavailable(f"The disk of the Qdrant server {address.url} is full. What was acknowledged is kept there.")
+        return Unavailable(
+            _("The disk of the Qdrant server %(url)s is full. What was acknowledged is kept there.", url=address.url)
+        )
     if status in _BUSY or status >= 500:
         return _busy(address, status, said)
-    return AtlasError(f"The Qdrant server {address.url} refuses what is asked of {address.collection}: {_line(said)}.")
+    return AtlasError(
+        _(
+            "The Qdrant server %(url)s refuses what is asked of %(collection)s: %(said)s.",
+            url=address.url,
+            collection=address.collection,
+            said=_line(said),
+        )
+    )
 
 
 def _busy(address: Address, status: int, said: str) -> Unavailable:
     few = "replica" in said.lower() or "consistency" in said.lower()
     why = "has too few replicas running" if few else "is busy or not ready"
-    return Unavailable(f"The Qdrant server {address.url} {why} ({status}: {_line(said)}). Try again later.")
+    return Unavailable(
+        _(
+            "The Qdrant server %(url)s %(why)s (%(status)s: %(said)s). Try again later.",
+            url=address.url,
+            why=why,
+            status=status,
+            said=_line(said),
+        )
+    )
 
 
 def _line(error: object) -> str:

@@ -14,6 +14,7 @@ from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs.job import Cancelled, Update
 from mirage.language.words import counted
 from mirage.storage.preview import SourcePreview, preview_source
+from mirage.wording import _
 
 
 def ask_source(
@@ -46,7 +47,7 @@ def ask_source(
     """
     source = corpora.load(corpus, **given)
     if not isinstance(source, Live):
-        raise BadInput(f"{corpus} is not asked for words; it is added as a whole.")
+        raise BadInput(_("%(corpus)s is not asked for words; it is added as a whole.", corpus=corpus))
     update(message=f"Asking {source.card.title}.")
     try:
         found = preview_source(atlas, source, Fetching(update, stopped, source.card.title), again=again)
@@ -100,8 +101,12 @@ class Fetching:
 
 def _not_kept(card: CorpusCard, error: OSError) -> Unavailable:
     return Unavailable(
-        f"What {card.title} sent could not be kept: {error.strerror or error}. Make room or mend that, then go on: what "
-        "was fetched by then is kept."
+        _(
+            "What %(title)s sent could not be kept: %(strerror)s. Make room or mend that, then "
+            "go on: what was fetched by then is kept.",
+            title=card.title,
+            strerror=error.strerror or error,
+        )
     )
 
 

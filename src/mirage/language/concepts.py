@@ -33,6 +33,7 @@ from mirage.language.lexicon_files import (
 from mirage.language.short_forms import ALSO, BESIDE, EVERYDAY, elsewhere, is_titled, shouted, spelled
 from mirage.language.words import MAY_BE_PARTED, PARTED, WORD, joined, remembered
 from mirage.settings import Settings
+from mirage.wording import _
 
 _STOPS = frozenset(".;:!?()")  # no name goes across one
 _WORD_OR_STOP = re.compile(rf"{WORD.pattern}|[.;:!?()]")
@@ -103,7 +104,7 @@ class Lexicon:
         known: dict[str, Concept] = {}
         for concept in concepts:
             if concept.name in known:
-                raise BadInput(f"The lexicon has “{concept.name}” twice.")
+                raise BadInput(_("The lexicon has “%(concept)s” twice.", concept=concept.name))
             known[concept.name] = concept
         self._use(tables_of(known), digest, lambda: known)
 
@@ -320,7 +321,7 @@ class Lexicon:
         loud = shouted(text, len(words))
         place = 0
         while place < len(words):
-            written, start, _ = spans[place]
+            written, start, _other = spans[place]
             short = self._short_form(written, typed, loud=loud)
             if not short and words[place] not in BESIDE and not self._may_name(words, place):
                 place += 1
@@ -407,7 +408,7 @@ class Lexicon:
 
         A longer name that begins with them is what it says, *T1 vertebra*; but "free T4 level" tells of no spine.
         """
-        written, start, _ = spans[place]
+        written, start, _other = spans[place]
         low, nobody = written.lower(), self._is_nobody if typed else None
         may = elsewhere(text, start, low, nobody) if low in BESIDE else None
         if longer:
@@ -487,7 +488,7 @@ class Lexicon:
         after = words[place + 1 : place + 3]
         if not after or not (after[0] in _GRADED or after[0][0].isdigit() or after[0] in _ROMAN):
             return "", 0
-        for own, _ in self._short[short]:
+        for own, _other in self._short[short]:
             if own == _ELSE:
                 continue
             name = self.words(self._names[own])
@@ -607,5 +608,9 @@ def lexicon() -> Lexicon:
         return Lexicon(read_all(paths).values(), digest)
     except OSError as error:
         raise BadInput(
-            f"The lexicon {own or FOLDER} cannot be read: {error.strerror}. Check the setting 'lexicon'."
+            _(
+                "The lexicon %(own)s cannot be read: %(strerror)s. Check the setting 'lexicon'.",
+                own=own or FOLDER,
+                strerror=error.strerror,
+            )
         ) from error

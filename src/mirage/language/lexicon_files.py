@@ -18,6 +18,7 @@ from mirage.errors import BadInput
 from mirage.language.words import WORD, fold, joined, remembered, stems
 from mirage.letters import unaccented
 from mirage.settings import SHIPPED
+from mirage.wording import _
 
 FOLDER = SHIPPED / "lexicon"
 RULES = "10"  # goes up when texts are read by other rules, so that atlases read theirs anew
@@ -113,7 +114,9 @@ def read(path: Path) -> dict[int, Concept]:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             why = "its brackets go too deep" if isinstance(error, RecursionError) else why
-            raise BadInput(f"Line {number} of the lexicon {path} cannot be read: {why}.") from error
+            raise BadInput(
+                _("Line %(number)s of the lexicon %(path)s cannot be read: %(why)s.", number=number, path=path, why=why)
+            ) from error
     return concepts
 
 
@@ -125,9 +128,15 @@ def _check_names(concept: Concept) -> None:
 
 def _bytes_of(path: Path) -> bytes:
     if path.exists() and not path.is_file():
-        raise BadInput(f"The lexicon {path} is no file. Name a file with one concept a line.")
+        raise BadInput(_("The lexicon %(path)s is no file. Name a file with one concept a line.", path=path))
     if path.stat().st_size > _MOST_BYTES:
-        raise BadInput(f"The lexicon {path} is larger than {_MOST_BYTES // 2**20} MB, which no lexicon is.")
+        raise BadInput(
+            _(
+                "The lexicon %(path)s is larger than %(MOST_BYTES)s MB, which no lexicon is.",
+                path=path,
+                MOST_BYTES=_MOST_BYTES // 2**20,
+            )
+        )
     return path.read_bytes()
 
 
@@ -158,7 +167,13 @@ def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
         for number, concept in read(path).items():
             place = f"Line {number} of the lexicon {path}"
             if concept.name in found:
-                raise BadInput(f"{place} has “{concept.name}”, which stands before it already. Give it another name.")
+                raise BadInput(
+                    _(
+                        "%(place)s has “%(concept)s”, which stands before it already. Give it another name.",
+                        place=place,
+                        concept=concept.name,
+                    )
+                )
             found[concept.name], places[concept.name] = concept, place
     _check_parents(found, places)
     return found
@@ -236,11 +251,18 @@ def _check_parents(concepts: Mapping[str, Concept], places: Mapping[str, str]) -
                 path.popitem()
                 right.add(name)
             elif parent not in concepts:
-                raise BadInput(f"{place}: “{name}” has the parent “{parent}”, which the lexicon does not have.")
+                raise BadInput(
+                    _(
+                        "%(place)s: “%(name)s” has the parent “%(parent)s”, which the lexicon does not have.",
+                        place=place,
+                        name=name,
+                        parent=parent,
+                    )
+                )
             elif parent in path:
                 names = list(path)
                 circle = " → ".join((*names[names.index(parent) :], parent))
-                raise BadInput(f"{place}: the parents go round in a circle: {circle}.")
+                raise BadInput(_("%(place)s: the parents go round in a circle: %(circle)s.", place=place, circle=circle))
             elif parent not in right:
                 path[parent] = None
                 waiting.append(iter(concepts[parent].parents))

@@ -20,6 +20,8 @@ from filelock import FileLock, Timeout
 
 from mirage.aside import aside
 from mirage.errors import BadInput, Busy, NoNetwork, Unavailable, check_room
+from mirage.locales import number
+from mirage.wording import _
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, when known, how many there will be. What it raises stops the
@@ -154,7 +156,9 @@ def _alone(target: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise Busy(f"Another process is fetching {target.name}. Wait until that has ended, and try again.") from error
+        raise Busy(
+            _("Another process is fetching %(target)s. Wait until that has ended, and try again.", target=target.name)
+        ) from error
     try:
         yield
     finally:
@@ -227,7 +231,7 @@ class _Download:
                         self._bound(have)
                         self.progress(have, total or self.size)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise BadInput(f"{self.url} is no address that can be fetched.") from None
+            raise BadInput(_("%(url)s is no address that can be fetched.", url=self.url)) from None
         except httpx.HTTPError as error:
             raise _Interrupted(reason(error)) from error
         if total is not None and have < total:
@@ -237,7 +241,14 @@ class _Download:
         """Stop what is larger than may be taken."""
         if self.most is not None and size > self.most:
             self.forget()
-            raise TooLarge(f"{self.url} has {size / 1e6:,.1f} MB or more; at most {self.most / 1e6:,.1f} MB are taken.")
+            raise TooLarge(
+                _(
+                    "%(url)s has %(size)s MB or more; at most %(most)s MB are taken.",
+                    url=self.url,
+                    size=number(size / 1e6, 1),
+                    most=number(self.most / 1e6, 1),
+                )
+            )
 
     def _accept(self, answer: httpx.Response, have: int) -> tuple[int, int | None]:
         """Bytes that may be kept and bytes that there will be; refuses an answer that is not the file."""
@@ -274,7 +285,7 @@ class _Download:
 
 def _content_range(header: str) -> tuple[int | None, int | None]:
     """Start and total of ``bytes 100-199/200`` or ``bytes */200``."""
-    span, _, total = header.removeprefix("bytes").strip().partition("/")
+    span, _other, total = header.removeprefix("bytes").strip().partition("/")
     start = span.partition("-")[0]
     return (int(start) if start.isdigit() else None), (int(total) if total.isdigit() else None)
 
@@ -322,4 +333,6 @@ def copy_file(source: Path, target: Path, progress: Callable[[int], None] = lamb
                 done += write.write(piece)
                 progress(done)
     except OSError as error:
-        raise Unavailable(f"{source} cannot be copied. {disk_words(target.parent, error)}") from error
+        raise Unavailable(
+            _("%(source)s cannot be copied. %(parent)s", source=source, parent=disk_words(target.parent, error))
+        ) from error

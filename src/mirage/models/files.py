@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from mirage.aside import aside
 from mirage.errors import Unavailable, first_fault
 from mirage.models.runtime import first_line, git_id_of, sha256_of
+from mirage.wording import _
 
 RECORD = "mirage.model.json"
 NOT_STATED = "not stated"
@@ -74,7 +75,9 @@ class ModelFile:
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.path).parts
         if not parts or parts[0] == "/" or ".." in parts or {"\\", ":", "\0"} & set(self.path):
-            raise Unavailable(f"A file of the model lies outside its folder: {self.path!r}. It is not taken.")
+            raise Unavailable(
+                _("A file of the model lies outside its folder: %(path)s. It is not taken.", path=repr(self.path))
+            )
 
     def is_at(self, path: Path, progress: Callable[[int], None] | None = None) -> bool:
         """Whether a file on this machine is this one: in size and, where a digest is known, in content.
@@ -182,11 +185,18 @@ class ModelRecord:
         try:
             given = json.loads(path.read_text("utf-8"))
             if int(given.pop("format")) > _FORMAT:
-                raise Unavailable(f"{path} was written by a newer MIRAGE. Update MIRAGE, or pull the model again.")
+                raise Unavailable(
+                    _("%(path)s was written by a newer MIRAGE. Update MIRAGE, or pull the model again.", path=path)
+                )
             return _RECORDS.validate_python(given)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise Unavailable(
-                f"{path} is damaged ({first_fault(error)}). Remove {folder} and pull the model again."
+                _(
+                    "%(path)s is damaged (%(error)s). Remove %(folder)s and pull the model again.",
+                    path=path,
+                    error=first_fault(error),
+                    folder=folder,
+                )
             ) from error
 
 
@@ -220,11 +230,20 @@ def choose(model_id: str, files: Sequence[ModelFile]) -> list[ModelFile]:
     pickles = [path for path in pickles if (path.parent.name if pipeline else not folders)]
     if pickles:
         raise Unavailable(
-            f"{model_id} has these weights only as a pickle ({', '.join(map(str, sorted(pickles)))}), which could run any "
-            "code when it is opened. Refused. Name a revision that has safetensors with --revision."
+            _(
+                "%(model_id)s has these weights only as a pickle (%(str)s), which could run any code "
+                "when it is opened. Refused. Name a revision that has safetensors with --revision.",
+                model_id=model_id,
+                str=", ".join(map(str, sorted(pickles))),
+            )
         )
     if not folders:
-        raise Unavailable(f"{model_id} holds no weights as *.safetensors at that revision. Name another with --revision.")
+        raise Unavailable(
+            _(
+                "%(model_id)s holds no weights as *.safetensors at that revision. Name another with --revision.",
+                model_id=model_id,
+            )
+        )
     return [paths[path] for path in sorted(taken)]
 
 
@@ -271,7 +290,9 @@ def parameters(file: Path) -> int:
             raise ValueError(f"it has {file.stat().st_size:,} of {wanted:,} bytes")
         return sum(prod(map(int, value["shape"])) for value in header.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unavailable(f"{file} is not a whole safetensors file: {error}. Fetch the model anew.") from error
+        raise Unavailable(
+            _("%(file)s is not a whole safetensors file: %(error)s. Fetch the model anew.", file=file, error=error)
+        ) from error
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -293,7 +314,9 @@ def shards(index: Path) -> list[Path]:
         names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
         return [index.parent / name for name in sorted(names)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unavailable(f"{index} is damaged: {first_line(error)} Fetch the model anew.") from error
+        raise Unavailable(
+            _("%(index)s is damaged: %(error)s Fetch the model anew.", index=index, error=first_line(error))
+        ) from error
 
 
 def lacking(folder: Path) -> list[str]:
@@ -368,9 +391,18 @@ class LocalModel:
             if not isinstance(values, dict):
                 raise ValueError("it holds no object")
         except FileNotFoundError:
-            raise Unavailable(f"The model {self.name} has no {name} (looked for in {self.folder}).") from None
+            raise Unavailable(
+                _(
+                    "The model %(what)s has no %(name)s (looked for in %(folder)s).",
+                    what=self.name,
+                    name=name,
+                    folder=self.folder,
+                )
+            ) from None
         except (OSError, ValueError) as error:
-            raise Unavailable(f"{path} is damaged: {first_line(error)} Fetch the model anew.") from error
+            raise Unavailable(
+                _("%(path)s is damaged: %(error)s Fetch the model anew.", path=path, error=first_line(error))
+            ) from error
         return values
 
     def weights(self, preferred: Sequence[str]) -> Path:
@@ -392,10 +424,21 @@ class LocalModel:
                 return self.folder / name
         if pickles := sorted(path.name for path in self.folder.iterdir() if path.suffix in _PICKLES):
             raise Unavailable(
-                f"The model {self.name} only has its weights as a pickle ({pickles[0]}), which could run any code when "
-                "it is opened. Use a revision or a copy that has them as safetensors."
+                _(
+                    "The model %(what)s only has its weights as a pickle (%(pickles)s), which could run "
+                    "any code when it is opened. Use a revision or a copy that has them as safetensors.",
+                    what=self.name,
+                    pickles=pickles[0],
+                )
             )
-        raise Unavailable(f"The model {self.name} has no weights in {self.folder} ({preferred[0]}). Fetch it anew.")
+        raise Unavailable(
+            _(
+                "The model %(what)s has no weights in %(folder)s (%(preferred)s). Fetch it anew.",
+                what=self.name,
+                folder=self.folder,
+                preferred=preferred[0],
+            )
+        )
 
 
 def licence_of(folder: Path) -> str:

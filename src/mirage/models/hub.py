@@ -31,12 +31,13 @@ from mirage.models.files import (
 from mirage.models.pins import Pin, pin_of
 from mirage.models.registry import cached, checked, find, fits, home_of, is_beginning, is_commit, is_folder, pulled
 from mirage.models.runtime import sha256_of
+from mirage.wording import N_, _
 
 PullProgress = Callable[[str, int, int], None]
 """Called with the file that comes, the bytes of the whole model that are there, and how many there will be. What it raises
 stops the pull, which can be resumed."""
 
-INSTEAD = "Or copy the model from another machine or a mirror: mirage models pull ID --from FOLDER-OR-ADDRESS."
+INSTEAD = N_("Or copy the model from another machine or a mirror: mirage models pull ID --from FOLDER-OR-ADDRESS.")
 _SPARE = 64 * 2**20
 # The first question tells whether there is a network at all, so it does not wait long.
 _PATIENCE = 8.0
@@ -92,11 +93,23 @@ def locate(
     if not model.startswith("hf-hub:") and (name != model or is_folder(model)):
         folder = Path(name).expanduser()
         if not folder.is_dir():
-            raise Unavailable(f"There is no folder {folder}. Name the folder of the model, or its hub id ({part}_model).")
+            raise Unavailable(
+                _(
+                    "There is no folder %(folder)s. Name the folder of the model, or its hub id (%(part)s_model).",
+                    folder=folder,
+                    part=part,
+                )
+            )
         return LocalModel(str(folder), folder)
-    name, _, named = model.removeprefix("hf-hub:").partition("@")
+    name, _other, named = model.removeprefix("hf-hub:").partition("@")
     if name.count("/") != 1 or name != name.strip() or not all(name.split("/")):
-        raise BadInput(f"{model!r} is no model: give a hub id as org/name, or the folder that holds it ({part}_model).")
+        raise BadInput(
+            _(
+                "%(model)s is no model: give a hub id as org/name, or the folder that holds it (%(part)s_model).",
+                model=repr(model),
+                part=part,
+            )
+        )
     wanted = revision or named
     here = find(name, wanted)
     if download and (here is None or (weights and lacking(here))):
@@ -104,9 +117,15 @@ def locate(
     if here is None:
         at = f" --revision {wanted}" if wanted else ""
         raise Unavailable(
-            f"The model {name} is not on this machine, and MIRAGE reaches the network only when asked to. Fetch it once "
-            f"with `mirage models pull {name}{at}`, allow MIRAGE to fetch it (setting {part}_download), or name the "
-            f"folder that holds it (setting {part}_model)."
+            _(
+                "The model %(name)s is not on this machine, and MIRAGE reaches the network only when "
+                "asked to. Fetch it once with `mirage models pull %(name)s%(at)s`, allow MIRAGE to "
+                "fetch it (setting %(part)s_download), or name the folder that holds it (setting "
+                "%(part)s_model).",
+                name=name,
+                at=at,
+                part=part,
+            )
         )
     return LocalModel(name, here)
 
@@ -153,7 +172,9 @@ def pull(
     """
     pin = pin_of(model_id)
     if pin is not None and pin.ships:
-        raise BadInput(f"{pin.id} comes with MIRAGE. There is nothing to pull; `mirage models verify {pin.id}` checks it.")
+        raise BadInput(
+            _("%(id)s comes with MIRAGE. There is nothing to pull; `mirage models verify %(id)s` checks it.", id=pin.id)
+        )
     name = checked(model_id, revision)
     wanted = revision or (pin.revision if pin else "") or "main"
     if source and not str(source).startswith(("http://", "https://")):
@@ -170,7 +191,7 @@ def pull(
         return _take(hub, name, commit, wanted, to, progress)
     except NoNetwork as error:
         if here_at := find(name, revision):
-            raise NoNetwork(f"{error} A copy from before is at {here_at}.") from error
+            raise NoNetwork(_("%(error)s A copy from before is at %(here_at)s.", error=error, here_at=here_at)) from error
         raise
 
 
@@ -198,7 +219,12 @@ class _Hub:
         self._name, self._pause = name, pause
         self.told = (address or constants.ENDPOINT).rstrip("/")
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.told):
-            raise BadInput(f"{self.told!r} is no address of a mirror. Give one as https://mirror.example, or a folder.")
+            raise BadInput(
+                _(
+                    "%(told)s is no address of a mirror. Give one as https://mirror.example, or a folder.",
+                    told=repr(self.told),
+                )
+            )
         # A token is for the hub of the person's own settings, not for any mirror named on the way; nor in the clear.
         own = not address and (self.told.startswith("https://") or "//127.0.0.1" in self.told)
         token = get_token() if own and not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else None
@@ -213,13 +239,26 @@ class _Hub:
                 found = sorted(commit for commit in commits if commit.startswith(revision.lower()))
                 if len(found) > 1:
                     raise BadInput(
-                        f"Several commits of {self._name} begin with {revision}: {', '.join(found)}. Name one whole."
+                        _(
+                            "Several commits of %(name)s begin with %(revision)s: %(found)s. Name one whole.",
+                            name=self._name,
+                            revision=revision,
+                            found=", ".join(found),
+                        )
                     )
                 if found:
                     return found[0]
             commit = str(self._api.model_info(self._name, revision=revision, timeout=_PATIENCE).sha or "")
         if not is_commit(commit):
-            raise Unavailable(f"{self.told} does not say which commit {revision} of {self._name} is. {INSTEAD}")
+            raise Unavailable(
+                _(
+                    "%(told)s does not say which commit %(revision)s of %(name)s is. %(INSTEAD)s",
+                    told=self.told,
+                    revision=revision,
+                    name=self._name,
+                    INSTEAD=_(INSTEAD),
+                )
+            )
         return commit
 
     def files(self, commit: str) -> list[ModelFile]:
@@ -265,33 +304,79 @@ class _Hub:
         except MirageError:
             raise
         except errors.OfflineModeIsEnabled as error:
-            raise NoNetwork(f"HF_HUB_OFFLINE is set, so no hub is asked. Unset it. {INSTEAD}") from error
+            raise NoNetwork(
+                _("HF_HUB_OFFLINE is set, so no hub is asked. Unset it. %(INSTEAD)s", INSTEAD=_(INSTEAD))
+            ) from error
         except errors.HfHubHTTPError as error:
             answer = error.response
             raise self._refused(revision, answer.status_code, answer.headers.get("X-Error-Code", "")) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # what JSON is not, or not as expected
             raise NoNetwork(
-                f"{self.told} does not answer as a hub does: does this network want a log-in first? {INSTEAD}"
+                _(
+                    "%(told)s does not answer as a hub does: does this network want a log-in first? %(INSTEAD)s",
+                    told=self.told,
+                    INSTEAD=_(INSTEAD),
+                )
             ) from error
         except Exception as error:  # of the HTTP client that its releases use, which have no base in common
-            raise NoNetwork(f"No network, or none to {self.told} ({reason(error)}). {INSTEAD}") from error
+            raise NoNetwork(
+                _(
+                    "No network, or none to %(told)s (%(error)s). %(INSTEAD)s",
+                    told=self.told,
+                    error=reason(error),
+                    INSTEAD=_(INSTEAD),
+                )
+            ) from error
 
     def _refused(self, revision: str, status: int, code: str) -> MirageError:
         """What to say when the hub will not answer, by status and ``X-Error-Code``."""
         name, address = self._name, self.told
         if code == "GatedRepo" or status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             return Unavailable(
-                f"{address} does not show {name} without a log-in: its name is wrong, or it is given only to those who "
-                f"accepted its terms. Look at {address}/{name}; if it is there, log in, accept them, make a token in your "
-                "settings there, and run this again with HF_TOKEN=… in the environment."
+                _(
+                    "%(address)s does not show %(name)s without a log-in: its name is wrong, or it is "
+                    "given only to those who accepted its terms. Look at %(address)s/%(name)s; if it is "
+                    "there, log in, accept them, make a token in your settings there, and run this again "
+                    "with HF_TOKEN=… in the environment.",
+                    address=address,
+                    name=name,
+                )
             )
         if code in ("RevisionNotFound", "EntryNotFound"):
-            return NotFound(f"{name} has no revision {revision} at {address}. Name another with --revision.")
+            return NotFound(
+                _(
+                    "%(name)s has no revision %(revision)s at %(address)s. Name another with --revision.",
+                    name=name,
+                    revision=revision,
+                    address=address,
+                )
+            )
         if status == httpx.codes.NOT_FOUND:
-            return NotFound(f"There is no model {name} at {address}, or no revision {revision} of it. Check both.")
+            return NotFound(
+                _(
+                    "There is no model %(name)s at %(address)s, or no revision %(revision)s of it. Check both.",
+                    name=name,
+                    address=address,
+                    revision=revision,
+                )
+            )
         if status in (429, 500, 502, 503, 504):
-            return NoNetwork(f"{address} is too busy to answer ({status}). Try again later; what has arrived is kept.")
-        return Unavailable(f"{address} will not answer about {name} ({status}). {INSTEAD}")
+            return NoNetwork(
+                _(
+                    "%(address)s is too busy to answer (%(status)s). Try again later; what has arrived is kept.",
+                    address=address,
+                    status=status,
+                )
+            )
+        return Unavailable(
+            _(
+                "%(address)s will not answer about %(name)s (%(status)s). %(INSTEAD)s",
+                address=address,
+                name=name,
+                status=status,
+                INSTEAD=_(INSTEAD),
+            )
+        )
 
 
 class _Folder:
@@ -299,7 +384,7 @@ class _Folder:
 
     def __init__(self, source: Path, name: str, revision: str) -> None:
         if not source.is_dir():
-            raise NotFound(f"There is no folder {source}. Name the folder that holds the model.")
+            raise NotFound(_("There is no folder %(source)s. Name the folder that holds the model.", source=source))
         self._name, self._revision = name, revision
         self._commit = ""
         self._record: ModelRecord | None = None
@@ -310,8 +395,13 @@ class _Folder:
         """The commit that it holds, as what lies beside it says or, where nothing does, as the person named it."""
         if not self._commit and pin and pin.revision and not named:
             raise BadInput(
-                f"The copy in {self._folder} does not say which revision it is of. MIRAGE uses {pin.revision} of "
-                f"{self._name}: add --revision {pin.revision} if it is that one."
+                _(
+                    "The copy in %(folder)s does not say which revision it is of. MIRAGE uses "
+                    "%(revision)s of %(name)s: add --revision %(revision)s if it is that one.",
+                    folder=self._folder,
+                    revision=pin.revision,
+                    name=self._name,
+                )
             )
         return self._commit or (self._revision if named else "")
 
@@ -321,10 +411,12 @@ class _Folder:
         paths = sorted(self._folder.rglob("*"))
         return [named_by_cache(path, self._folder) for path in paths if path.is_file() and path.name != RECORD]
 
-    def bring(self, file: ModelFile, _: str, target: Path, tell: Callable[[int], None]) -> int:
+    def bring(self, file: ModelFile, _other: str, target: Path, tell: Callable[[int], None]) -> int:
         source = self._folder / file.path
         if not source.is_file():
-            raise Unavailable(f"The copy in {self._folder} lacks {file.path}. Take it from another place.")
+            raise Unavailable(
+                _("The copy in %(folder)s lacks %(path)s. Take it from another place.", folder=self._folder, path=file.path)
+            )
         copy_file(source, target, tell)
         return file.size
 
@@ -365,7 +457,7 @@ def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path |
     files = choose(name, source.files(commit))
     folder = to.expanduser() if to else home_of(name, commit)
     if folder.resolve() == Path(source.told).resolve():
-        raise BadInput(f"{folder} cannot be copied onto itself. Name another folder with --to.")
+        raise BadInput(_("%(folder)s cannot be copied onto itself. Name another folder with --to.", folder=folder))
     record = ModelRecord(name, commit, pin.licence if pin else "", source.told, asked)
     total = sum(file.size for file in files)
     try:
@@ -387,8 +479,12 @@ def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path |
                 if not file.is_at(target):
                     target.unlink()
                     raise Unavailable(
-                        f"{file.path} from {source.told} is damaged: it is not the file that is stated there, and was "
-                        "thrown away. Try again; if it happens again, take it from another place."
+                        _(
+                            "%(path)s from %(told)s is damaged: it is not the file that is stated there, and was "
+                            "thrown away. Try again; if it happens again, take it from another place.",
+                            path=file.path,
+                            told=source.told,
+                        )
                     )
             done += file.size
             progress(file.path, done, total)
@@ -397,7 +493,7 @@ def _take(source: _Hub | _Folder, name: str, commit: str, asked: str, to: Path |
         whole = replace(record, licence=record.licence or licence_of(folder), pulled=now, files=tuple(kept))
         whole.write(folder)
     except OSError as error:
-        raise Unavailable(f"{disk_words(folder, error)} Or name another folder with --to.") from error
+        raise Unavailable(_("%(folder)s Or name another folder with --to.", folder=disk_words(folder, error))) from error
     return Pulled(folder, whole, fetched)
 
 
@@ -406,7 +502,7 @@ def _begin(folder: Path, record: ModelRecord) -> None:
     before = ModelRecord.read(folder)
     if before is not None and (before.id, before.revision) != (record.id, record.revision):
         at = f" at {before.revision}" if before.revision else ""
-        raise BadInput(f"{folder} holds {before.id}{at}. Name another folder.")
+        raise BadInput(_("%(folder)s holds %(id)s%(at)s. Name another folder.", folder=folder, id=before.id, at=at))
     if before is None and folder.is_dir() and any(folder.iterdir()):
-        raise BadInput(f"{folder} is not empty, and not a model that was pulled. Name an empty folder.")
+        raise BadInput(_("%(folder)s is not empty, and not a model that was pulled. Name an empty folder.", folder=folder))
     record.write(folder)

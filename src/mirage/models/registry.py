@@ -17,6 +17,7 @@ from mirage.models.files import NOT_STATED, RECORD, ModelRecord, lacking, licenc
 from mirage.models.pins import ENCODER, PINS, SPARE, Pin, bare, pin_of
 from mirage.models.runtime import digest_of_files
 from mirage.settings import SHIPPED, Settings
+from mirage.wording import _
 
 if TYPE_CHECKING:
     from mirage.models.speed import Speed
@@ -47,9 +48,19 @@ def checked(model_id: str, revision: str = "") -> str:
     """
     name = bare(model_id)
     if not is_id(name):
-        raise BadInput(f"{model_id!r} is no id of a model. Write it as org/name, for example Nihirc/Prompt2MedImage.")
+        raise BadInput(
+            _(
+                "%(model_id)s is no id of a model. Write it as org/name, for example Nihirc/Prompt2MedImage.",
+                model_id=repr(model_id),
+            )
+        )
     if revision and (not re.fullmatch(r"\w[\w./-]*", revision) or ".." in revision):
-        raise BadInput(f"{revision!r} is no revision. Give a commit, the first seven or more digits of one, or a branch.")
+        raise BadInput(
+            _(
+                "%(revision)s is no revision. Give a commit, the first seven or more digits of one, or a branch.",
+                revision=repr(revision),
+            )
+        )
     return name
 
 
@@ -392,7 +403,9 @@ def card(model_id: str, revision: str = "") -> str:
     name = bare(model_id)
     pin, folder = pin_of(name), find_here(model_id, revision)
     if pin is None and folder is None:
-        raise NotFound(f"{name} is neither known to MIRAGE nor on this machine. `mirage models list` shows what is.")
+        raise NotFound(
+            _("%(name)s is neither known to MIRAGE nor on this machine. `mirage models list` shows what is.", name=name)
+        )
     return "\n".join([*_facts(name, pin, folder), "", _own_card(name, folder)]).rstrip() + "\n"
 
 

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 
 from mirage.aside import aside
 from mirage.errors import BadInput, Unavailable
+from mirage.wording import _
 
 Value = TypeVar("Value")
 
@@ -108,14 +109,18 @@ def select_device(
         When the device is not there.
     """
     if dtype and dtype not in _TYPES:
-        raise BadInput(f"A model's dtype is float32, bfloat16 or float16, not {dtype!r}.")
+        raise BadInput(_("A model's dtype is float32, bfloat16 or float16, not %(dtype)s.", dtype=repr(dtype)))
     there = device or ("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
     kind = there.partition(":")[0]
     try:
         torch.zeros(1, device=there)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise Unavailable(
-            f"The device {there!r} cannot be used: {first_line(error)} Name another, or none for the best that is there."
+            _(
+                "The device %(there)s cannot be used: %(error)s Name another, or none for the best that is there.",
+                there=repr(there),
+                error=first_line(error),
+            )
         ) from error
     if dtype:
         return Placement(there, dtype)
@@ -147,7 +152,7 @@ def told_by_system(file: str, name: str) -> str:
     """
     with contextlib.suppress(OSError):
         for line in Path("/proc", file).read_text("utf-8", "replace").splitlines():
-            given, _, value = line.partition(":")
+            given, _other, value = line.partition(":")
             if given.strip() == name:
                 return value.strip()
     return ""
@@ -232,7 +237,11 @@ def onnx_session(
         return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises classes of its own that share no base
         raise Unavailable(
-            f"{path if isinstance(model, bytes) else model} is damaged and cannot be opened. {remedy}"
+            _(
+                "%(path)s is damaged and cannot be opened. %(remedy)s",
+                path=path if isinstance(model, bytes) else model,
+                remedy=remedy,
+            )
         ) from error
 
 

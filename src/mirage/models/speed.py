@@ -22,6 +22,7 @@ from mirage.aside import aside
 from mirage.errors import Unavailable
 from mirage.models.runtime import told_by_system
 from mirage.settings import Settings
+from mirage.wording import _
 
 _FILE = "speeds.json"
 _TEXTS, _PICTURES, _SECONDS = 64, 16, 2.0
@@ -121,7 +122,9 @@ def keep(model_id: str, speed: Speed) -> Path:
         with aside(place) as new:
             new.write_bytes(_SPEEDS.dump_json({**speeds(), model_id: speed}, indent=1))
     except OSError as error:
-        raise Unavailable(f"The measurement cannot be kept in {place}: {error.strerror or error}.") from error
+        raise Unavailable(
+            _("The measurement cannot be kept in %(place)s: %(strerror)s.", place=place, strerror=error.strerror or error)
+        ) from error
     return place
 
 

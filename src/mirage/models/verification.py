@@ -12,6 +12,7 @@ from mirage.models.files import RECORD, ModelFile, ModelRecord, lacking, named_b
 from mirage.models.pins import PINS, Pin, bare, pin_of
 from mirage.models.registry import bytes_of, cached, find, find_here, folders, records, shipped_folder, stated_digest
 from mirage.models.runtime import digest_of_files
+from mirage.wording import _
 
 VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
@@ -84,7 +85,7 @@ def verify(model: str = "", *, revision: str = "", progress: VerifyProgress = la
     if place is None:
         place = next((folder for folder, record in records(name) if not record.whole), None)
     if place is None:
-        raise NotFound(f"{name} is not on this machine. Get it with `mirage models pull {name}`.")
+        raise NotFound(_("%(name)s is not on this machine. Get it with `mirage models pull %(name)s`.", name=name))
     if not (place / RECORD).is_file() and find(model, revision) == place:
         return [_cached(name, place, progress)]
     return [_pulled(place, progress)]
@@ -122,7 +123,12 @@ def _pulled(folder: Path, progress: VerifyProgress) -> Verdict:
     except Unavailable as error:
         return Verdict(folder.parent.name.replace("--", "/"), str(folder), "mirage", faults=(str(error),))
     if record is None:
-        raise BadInput(f"{folder} has no record of what it should hold. Only what `mirage models pull` wrote has one.")
+        raise BadInput(
+            _(
+                "%(folder)s has no record of what it should hold. Only what `mirage models pull` wrote has one.",
+                folder=folder,
+            )
+        )
     again = f"`mirage models pull {record.id}" + (f" --revision {record.revision}" if record.revision else "") + "`"
     verdict = Verdict(record.id, str(folder), "mirage", record.revision)
     if not record.whole:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
 from mirage.errors import BadInput
+from mirage.wording import _
 
 
 @lru_cache(maxsize=8)
@@ -28,7 +29,13 @@ def networks(addresses: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...
         try:
             found.append(ip_network(each, strict=False))
         except ValueError as error:
-            raise BadInput(f"The setting trusted_proxies names {each!r}, which is no address: {error}.") from None
+            raise BadInput(
+                _(
+                    "The setting trusted_proxies names %(each)s, which is no address: %(error)s.",
+                    each=repr(each),
+                    error=error,
+                )
+            ) from None
     return tuple(found)
 
 

@@ -25,6 +25,7 @@ from mirage.aside import aside
 from mirage.errors import BadInput, first_fault
 from mirage.settings import SHIPPED
 from mirage.storage.manifest import CALIBRATION_FILE
+from mirage.wording import _
 
 Confidence = Literal["strong", "likely", "weak"]
 Basis = Literal["named", "mentioned", "structure", "words", "alike"]
@@ -152,8 +153,12 @@ class Calibration:
             return _form().validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise BadInput(
-                f"{path} is no calibration ({first_fault(error)}). Delete it or name another; "
-                "`mirage evaluate calibrate` writes one."
+                _(
+                    "%(path)s is no calibration (%(error)s). Delete it or name another; `mirage evaluate "
+                    "calibrate` writes one.",
+                    path=path,
+                    error=first_fault(error),
+                )
             ) from error
 
     def write(self, path: Path, **more: object) -> None:

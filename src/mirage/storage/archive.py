@@ -48,6 +48,7 @@ from mirage.images.stack_file import StackFile
 from mirage.images.stacks import shape_in
 from mirage.storage.archive_records import ArchivedFigure, id_of, read_record
 from mirage.storage.records import CorpusRecord, Half, StackRow
+from mirage.wording import _
 
 Read = TypeVar("Read")
 
@@ -185,19 +186,30 @@ class AtlasFile:
 
     def _manifest(self) -> ArchiveManifest:
         if MANIFEST not in self._sizes:
-            raise BadAtlasFile(f"{self.path} is not an atlas file: it has no {MANIFEST}.")
+            raise BadAtlasFile(
+                _("%(path)s is not an atlas file: it has no %(MANIFEST)s.", path=self.path, MANIFEST=MANIFEST)
+            )
         try:
             raw = self.read(MANIFEST, _MOST_LINE)
             given = from_json(raw)
             version = given.get("format") if isinstance(given, dict) else None
             if isinstance(version, int) and version > FORMAT:
-                raise BadAtlasFile(f"{self.path} has format {version}; this MIRAGE reads up to {FORMAT}. Update MIRAGE.")
+                raise BadAtlasFile(
+                    _(
+                        "%(path)s has format %(version)s; this MIRAGE reads up to %(FORMAT)s. Update MIRAGE.",
+                        path=self.path,
+                        version=version,
+                        FORMAT=FORMAT,
+                    )
+                )
             read = read_record(ArchiveManifest, raw)
             if not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
                 raise ValueError("the encoder's dimension or number of tokens is not possible")
             return read
         except ValueError as error:
-            raise BadAtlasFile(f"{self.path} is not an atlas file, or its manifest is damaged ({error}).") from error
+            raise BadAtlasFile(
+                _("%(path)s is not an atlas file, or its manifest is damaged (%(error)s).", path=self.path, error=error)
+            ) from error
 
     @property
     def blocks(self) -> int:
@@ -414,12 +426,16 @@ class AtlasFile:
 
     def _damaged(self, name: str) -> BadAtlasFile:
         return BadAtlasFile(
-            f"{self.path} is damaged: its part {name[:120]} is missing or is not what was exported. Get the file again."
+            _(
+                "%(path)s is damaged: its part %(name)s is missing or is not what was exported. Get the file again.",
+                path=self.path,
+                name=name[:120],
+            )
         )
 
     def refused(self, why: str) -> BadAtlasFile:
         """The error that says why the file is not taken."""
-        return BadAtlasFile(f"{self.path} is refused: {why}. Nothing was changed.")
+        return BadAtlasFile(_("%(path)s is refused: %(why)s. Nothing was changed.", path=self.path, why=why))
 
 
 def _has(stack: Stack, place: SlicePlace) -> bool:
@@ -436,12 +452,17 @@ def opened(path: Path) -> Iterator[AtlasFile]:
         When there is no such file, or it is no atlas file, cut short, of a newer format, or holds what no export writes.
     """
     if not path.is_file():
-        raise BadAtlasFile(f"There is no file {path}.")
+        raise BadAtlasFile(_("There is no file %(path)s.", path=path))
     try:
         archive = zipfile.ZipFile(path)
     except _FLAWS as error:
         raise BadAtlasFile(
-            f"{path} is not an atlas file, or was cut short on its way ({error}). Get it again, or export the atlas again."
+            _(
+                "%(path)s is not an atlas file, or was cut short on its way (%(error)s). Get it "
+                "again, or export the atlas again.",
+                path=path,
+                error=error,
+            )
         ) from error
     with archive:
         yield AtlasFile(path, archive)

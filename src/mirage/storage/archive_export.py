@@ -37,6 +37,7 @@ from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, SliceVectors, StackRow, batched
 from mirage.storage.store import Store
+from mirage.wording import _
 
 _README = """\
 An atlas of MIRAGE: medical figures with their words, sources and licences, to search on another machine.
@@ -126,7 +127,13 @@ def export(
         When the disk is full.
     """
     if picture_side and picture_side < _LEAST_SIDE:
-        raise BadInput(f"Pictures have a side of at least {_LEAST_SIDE} pixels, not {picture_side}; 0 keeps the originals.")
+        raise BadInput(
+            _(
+                "Pictures have a side of at least %(LEAST_SIDE)s pixels, not %(picture_side)s; 0 keeps the originals.",
+                LEAST_SIDE=_LEAST_SIDE,
+                picture_side=picture_side,
+            )
+        )
     known = manifest.finished(folder)
     if target.is_dir():
         raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
@@ -145,7 +152,7 @@ def export(
                 words = _README + (_OWN if purpose == "myself" else _OTHERS + _UNGAINFUL * non_commercial)
                 written = writing.all(wanted, words)
             if _state(folder, store) != before:
-                raise AtlasError("The atlas was changed while it was exported. Export it again when that has ended.")
+                raise AtlasError(_("The atlas was changed while it was exported. Export it again when that has ended."))
             with partial.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -172,7 +179,7 @@ def _leaves(purpose: str, non_commercial: bool) -> Leaves:
 def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManifest | None]:
     if store.note(UNFINISHED) is not None:
         raise AtlasError(
-            "The atlas is being changed, or a change was cut short. Finish that, or open the atlas once, first."
+            _("The atlas is being changed, or a change was cut short. Finish that, or open the atlas once, first.")
         )
     return store.note(STAMP), manifest.read(folder)
 

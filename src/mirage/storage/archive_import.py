@@ -20,6 +20,7 @@ from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import BadAtlasFile, BadInput, BadPicture, MirageError
 from mirage.figure import Case, Withdrawal
 from mirage.images import DecodedPicture, read_picture
+from mirage.locales import number
 from mirage.settings import Settings
 from mirage.storage import archive, manifest
 from mirage.storage.archive import AtlasFile
@@ -41,6 +42,7 @@ from mirage.storage.records import (
     unit,
 )
 from mirage.storage.slices import encode_kept
+from mirage.wording import _
 
 
 class WouldReplace(BadInput):
@@ -152,9 +154,18 @@ def _check_encoder(file: AtlasFile, mine: EncoderInfo, folder: Path) -> None:
     theirs = file.manifest.encoder
     if (mine.digest, mine.dimension) != (theirs.digest, theirs.dimension):
         raise BadAtlasFile(
-            f"{file.path} was made with the encoder {theirs.name} ({theirs.digest[:12]}); the atlas {folder} has "
-            f"{mine.name} ({mine.digest[:12]}), whose vectors cannot be compared with those. Import it with "
-            "--encode to encode its pictures anew, or into a folder of its own with that encoder installed."
+            _(
+                "%(path)s was made with the encoder %(theirs)s (%(digest)s); the atlas %(folder)s "
+                "has %(mine)s (%(digest2)s), whose vectors cannot be compared with those. Import it "
+                "with --encode to encode its pictures anew, or into a folder of its own with that "
+                "encoder installed.",
+                path=file.path,
+                theirs=theirs.name,
+                digest=theirs.digest[:12],
+                folder=folder,
+                mine=mine.name,
+                digest2=mine.digest[:12],
+            )
         )
 
 
@@ -215,8 +226,14 @@ class _Importing:
                 cases += other != case
         if not replace and (figures or cases):
             raise WouldReplace(
-                f"{self._file.path} holds {figures:,} figures and {cases:,} cases that are in the atlas already and differ "
-                "there. Nothing was changed. Import it with --replace to replace them."
+                _(
+                    "%(path)s holds %(figures)s figures and %(cases)s cases that are in the atlas "
+                    "already and differ there. Nothing was changed. Import it with --replace to replace "
+                    "them.",
+                    path=self._file.path,
+                    figures=number(figures),
+                    cases=number(cases),
+                )
             )
 
     def _newly_withdrawn(self, figure: ArchivedFigure) -> bool:
@@ -225,8 +242,14 @@ class _Importing:
 
     def _foreign(self, what: str, identity: str, corpus: str) -> BadAtlasFile:
         return BadAtlasFile(
-            f"{self._file.path} is refused: its {what} {identity[:80]!r} is in the atlas already, in the corpus {corpus}. "
-            "Nothing was changed."
+            _(
+                "%(path)s is refused: its %(what)s %(identity)s is in the atlas already, in the "
+                "corpus %(corpus)s. Nothing was changed.",
+                path=self._file.path,
+                what=what,
+                identity=repr(identity[:80]),
+                corpus=corpus,
+            )
         )
 
     def run(self, stop: Callable[[], bool]) -> bool:
@@ -307,14 +330,18 @@ class _Importing:
         try:
             return encode_kept(self._atlas.encoder, self._atlas.pictures, figure.stack, stack.voxels)
         except BadPicture as error:
-            raise BadAtlasFile(f"{self._file.path} holds a stack that cannot be taken in: {error}") from error
+            raise BadAtlasFile(
+                _("%(path)s holds a stack that cannot be taken in: %(error)s", path=self._file.path, error=error)
+            ) from error
 
     def _picture(self, figure: ArchivedFigure) -> tuple[DecodedPicture, PictureRow]:
         name = figure.picture.name
         try:
             decoded = read_picture(self._file.picture(name), name=name)
         except BadPicture as error:
-            raise BadAtlasFile(f"{self._file.path} holds a picture that cannot be read: {error}") from error
+            raise BadAtlasFile(
+                _("%(path)s holds a picture that cannot be read: %(error)s", path=self._file.path, error=error)
+            ) from error
         kept = self._atlas.pictures.put(decoded)
         # The hash of the original, not of its smaller copy: near-duplicates are the same as where the file was made.
         return decoded, PictureRow(kept.name, kept.width, kept.height, kept.size, figure.picture.look)

@@ -21,13 +21,14 @@ from mirage.storage.engines import opened
 from mirage.storage.failures import Failures
 from mirage.storage.migrations import RECORDS, Schema, upgrade, upgrade_server
 from mirage.storage.records import corpora, figures
+from mirage.wording import N_, _
 
 RECORDS_NAME, STUDY, PEOPLE, OF_PERSON = "records", "study", "people", "study-"
 _NAME = re.compile(f"{RECORDS_NAME}|{STUDY}|{PEOPLE}|{OF_PERSON}[A-Za-z0-9_-]{{1,40}}")
 Held = Callable[[str, sa.Connection | None], AbstractContextManager[object]]
 DRIVER = "postgresql+psycopg"
 _SERVERS = ("postgresql", "postgres", DRIVER)
-_WITHOUT = (
+_WITHOUT = N_(
     "The address of the PostgreSQL server has a password in it, and addresses are written down and shown. Leave it out, and "
     "give it as PGPASSWORD, in ~/.pgpass, or in a service file, as all programs of PostgreSQL take it."
 )
@@ -139,7 +140,7 @@ class Databases:
             When it was removed: what somebody still asked for while their account was deleted brings nothing of it back.
         """
         if name in self._removed:
-            raise NotFound("That account was deleted, with all that it kept.")
+            raise NotFound(_("That account was deleted, with all that it kept."))
         person = name.removeprefix(OF_PERSON) if name.startswith(OF_PERSON) else ""
         if self.server:
             if upgraded:
@@ -243,8 +244,12 @@ class Databases:
         with closing(self.open(RECORDS_NAME)) as database:
             if database.rows(sa.select(figures.c.key).limit(1)) or database.rows(sa.select(corpora.c.name).limit(1)):
                 raise AtlasError(
-                    f"{self.server} holds the records of an atlas already. Open that one by a folder with its {named}, or "
-                    "name an empty database. Nothing was changed."
+                    _(
+                        "%(server)s holds the records of an atlas already. Open that one by a folder with "
+                        "its %(named)s, or name an empty database. Nothing was changed.",
+                        server=self.server,
+                        named=named,
+                    )
                 )
 
     @property
@@ -268,9 +273,9 @@ def checked_server(given: str) -> str:
     except (sa.exc.ArgumentError, ValueError):  # as for a port that is no number
         url = None
     if url is not None and (url.password is not None or {"password", "sslpassword"} & url.query.keys()):
-        raise BadInput(_WITHOUT)
+        raise BadInput(_(_WITHOUT))
     if url is None or url.drivername not in _SERVERS or "options" in url.query:
-        raise BadInput("Records lie in PostgreSQL by an address like postgresql://user@host/database; this one is none.")
+        raise BadInput(_("Records lie in PostgreSQL by an address like postgresql://user@host/database; this one is none."))
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 

@@ -10,10 +10,12 @@ from mirage.corpora.base import plane_of
 from mirage.corpora.folder_words import modality_of
 from mirage.errors import BadInput
 from mirage.figure import EDITABLE, MODALITIES, PLANES, Figure, clean_text
+from mirage.locales import number
 from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.edits import Edit, edited
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import FigureRow, is_keyed
+from mirage.wording import _
 
 _MOST = {"caption": 100_000, "title": 1_000, "diagnosis": 1_000, "region": 200}
 
@@ -34,14 +36,35 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for field, told in given.items():
         if field not in EDITABLE:
-            raise BadInput(f"There is no {field[:40]!r} to edit. What can be edited: {', '.join(EDITABLE)}.")
+            raise BadInput(
+                _(
+                    "There is no %(field)s to edit. What can be edited: %(EDITABLE)s.",
+                    field=repr(field[:40]),
+                    EDITABLE=", ".join(EDITABLE),
+                )
+            )
         text = clean_text(told)
         if len(text) > _MOST.get(field, 100):
-            raise BadInput(f"The {field} has {len(text):,} characters; {_MOST.get(field, 100):,} are allowed.")
+            raise BadInput(
+                _(
+                    "The %(field)s has %(text)s characters; %(field2)s are allowed.",
+                    field=field,
+                    text=number(len(text)),
+                    field2=number(_MOST.get(field, 100)),
+                )
+            )
         if field == "modality" and text and not (text := modality_of(text)):
-            raise BadInput(f"The modality is one of {', '.join(MODALITIES)}, or empty; not {told[:40]!r}.")
+            raise BadInput(
+                _(
+                    "The modality is one of %(MODALITIES)s, or empty; not %(told)s.",
+                    MODALITIES=", ".join(MODALITIES),
+                    told=repr(told[:40]),
+                )
+            )
         if field == "plane" and text and not (text := plane_of(text)):
-            raise BadInput(f"The plane is one of {', '.join(PLANES)}, or empty; not {told[:40]!r}.")
+            raise BadInput(
+                _("The plane is one of %(PLANES)s, or empty; not %(told)s.", PLANES=", ".join(PLANES), told=repr(told[:40]))
+            )
         found[field] = text.lower() if field == "region" else text
     return found
 
@@ -70,8 +93,12 @@ def editing(
     checked(dict.fromkeys(undo, ""))
     if not is_own(atlas, row.figure):
         raise BadInput(
-            f"{row.figure.id} comes from {row.figure.source.corpus}, and its words stay its source’s. Only words of figures "
-            "that were added here from files of one’s own can be edited."
+            _(
+                "%(id)s comes from %(corpus)s, and its words stay its source’s. Only words of "
+                "figures that were added here from files of one’s own can be edited.",
+                id=row.figure.id,
+                corpus=row.figure.source.corpus,
+            )
         )
     figure, edits = row.figure, atlas.store.edits.of([row.figure.id]).get(row.figure.id, {})
     back = {field: edits.pop(field) for field in undo if field in edits}

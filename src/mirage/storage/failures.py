@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from mirage.errors import AtlasError, Busy, MirageError, Unavailable
 from mirage.storage.engines import Pool
+from mirage.wording import N_, _
 
-_UNTOUCHED = "What was stored before is there."
+_UNTOUCHED = N_("What was stored before is there.")
 # How codes of PostgreSQL (SQLSTATE) begin, and what they mean; the first that fits.
 _MEANINGS: tuple[tuple[tuple[str, ...], type[MirageError], str], ...] = (
     (
@@ -90,20 +91,40 @@ class Failures:
     def _of_file(self, error: Exception) -> MirageError:
         reason = str(getattr(error, "orig", error))
         if not isinstance(error, (sa.exc.OperationalError, sqlite3.OperationalError)):
-            return AtlasError(f"The atlas's {self.what} are damaged ({reason}). {self.restore}")
+            return AtlasError(
+                _(
+                    "The atlas's %(what)s are damaged (%(reason)s). %(restore)s",
+                    what=self.what,
+                    reason=reason,
+                    restore=self.restore,
+                )
+            )
         if "full" in reason:
             what = "the last step was not stored, everything before it is"
-            return Unavailable(f"The disk is full; {what}. Make room and run it again.")
+            return Unavailable(_("The disk is full; %(what)s. Make room and run it again.", what=what))
         if "disk I/O" in reason:  # which SQLite says, too, where the file beside the records has no room to grow
             what = f"The atlas's {self.what} cannot be read or written"
-            return Unavailable(f"{what}: the disk is full, or broken ({reason}). Make room and run it again.")
+            return Unavailable(
+                _(
+                    "%(what)s: the disk is full, or broken (%(reason)s). Make room and run it again.",
+                    what=what,
+                    reason=reason,
+                )
+            )
         if "readonly" in reason:
-            return AtlasError(f"The atlas cannot be written to ({reason}). Check the folder's permissions.")
-        return AtlasError(f"The atlas's {self.what} could not be used: {reason}.")
+            return AtlasError(
+                _("The atlas cannot be written to (%(reason)s). Check the folder's permissions.", reason=reason)
+            )
+        return AtlasError(_("The atlas's %(what)s could not be used: %(reason)s.", what=self.what, reason=reason))
 
     def _of_server(self, error: Exception) -> MirageError:
         if isinstance(error, sa.exc.TimeoutError):
-            return Busy(f"All connections to the PostgreSQL server {self.server} are in use. Try again in a moment.")
+            return Busy(
+                _(
+                    "All connections to the PostgreSQL server %(server)s are in use. Try again in a moment.",
+                    server=self.server,
+                )
+            )
         cause = getattr(error, "orig", None) or error
         state = str(getattr(cause, "sqlstate", None) or "")
         reason = " ".join(str(cause).split())[:300]
@@ -113,15 +134,40 @@ class Failures:
                 return kind(f"{where} {said.format(what=self.what, reason=reason)}")
         if not state:
             return self._unreached(where, reason)
-        return AtlasError(f"{where} could not do what was asked of the {self.what} ({reason}). {_UNTOUCHED}")
+        return AtlasError(
+            _(
+                "%(where)s could not do what was asked of the %(what)s (%(reason)s). %(UNTOUCHED)s",
+                where=where,
+                what=self.what,
+                reason=reason,
+                UNTOUCHED=_(_UNTOUCHED),
+            )
+        )
 
     def _unreached(self, where: str, reason: str) -> MirageError:
         said = reason.casefold()
         if "password" in said or "authentication failed" in said or "pg_hba.conf" in said:
             return AtlasError(
-                f"{where} did not let MIRAGE in ({reason}). Give the password as PGPASSWORD, in ~/.pgpass or in a service "
-                "file, and see that the server admits this user from this machine."
+                _(
+                    "%(where)s did not let MIRAGE in (%(reason)s). Give the password as PGPASSWORD, in "
+                    "~/.pgpass or in a service file, and see that the server admits this user from this "
+                    "machine.",
+                    where=where,
+                    reason=reason,
+                )
             )
         if "does not exist" in said:
-            return AtlasError(f"{where} has no such database or user ({reason}). Make it, or correct the address.")
-        return Unavailable(f"{where} does not answer ({reason}). See that it runs and is reached from here; then try again.")
+            return AtlasError(
+                _(
+                    "%(where)s has no such database or user (%(reason)s). Make it, or correct the address.",
+                    where=where,
+                    reason=reason,
+                )
+            )
+        return Unavailable(
+            _(
+                "%(where)s does not answer (%(reason)s). See that it runs and is reached from here; then try again.",
+                where=where,
+                reason=reason,
+            )
+        )

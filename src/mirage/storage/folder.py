@@ -30,6 +30,7 @@ from mirage.storage.pictures import pictures_of
 from mirage.storage.records import CorpusRecord, FigureRecord, FigureRow
 from mirage.storage.sharing import CHANGED
 from mirage.storage.store import Store
+from mirage.wording import _
 
 _GRACE = 5.0  # seconds
 STAMP = "stamp"  # note: number of the last change
@@ -164,9 +165,16 @@ class AtlasFolder:
             used, info = StandIn(used, known.encoder), known.encoder
         if known and known.encoder.digest != info.digest:
             raise AtlasError(
-                f"The atlas {folder} was made with the encoder {known.encoder.name} ({known.encoder.digest[:12]}); "
-                f"this one is {info.name} ({info.digest[:12]}), whose vectors cannot be compared with those. "
-                f"`mirage atlas rebuild --atlas {folder}` encodes its pictures anew. Nothing was changed."
+                _(
+                    "The atlas %(folder)s was made with the encoder %(encoder)s (%(digest)s); this one "
+                    "is %(info)s (%(digest2)s), whose vectors cannot be compared with those. `mirage "
+                    "atlas rebuild --atlas %(folder)s` encodes its pictures anew. Nothing was changed.",
+                    folder=folder,
+                    encoder=known.encoder.name,
+                    digest=known.encoder.digest[:12],
+                    info=info.name,
+                    digest2=info.digest[:12],
+                )
             )
         holder = manifest.Holder.mine()
         name = known.index if known else manifest.INDEX
@@ -534,4 +542,6 @@ def _encoder(folder: Path, named: str | None, known: manifest.AtlasManifest | No
     except NotFound as error:
         if not is_its_own:
             raise
-        raise AtlasError(f"The atlas {folder} was made with an encoder that is not installed. {error}") from error
+        raise AtlasError(
+            _("The atlas %(folder)s was made with an encoder that is not installed. %(error)s", folder=folder, error=error)
+        ) from error

@@ -13,6 +13,7 @@ from mirage.storage.folder import STAMP, AtlasFolder
 from mirage.storage.records import keyed_id
 from mirage.storage.remove import Removal, remove
 from mirage.storage.withdrawals import Heeded
+from mirage.wording import _
 
 _MERGED = "merged:"
 
@@ -144,7 +145,9 @@ def prune(
     there = atlas.store.keys_of(list(figure_ids))
     ids = [own for own in dict.fromkeys(figure_ids) if own in there]
     if others := sorted(set(ids) - set(atlas.store.fingerprints(name))):
-        raise BadInput(f"The figure {others[0]} is not of the corpus {name}. Nothing was changed.")
+        raise BadInput(
+            _("The figure %(others)s is not of the corpus %(name)s. Nothing was changed.", others=others[0], name=name)
+        )
     return remove(atlas, ids, progress=progress) if ids else None
 
 

@@ -23,10 +23,11 @@ from mirage import indexes
 from mirage.aside import aside
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, first_fault
+from mirage.wording import N_, _
 
 FORMAT = 2  # 2: records have versions, and ids made of names are keyed hashes
 APART = 3  # the format of an atlas of whose parts some are elsewhere: earlier versions would not find them
-FILLED_BY = "`mirage up` builds the one that ships; `mirage add` fills your own."
+FILLED_BY = N_("`mirage up` builds the one that ships; `mirage add` fills your own.")
 NAME = "atlas.toml"
 LOCK = "atlas.lock"
 HELD = "atlas.held"  # locked by who has the atlas open, where its index is no lock
@@ -121,8 +122,16 @@ def cannot_write(folder: Path, error: OSError) -> MirageError:
     error : OSError
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Unavailable(f"The disk that holds {folder} is full. Make room and run it again; what is stored stays.")
-    return AtlasError(f"The atlas folder {folder} cannot be written to: {error.strerror or error}. Check its permissions.")
+        return Unavailable(
+            _("The disk that holds %(folder)s is full. Make room and run it again; what is stored stays.", folder=folder)
+        )
+    return AtlasError(
+        _(
+            "The atlas folder %(folder)s cannot be written to: %(strerror)s. Check its permissions.",
+            folder=folder,
+            strerror=error.strerror or error,
+        )
+    )
 
 
 def _toml(value: str | int) -> str:
@@ -149,15 +158,24 @@ def read(folder: Path) -> AtlasManifest | None:
         values = tomllib.loads(path.read_text("utf-8"))
         if (version := int(values["format"])) > APART:
             raise AtlasError(
-                f"The atlas {folder} has format {version}; this MIRAGE reads formats up to {APART}. "
-                "Update MIRAGE, or open another atlas. Nothing was changed."
+                _(
+                    "The atlas %(folder)s has format %(version)s; this MIRAGE reads formats up to "
+                    "%(APART)s. Update MIRAGE, or open another atlas. Nothing was changed.",
+                    folder=folder,
+                    version=version,
+                    APART=APART,
+                )
             )
         found = _form().validate_python({"corpora": {}, **values})
         if not _INDEX_NAMES.fullmatch(found.index) and not indexes.is_address(found.index):
             raise ValueError(f"{found.index[:80]!r} is no name of an index")
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise AtlasError(
-            f"{path} is damaged ({first_fault(error)}). Restore it from a copy; the records beside it were not touched."
+            _(
+                "%(path)s is damaged (%(error)s). Restore it from a copy; the records beside it were not touched.",
+                path=path,
+                error=first_fault(error),
+            )
         ) from error
     return found
 
@@ -172,7 +190,9 @@ def finished(folder: Path) -> AtlasManifest:
     """
     known = check_folder(folder, create=False)
     if known is None or not (known.records or (folder / "records.sqlite").exists()):
-        raise AtlasError(f"The atlas {folder} was begun but not finished. {FILLED_BY}")
+        raise AtlasError(
+            _("The atlas %(folder)s was begun but not finished. %(FILLED_BY)s", folder=folder, FILLED_BY=_(FILLED_BY))
+        )
     return known
 
 
@@ -210,7 +230,13 @@ def chosen(index: str, wanted: str, digest: str) -> str:
         When that is neither.
     """
     if wanted and wanted != indexes.DEFAULT and not indexes.is_address(wanted):
-        raise BadInput(f"“{wanted}” is no index: name an address, as SCHEME://HOST/NAME, or “{indexes.DEFAULT}”.")
+        raise BadInput(
+            _(
+                "“%(wanted)s” is no index: name an address, as SCHEME://HOST/NAME, or “%(DEFAULT)s”.",
+                wanted=wanted,
+                DEFAULT=indexes.DEFAULT,
+            )
+        )
     if not wanted:
         return beside(index, digest)
     if wanted == indexes.DEFAULT:
@@ -218,7 +244,7 @@ def chosen(index: str, wanted: str, digest: str) -> str:
     there, here = (_SECOND.sub("", one.partition("?")[0]) for one in (wanted, index))
     if there != here:
         return wanted
-    _, mark, query = wanted.partition("?")
+    _other, mark, query = wanted.partition("?")
     return beside(f"{index.partition('?')[0]}{mark}{query}", digest)
 
 
@@ -251,7 +277,7 @@ def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
         When it is no atlas, or there is none and none is to be made.
     """
     if folder.exists() and not folder.is_dir():
-        raise AtlasError(f"{folder} is a file. An atlas is a folder.")
+        raise AtlasError(_("%(folder)s is a file. An atlas is a folder.", folder=folder))
     known = read(folder)
     if known is not None:
         return known
@@ -259,12 +285,16 @@ def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
     left = ("index.*.partial", f"{LOCK}.*", ".atlas.*.partial")
     if not {name for name in inside if not any(fnmatch(name, each) for each in left)} <= _BEGUN:
         raise AtlasError(
-            f"{folder} is not an atlas: it has no {NAME}. Nothing in it was touched. "
-            "Name another folder, or an empty one to make an atlas in."
+            _(
+                "%(folder)s is not an atlas: it has no %(NAME)s. Nothing in it was touched. Name "
+                "another folder, or an empty one to make an atlas in.",
+                folder=folder,
+                NAME=NAME,
+            )
         )
     if not create:
         what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
-        raise AtlasError(f"The atlas {folder} {what}. {FILLED_BY}")
+        raise AtlasError(_("The atlas %(folder)s %(what)s. %(FILLED_BY)s", folder=folder, what=what, FILLED_BY=_(FILLED_BY)))
     return None
 
 

@@ -103,8 +103,12 @@ def move_pictures(
         with file.open("rb") as opened:
             if not is_whole(opened, name):
                 raise AtlasError(
-                    f"{file} is damaged: its content is another than its name says. Restore it from a copy, or remove the "
-                    "figure that has it; `mirage atlas collect` removes what no figure has. Nothing was changed."
+                    _(
+                        "%(file)s is damaged: its content is another than its name says. Restore it from a "
+                        "copy, or remove the figure that has it; `mirage atlas collect` removes what no "
+                        "figure has. Nothing was changed.",
+                        file=file,
+                    )
                 )
         new.copy(file)
 

@@ -31,6 +31,7 @@ from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.edits import Edits, edited, sources_of
 from mirage.storage.records import FigureRecord, PictureRow, SliceVectors, StackRow, Vector
 from mirage.storage.slices import encode_slices
+from mirage.wording import _
 
 BATCH = 32
 _AHEAD = 2 * BATCH
@@ -99,7 +100,7 @@ def check_real(decoded: DecodedPicture) -> None:
     """
     said = decoded.synthetic or ("MIRAGE's watermark is in the pixels." if watermarked(decoded.image) else "")
     if said:
-        raise BadPicture(f"synthetic image: {said} An atlas holds real ones.")
+        raise BadPicture(_("synthetic image: %(said)s An atlas holds real ones.", said=said))
 
 
 class Preparing:
@@ -185,7 +186,7 @@ class Preparing:
 
     def _with_stack(self, own: Item, kept: Item) -> Prepared:
         if not isinstance(self._corpus, HasStacks):
-            raise BadPicture("its corpus says that it is a stack, and reads none.")
+            raise BadPicture(_("its corpus says that it is a stack, and reads none."))
         volume = self._corpus.read_stack(own)
         stack = stack_of(volume)
         # Encoded and looked at before it is kept: what is refused leaves no file, and takes none that is there already.

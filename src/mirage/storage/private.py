@@ -9,6 +9,7 @@ from mirage.corpora.folder_names import CalledByTitle, plain_title
 from mirage.errors import BadInput
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import keyed, keyed_id
+from mirage.wording import _
 
 
 def told_info(atlas: AtlasFolder, corpus: Corpus, *, looking: bool = False) -> CorpusInfo:
@@ -32,7 +33,9 @@ def told_info(atlas: AtlasFolder, corpus: Corpus, *, looking: bool = False) -> C
         if corpus.card.live:
             advice = corpus.advice if isinstance(corpus, Advises) else ""
             raise BadInput(f"{info.title} has nothing that fits and may be taken. {advice}".strip())
-        raise BadInput(f"{info.title} holds nothing to add: no pictures and no DICOM files were found in it.")
+        raise BadInput(
+            _("%(title)s holds nothing to add: no pictures and no DICOM files were found in it.", title=info.title)
+        )
     return _hidden(atlas, corpus.card.title, info, looking) if _is_private(corpus) else info
 
 

@@ -27,6 +27,7 @@ from platformdirs import user_cache_path
 from mirage.errors import ROOM, AtlasError, AtlasHeld, ReadOnly, Unavailable, check_room
 from mirage.settings import Settings
 from mirage.storage import manifest
+from mirage.wording import _
 
 try:
     import fcntl
@@ -69,8 +70,12 @@ class PrivateCopy:
     def __init__(self, folder: Path, index: str) -> None:
         if any((folder / name).exists() and not os.access(folder / name, os.R_OK) for name in _DATABASES):
             raise AtlasError(
-                f"The records of the atlas {folder} are for the user who serves it alone, since people sign in to it. Ask "
-                "that one for the address of the site, or for an atlas file (`mirage export`)."
+                _(
+                    "The records of the atlas %(folder)s are for the user who serves it alone, since "
+                    "people sign in to it. Ask that one for the address of the site, or for an atlas "
+                    "file (`mirage export`).",
+                    folder=folder,
+                )
             )
         place = _place()
         _sweep(place)
@@ -94,8 +99,14 @@ class PrivateCopy:
         except OSError as error:
             self.remove()
             raise Unavailable(
-                f"The atlas {folder} can only be read, and no copy of its index could be made in {place}: "
-                f"{error.strerror or error}. Make room there, or set XDG_CACHE_HOME to a folder that has some."
+                _(
+                    "The atlas %(folder)s can only be read, and no copy of its index could be made in "
+                    "%(place)s: %(strerror)s. Make room there, or set XDG_CACHE_HOME to a folder that "
+                    "has some.",
+                    folder=folder,
+                    place=place,
+                    strerror=error.strerror or error,
+                )
             ) from error
         except BaseException:
             self.remove()
@@ -112,8 +123,12 @@ class PrivateCopy:
 def refusal(folder: Path) -> ReadOnly:
     """What somebody is told who would change an atlas that is opened to read it only."""
     return ReadOnly(
-        f"The atlas {folder} is open to be read only, so nothing in it can be changed. Who may write to the folder changes "
-        "it without the setting read_only, and what is changed is seen here at the next start. Or copy it and open the copy."
+        _(
+            "The atlas %(folder)s is open to be read only, so nothing in it can be changed. Who "
+            "may write to the folder changes it without the setting read_only, and what is "
+            "changed is seen here at the next start. Or copy it and open the copy.",
+            folder=folder,
+        )
     )
 
 
@@ -146,8 +161,12 @@ def _place() -> Path:
         _make_own(place)
     except OSError as error:
         raise Unavailable(
-            f"{place} is not this user's alone, so no copy of an atlas is made in it ({error.strerror}). Set XDG_CACHE_HOME "
-            "to a folder of your own."
+            _(
+                "%(place)s is not this user's alone, so no copy of an atlas is made in it "
+                "(%(strerror)s). Set XDG_CACHE_HOME to a folder of your own.",
+                place=place,
+                strerror=error.strerror,
+            )
         ) from error
     return place
 
@@ -197,7 +216,7 @@ def _state(*paths: Path) -> list[tuple[str, int, int]]:
 def _copy_database(source: Path, target: Path) -> None:
     """Copy a database as its last whole change left it, whoever has it open."""
     log = source.with_name(f"{source.name}-wal")
-    for _ in range(_TRIES):
+    for _other in range(_TRIES):
         before = _state(source, log)
         if log.exists() and os.access(source.parent, os.W_OK):  # somebody may be writing: the database's own way
             with closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as there, closing(_made(target)) as copy:
@@ -208,7 +227,7 @@ def _copy_database(source: Path, target: Path) -> None:
             _copy_file(log, target.with_name(f"{target.name}-wal"))
         if _state(source, log) == before:
             return
-    raise AtlasError(f"{source} is being changed by another process. Try again when that has ended.")
+    raise AtlasError(_("%(source)s is being changed by another process. Try again when that has ended.", source=source))
 
 
 def _made(path: Path) -> sqlite3.Connection:
@@ -248,7 +267,7 @@ def _shared(log: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AtlasHeld("Another process has this atlas open.") from None
+            raise AtlasHeld(_("Another process has this atlas open.")) from None
         except OSError:  # a file system without such locks
             pass
         yield

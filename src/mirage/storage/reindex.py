@@ -37,6 +37,7 @@ from mirage.storage.records import FigureRow, SliceVectors
 from mirage.storage.sharing import CHANGED, Sharing
 from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store
+from mirage.wording import _
 
 ENCODING, INDEXING = "encoding", "indexing"
 _AT_ONCE = 500
@@ -174,7 +175,7 @@ def opened(known: manifest.AtlasManifest, encoder: str | None = None, model: str
     chosen = model or (known.encoder.model if name == known.encoder.name else "")
     options_for = getattr(plugins.load("mirage.encoders", name), "options_for", None)
     if model and options_for is not None and options_for(model) == options_for(""):
-        raise BadInput(f"The encoder {name} takes no model; leave --model out. Nothing was changed.")
+        raise BadInput(_("The encoder %(name)s takes no model; leave --model out. Nothing was changed.", name=name))
     return encoders.configured(name, Settings.load(), chosen)
 
 
@@ -200,7 +201,7 @@ def holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
                 sharing = Sharing(Databases(folder, known.records).url(RECORDS_NAME))
                 stack.callback(sharing.close)
                 if sharing.others():
-                    raise AtlasHeld("Servers are at work on it.")
+                    raise AtlasHeld(_("Servers are at work on it."))
                 stack.enter_context(sharing.alone(patience=0))
             held = None
             if not indexes.is_address(known.index):
@@ -208,7 +209,11 @@ def holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
         except AtlasHeld as error:
             who = manifest.Holder.read(folder) or "another process"
             raise AtlasHeld(
-                f"The atlas {folder} is open in {who}. Stop that and run this again; what is encoded stays."
+                _(
+                    "The atlas %(folder)s is open in %(who)s. Stop that and run this again; what is encoded stays.",
+                    folder=folder,
+                    who=who,
+                )
             ) from error
         except AtlasError:
             pass
@@ -272,7 +277,9 @@ class _Work:
             try:
                 indexes.load(indexes.DEFAULT, path=place, dimension=dimension).close()
             except AtlasHeld as error:
-                raise AtlasHeld(f"Another process is rebuilding the atlas {self._folder} just now.") from error
+                raise AtlasHeld(
+                    _("Another process is rebuilding the atlas %(folder)s just now.", folder=self._folder)
+                ) from error
             except AtlasError:
                 pass
         shutil.rmtree(place, ignore_errors=True)
@@ -320,8 +327,12 @@ class _Work:
         if not begun:
             if (held := indexes.held(address)) is not None:
                 raise AtlasError(
-                    f"There is an index at {address} already, of {counted(held, 'figure')}, which this atlas did not make. "
-                    "Name another address, or remove it there first. Nothing was changed."
+                    _(
+                        "There is an index at %(address)s already, of %(held)s, which this atlas did not "
+                        "make. Name another address, or remove it there first. Nothing was changed.",
+                        address=address,
+                        held=counted(held, "figure"),
+                    )
                 )
             since = stamp
             self._store.set_note(_FILLING, json.dumps([address, self._digest, since]))
@@ -345,6 +356,10 @@ def _decoded(pictures: PictureStore, row: FigureRow) -> Image.Image:
 
 def _lost(row: FigureRow, error: MirageError) -> AtlasError:
     return AtlasError(
-        f"The picture of {row.figure.id} is lost or damaged ({error}), so that it cannot be encoded anew. "
-        "Restore the atlas's folder pictures from a copy. The atlas is what it was."
+        _(
+            "The picture of %(id)s is lost or damaged (%(error)s), so that it cannot be encoded "
+            "anew. Restore the atlas's folder pictures from a copy. The atlas is what it was.",
+            id=row.figure.id,
+            error=error,
+        )
     )

@@ -18,6 +18,7 @@ from mirage.storage.database import AT_ONCE, Database, replacing
 from mirage.storage.dialects import among, insert_for
 from mirage.storage.records import MADE_OF_A_NAME, batched, cases, corpora, figures, former_ids, names, removed, stacks
 from mirage.storage.rows import place_of
+from mirage.wording import _
 
 _ALIKE, _NEAR, _MOST_NEAR = OSA.normalized_similarity, 0.6, 3
 _LISTED = 12  # figures of a case
@@ -97,13 +98,19 @@ class Removals:
         own = own_id.rpartition("~")[0]  # of a reference
         found = self.when([own_id, own] if own else [own_id], kind)
         if not found:
-            return NotFound(f"This atlas has no {kind} {shown(own_id)}.")
+            return NotFound(_("This atlas has no %(kind)s %(own_id)s.", kind=kind, own_id=shown(own_id)))
         at = found.get(own_id) or found[own]
         again = "it" if kind == "corpus" else "its corpus"
         when = f"{at.day} {at:%B %Y}"
         return Removed(
-            f"The {kind} {shown(own_id)} was removed from this atlas on {when}. Adding {again} again brings it back, "
-            "if its source still has it."
+            _(
+                "The %(kind)s %(own_id)s was removed from this atlas on %(when)s. Adding %(again)s "
+                "again brings it back, if its source still has it.",
+                kind=kind,
+                own_id=shown(own_id),
+                when=when,
+                again=again,
+            )
         )
 
     def going(self, figure_ids: Sequence[str] = (), corpus: str = "") -> Going:
@@ -165,7 +172,7 @@ class Removals:
     def _wanted(self, figure_ids: Sequence[str], corpus: str) -> tuple[sa.ColumnElement[bool], dict[str, Any]]:
         """The condition by which figures go, and its parameters."""
         if bool(figure_ids) == bool(corpus):
-            raise BadInput("Say what to remove: figures by their ids, or one corpus by its name. Nothing was changed.")
+            raise BadInput(_("Say what to remove: figures by their ids, or one corpus by its name. Nothing was changed."))
         if corpus:
             titles = {row.name: row.title for row in self._database.rows(sa.select(corpora.c.name, corpora.c.title))}
             if corpus not in titles:
@@ -189,17 +196,23 @@ class Removals:
             return error
         with self._database.reading() as connection:
             if kind == "figure" and connection.execute(sa.select(corpora.c.name).where(corpora.c.name == asked)).first():
-                return NotFound(f"{error} It is a corpus: `mirage remove corpus {asked}`. Nothing was changed.")
+                return NotFound(
+                    _(
+                        "%(error)s It is a corpus: `mirage remove corpus %(asked)s`. Nothing was changed.",
+                        error=error,
+                        asked=asked,
+                    )
+                )
             members = connection.execute(sa.select(figures.c.id).where(figures.c.case_id == asked)).scalars().all()
         if kind == "figure" and members:
             few = ", ".join(members[:_LISTED]) + (", …" if len(members) > _LISTED else "")
-            return NotFound(f"{error} It is a case; its figures are {few}. Nothing was changed.")
+            return NotFound(_("%(error)s It is a case; its figures are %(few)s. Nothing was changed.", error=error, few=few))
         near = process.extract(asked, list(known), scorer=_ALIKE, processor=str.lower, limit=_MOST_NEAR, score_cutoff=_NEAR)
         if found := list(dict.fromkeys(known[name] for name, *_ in near)):
             return NotFound(f"{error} Did you mean {' or '.join(found)}? Nothing was changed.")
         if kind == "corpus":
             return NotFound(f"{error} There are: {', '.join(dict.fromkeys(known.values())) or 'none'}. Nothing was changed.")
-        return NotFound(f"{error} `mirage search` prints the ids of what it finds. Nothing was changed.")
+        return NotFound(_("%(error)s `mirage search` prints the ids of what it finds. Nothing was changed.", error=error))
 
 
 def came_back(connection: sa.Connection, kind: str, ids: Collection[str]) -> None:

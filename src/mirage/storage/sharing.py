@@ -19,6 +19,7 @@ from mirage.errors import Busy, MirageError, Unavailable
 from mirage.storage.engines import opened
 from mirage.storage.failures import Failures
 from mirage.storage.migrations import RECORDS
+from mirage.wording import _
 
 _THERE, _CHANGES = 0x4D52, 0x4D43  # which of the database's locks these are
 _CHANNEL = "mirage"
@@ -133,8 +134,10 @@ class Sharing:
             self._change.execute("SELECT 1")
         except Exception as error:
             raise Unavailable(
-                "The connection to the PostgreSQL server was lost while the atlas was changed; another may change it now. "
-                "What was stored is there; run it again to go on."
+                _(
+                    "The connection to the PostgreSQL server was lost while the atlas was changed; "
+                    "another may change it now. What was stored is there; run it again to go on."
+                )
             ) from error
 
     # -- telling and hearing ------------------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ class Sharing:
                     ready.set()
                     while not self._ended.is_set():
                         for note in session.notifies(timeout=_LISTEN_FOR):
-                            who, _, what = note.payload.partition(" ")
+                            who, _other, what = note.payload.partition(" ")
                             if who != self.me:
                                 heard(what)
                             if self._ended.is_set():
@@ -218,4 +221,4 @@ def announce(connection: sa.Connection, what: str) -> None:
 
 def _check_patience(until: float, stop: Callable[[], bool]) -> None:
     if stop() or time.monotonic() > until:
-        raise Busy("Another MIRAGE server changes this atlas now. Nothing was changed; try again when that has ended.")
+        raise Busy(_("Another MIRAGE server changes this atlas now. Nothing was changed; try again when that has ended."))

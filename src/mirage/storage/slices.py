@@ -14,6 +14,7 @@ from mirage.images.marks import watermarked
 from mirage.images.stacks import render
 from mirage.images.store import PictureStore
 from mirage.storage.records import SliceVectors, batched
+from mirage.wording import _
 
 ALL = 64  # slices that are all encoded
 MOST = 128
@@ -74,5 +75,5 @@ def encode_kept(encoder: Encoder, pictures: PictureStore, stack: Stack, name: st
 
 def _real(picture: Image.Image) -> Image.Image:
     if watermarked(picture):
-        raise BadPicture("synthetic image: MIRAGE's watermark is in the pixels of a slice. An atlas holds real ones.")
+        raise BadPicture(_("synthetic image: MIRAGE's watermark is in the pixels of a slice. An atlas holds real ones."))
     return picture

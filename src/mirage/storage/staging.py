@@ -24,6 +24,8 @@ from mirage.corpora.folder_names import UNSEEN, readable
 from mirage.corpora.folder_table import TABLES
 from mirage.errors import BadInput, Busy, MirageError, NotFound, check_room
 from mirage.letters import normalised
+from mirage.locales import number
+from mirage.wording import _
 
 FOLDER = "incoming"
 MOST_FILES = 5_000
@@ -54,21 +56,26 @@ def safe_path(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise BadInput("Its name is no text in UTF-8. Rename it.") from None
+        raise BadInput(_("Its name is no text in UTF-8. Rename it.")) from None
     told = normalised("NFC", name).replace("\\", "/")
     if UNSEEN.search(told):
-        raise BadInput("Its name holds characters that cannot be seen. Rename it.")
+        raise BadInput(_("Its name holds characters that cannot be seen. Rename it."))
     if told.startswith("/") or re.match(r"[A-Za-z]:", told):
-        raise BadInput("Its name is a whole path, and a place in the folder is wanted. Drop the folder that it lies in.")
+        raise BadInput(_("Its name is a whole path, and a place in the folder is wanted. Drop the folder that it lies in."))
     parts = [part for part in told.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise BadInput("Its name leads out of the folder. Rename it.")
+        raise BadInput(_("Its name leads out of the folder. Rename it."))
     if not parts or any(part.startswith(".") or part.lower() in _CLUTTER for part in parts):
         return ""
     if len(parts) > _DEEPEST or len("/".join(parts)) > _MOST_PATH or any(len(p.encode()) > _MOST_NAME for p in parts):
-        raise BadInput(f"Its name has more than {_MOST_NAME} characters, or it lies too deep in folders. Shorten it.")
+        raise BadInput(
+            _(
+                "Its name has more than %(MOST_NAME)s characters, or it lies too deep in folders. Shorten it.",
+                MOST_NAME=_MOST_NAME,
+            )
+        )
     if any(_DEVICE.fullmatch(part.split(".")[0].strip()) or part.endswith((" ", ".")) for part in parts):
-        raise BadInput("Not every computer can keep a file of that name. Rename it.")
+        raise BadInput(_("Not every computer can keep a file of that name. Rename it."))
     return "/".join(parts)
 
 
@@ -142,9 +149,14 @@ class Batch:
             if not place:
                 return None
             if self.adding:
-                raise BadInput("The files that came before it are being added now. Add it when that has ended.")
+                raise BadInput(_("The files that came before it are being added now. Add it when that has ended."))
             if self.files >= MOST_FILES:
-                raise BadInput(f"More than {MOST_FILES:,} files came. Add them in parts, or by `mirage add folder`.")
+                raise BadInput(
+                    _(
+                        "More than %(MOST_FILES)s files came. Add them in parts, or by `mirage add folder`.",
+                        MOST_FILES=number(MOST_FILES),
+                    )
+                )
             check_room(self.folder)
         except MirageError as error:
             self.refuse(name, str(error))
@@ -296,7 +308,9 @@ class Staging:
             oldest = min(waiting, key=lambda each: each.touched, default=None)
             if len(self._batches) >= _MOST_BATCHES:
                 if oldest is None or time.monotonic() - oldest.touched < _IDLE_SECONDS:
-                    raise Busy(f"{len(self._batches)} people are adding files now. Try again in a few minutes.")
+                    raise Busy(
+                        _("%(batches)s people are adding files now. Try again in a few minutes.", batches=len(self._batches))
+                    )
                 self._drop(oldest)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             check_room(self._folder)
@@ -331,8 +345,10 @@ class Staging:
             found = self._batches.get(batch_id)
         if found is None:
             raise NotFound(
-                "These files are not here any more: they were added or thrown away, or nobody came back to them for some "
-                "hours, or MIRAGE was started again. Drop them again."
+                _(
+                    "These files are not here any more: they were added or thrown away, or nobody came "
+                    "back to them for some hours, or MIRAGE was started again. Drop them again."
+                )
             )
         found.touched = time.monotonic()
         return found

@@ -18,6 +18,7 @@ from mirage.errors import AtlasError, AtlasHeld, MirageError
 from mirage.indexes.base import Index
 from mirage.storage import manifest
 from mirage.storage.store import Store
+from mirage.wording import _
 
 MOST = 1_000_000  # figures that an index in the folder was measured with (`python -m benchmarks --only scale`)
 _LEFT = "index left behind"  # note: address of the index that a rebuild replaced, until it is removed
@@ -107,7 +108,7 @@ def locked(folder: Path, name: str, server: str) -> Callable[[], object]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise AtlasHeld("Another process has this atlas open.") from None
+        raise AtlasHeld(_("Another process has this atlas open.")) from None
     return lock.release
 
 

@@ -370,7 +370,9 @@ def _new_id() -> str:
 
 
 def _gone(collection_id: str) -> NotFound:
-    return NotFound(f"There is no collection {shown(collection_id)}; it may have been deleted.")
+    return NotFound(
+        _("There is no collection %(collection_id)s; it may have been deleted.", collection_id=shown(collection_id))
+    )
 
 
 def _in_order(collection_id: str) -> sa.Select[Any]:
@@ -423,7 +425,7 @@ def _check_was(row: Any, texts: dict[str, str], was: str | None) -> None:
         now = str(getattr(row, name))
         if now not in (note_of(was or ""), texts[name]):
             then = f"and is now: {shown(now, 300)}. Nothing was changed."
-            raise Changed(f"It was changed meanwhile, in another page or by a command, {then}")
+            raise Changed(_("It was changed meanwhile, in another page or by a command, %(then)s", then=then))
 
 
 def _check_room(number: int) -> None:

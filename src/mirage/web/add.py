@@ -35,11 +35,11 @@ from mirage.web.views.add import PreviewView, UploadView, preview_view, upload_v
 from mirage.web.views.figures import ApiBody
 from mirage.web.views.generate import JobView, job_view
 from mirage.web.views.look import OfferView, offer_view
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _SHOWN = 200
 _LONGEST_NAME = 100
-_NOT_HERE = (
+_NOT_HERE = N_(
     "Pages of this site take no files and edit no words, because others reach it too. Whoever serves it can allow that by "
     "the setting add_files; the commands `mirage add folder` and `mirage edit` work without it."
 )
@@ -117,7 +117,7 @@ def check_takes_files(request: Request, given: str | None = None) -> None:
     """
     site = site_of(request)
     if not check_token(request, given) and not site.settings.takes_files:
-        raise RefusedError(_NOT_HERE)
+        raise RefusedError(_(_NOT_HERE))
     site.atlas.check_writable()
 
 

@@ -232,13 +232,18 @@ def options_of(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_c
     for option in chosen:
         if option.by_command:
             command = f"mirage add {corpus} --{option.name.replace('_', '-')}"
-            raise RefusedError(f"Only a command of the user who serves this atlas may choose that: `{command}`.")
+            raise RefusedError(
+                _("Only a command of the user who serves this atlas may choose that: `%(command)s`.", command=command)
+            )
     for option in chosen:
         if option.type is Path:
             path = str(options[option.name])
             if is_address(path):
                 raise RefusedError(
-                    f"Only a command of the user who serves this atlas may read there: `mirage add {corpus} …`."
+                    _(
+                        "Only a command of the user who serves this atlas may read there: `mirage add %(corpus)s …`.",
+                        corpus=corpus,
+                    )
                 )
             options[option.name] = allowed_path(path, site.settings.folder_roots, folder=option.is_folder)
     if folder and folder.name not in options:

@@ -13,9 +13,9 @@ from mirage.compare.dual import Dual
 from mirage.errors import BadQuery
 from mirage.query import Query, parse_weight
 from mirage.web.root import at
-from mirage.wording import _
+from mirage.wording import N_, _
 
-NO_PICTURE_IN_ADDRESS = "A dropped picture is not put into an address. Drop it on the search page, or send it by POST."
+NO_PICTURE_IN_ADDRESS = N_("A dropped picture is not put into an address. Drop it on the search page, or send it by POST.")
 MOST_ADDRESS = 6_000
 """An address longer than this is cut by some browsers and proxies; the form posts it instead."""
 MOST_DRAGGED = 2.0
@@ -89,7 +89,7 @@ def read(kind: type[Asked], pairs: Pairs, *, in_address: bool) -> Asked:
                 )
             )
         if in_address and what == "picture":
-            raise BadQuery(NO_PICTURE_IN_ADDRESS)
+            raise BadQuery(_(NO_PICTURE_IN_ADDRESS))
     return kind.parse(pairs)
 
 

@@ -113,7 +113,7 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
         )
     words = [(name, value) for name, value in pairs if name in _WORDS]
     if not any(name in ("q", "more") for name, _ in words):
-        raise BadQuery(EMPTY)
+        raise BadQuery(_(EMPTY))
     chosen = {name: value.strip() for name, value in pairs if name not in _WORDS}
     if size := chosen.pop("size", ""):
         chosen = {"width": size, "height": size, **chosen}

@@ -206,7 +206,9 @@ def import_(request: Request, body: ImportBody) -> Response:
 
 def _check_command(request: Request, command: str) -> None:
     if not check_token(request, None):
-        raise RefusedError(f"Only a command of the user who serves this atlas may do that: `{command}`.")
+        raise RefusedError(
+            _("Only a command of the user who serves this atlas may do that: `%(command)s`.", command=command)
+        )
 
 
 # -- the pages ---------------------------------------------------------------------------------------------------------

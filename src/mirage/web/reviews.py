@@ -151,7 +151,7 @@ async def take_in(request: Request) -> Response:
 async def _taken_in(site: RunningSite, form: FormData) -> Taken:
     given = form.get("file")
     if not isinstance(given, UploadFile) or not uploads.has_file(form):
-        raise BadInput(f"No file came with the form. Choose one that ends in {reviews_files.ENDING}.")
+        raise BadInput(_("No file came with the form. Choose one that ends in %(ENDING)s.", ENDING=reviews_files.ENDING))
     data = await given.read(MOST_BYTES + 1)
     own = reviewing.own() if visitor().role != OWNER else None
 
@@ -377,7 +377,7 @@ def change(site: Site, review_id: str, form: TokenForm) -> Response:
     elif do == "undo":
         reviewing.restore(site, review_id)
     else:
-        raise BadInput("The form does not say what to do. Load the page again.")
+        raise BadInput(_("The form does not say what to do. Load the page again."))
     return RedirectResponse(here, 303)
 
 

@@ -17,6 +17,7 @@ from mirage.study.reviews.ratings import MEANS
 from mirage.web.site import RunningSite
 from mirage.web.templating import render
 from mirage.web.views.reviews import info_view, item_view
+from mirage.wording import _
 
 _SCRIPTS = ("words.js", "rating.js", "review_packet.js")
 _STYLES = ("site.css", "reviews.css")
@@ -39,7 +40,7 @@ def picture_of(site: RunningSite, item: ReviewItem, number: int) -> tuple[bytes,
         When there is none, or it was removed since.
     """
     if not 0 <= number < len(item.content.pictures):
-        raise NotFound("This item has no such picture.")
+        raise NotFound(_("This item has no such picture."))
     picture = item.content.pictures[number]
     if picture.synthetic:
         found = site.jobs.outputs.get(picture.figure)

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import BadInput
+from mirage.wording import _
 
 _ROOT: ContextVar[str] = ContextVar("root", default="")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
@@ -63,7 +64,12 @@ def checked(path: str) -> str:
     """
     path = path.rstrip("/")
     if path and not _PATH.fullmatch(path):
-        raise BadInput(f"{path!r} is no path that a site can begin at. Write it like /mirage: letters, digits, . _ ~ and -.")
+        raise BadInput(
+            _(
+                "%(path)s is no path that a site can begin at. Write it like /mirage: letters, digits, . _ ~ and -.",
+                path=repr(path),
+            )
+        )
     return path
 
 

@@ -19,6 +19,7 @@ from mirage.web import problems
 from mirage.web.measures import Measures
 from mirage.web.rights import RefusedError
 from mirage.web.site import site_of
+from mirage.wording import _
 
 # Of a job's id: who knows it is told names of files. Of an invitation: who knows it is let in.
 _SECRET = re.compile(r"-[0-9a-f]{32}\b|(?<=/invited/).+")
@@ -64,7 +65,7 @@ def _host_name(host: str) -> str:
     """``localhost:8000`` as ``localhost``, ``[::1]:8000`` as ``[::1]``; empty when it is no host."""
     if any(c in host for c in "/?#@\\ \t"):
         return ""
-    name, bracket, _ = host.partition("]")
+    name, bracket, _other = host.partition("]")
     return (name + bracket if bracket else host.partition(":")[0]).lower().rstrip(".")
 
 
@@ -198,9 +199,12 @@ def check_token(request: Request, given: str | None) -> bool:
         return True
     if not same_secret(shown, site.token):
         raise RefusedError(
-            "The page is of another session: somebody has signed in or out in this browser since. Reload it and try again."
+            _(
+                "The page is of another session: somebody has signed in or out in this browser "
+                "since. Reload it and try again."
+            )
             if visitor().token
-            else "The page is older than this start of the site, or came from elsewhere. Reload it and try again."
+            else _("The page is older than this start of the site, or came from elsewhere. Reload it and try again.")
         )
     return False
 

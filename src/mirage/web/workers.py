@@ -34,12 +34,12 @@ from mirage.web import logs, measures, search, server
 from mirage.web.cache import MOST_BYTES
 from mirage.web.connections import until_stopped
 from mirage.web.sharing import Held, Sharing
-from mirage.wording import _
+from mirage.wording import N_, _
 
 logger = logging.getLogger(__name__)
 
 _ANSWERS_WITHIN = 60  # seconds, before a process is taken to hang; a busy one takes its time
-_ALONE = (
+_ALONE = N_(
     "This atlas can be open in one process at a time. Several may answer with --read-only, or where its records lie in "
     "PostgreSQL and its index on a server (docs/postgresql.md). Leave --workers out."
 )
@@ -70,7 +70,7 @@ def serve(settings: Settings, workers: int) -> None:
         url = server.address(settings.host, taken)
         with Atlas.open(settings.atlas, to_read=settings.read_only) as atlas:
             if atlas.copy is None and not atlas.is_shared:
-                raise BadInput(_ALONE)
+                raise BadInput(_(_ALONE))
             tokens = secrets.token_urlsafe(32), atlas.holder.token
             here = settings.model_copy(update=changed)
             lines: list[str] = []
@@ -78,7 +78,9 @@ def serve(settings: Settings, workers: int) -> None:
             server.greet(server.create_app(atlas, here, token=tokens[0]).state.site, url, lines.append)
         apart = "" if here.read_only or atlas.copy else " Files and sources are added by mirage add, not from pages."
         lines.append(f"{workers} processes answer.{apart}")
-        server.say(f"{workers} processes open the atlas; the address follows when the first of them answers.")
+        server.say(
+            _("%(workers)s processes open the atlas; the address follows when the first of them answers.", workers=workers)
+        )
         threading.Thread(target=_say_when_answered, args=(f"{url}{here.root_path}/healthz", lines), daemon=True).start()
         shared: tuple[str, bytes] | None = None
         if copied:  # an atlas that changes is another one in each process for a moment

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from mirage.errors import NoNetwork, Unavailable
+from mirage.wording import _
 
 
 class LedAstray(Unavailable):
@@ -89,7 +90,7 @@ def _numbers(host: str, port: int | None, parts: SplitResult, title: str) -> lis
     try:
         return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
-        raise NoNetwork(f"No network, or none to {host}, where {title} points to.") from None
+        raise NoNetwork(_("No network, or none to %(host)s, where %(title)s points to.", host=host, title=title)) from None
 
 
 def proxied(parts: SplitResult) -> bool:
@@ -120,4 +121,11 @@ def public(number: str) -> bool:
 
 def refusal(title: str, url: str, why: str) -> LedAstray:
     """What to raise of an address that may not be asked."""
-    return LedAstray(f"{title} points to {url[:200]!r}, {why}. It was not asked, and nothing of it is believed.")
+    return LedAstray(
+        _(
+            "%(title)s points to %(url)s, %(why)s. It was not asked, and nothing of it is believed.",
+            title=title,
+            url=repr(url[:200]),
+            why=why,
+        )
+    )

@@ -27,8 +27,10 @@ from mirage.corpora.live.addresses import LedAstray, check, origin, proxied, pub
 from mirage.corpora.live.answers import Answers
 from mirage.corpora.live.pace import AskedToWait, Pace, Pulse, Rate, begun, day, wait_until, when
 from mirage.errors import MirageError, NoNetwork, Unavailable, first_fault
+from mirage.locales import number
 from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, TooLarge, disk_words, fetch, reason
 from mirage.settings import Settings
+from mirage.wording import _
 
 T = TypeVar("T")
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
@@ -211,7 +213,13 @@ class Client:
             spent = time.monotonic() - began
             if spent > 60 and there - first < (spent - 60) * _LEAST_SPEED:
                 raise NoNetwork(
-                    f"{begun(self.title)} is too slow: {there:,} bytes of {whole} in {spent:,.0f} s. What came is kept."
+                    _(
+                        "%(title)s is too slow: %(there)s bytes of %(whole)s in %(spent)s s. What came is kept.",
+                        title=begun(self.title),
+                        there=number(there),
+                        whole=whole,
+                        spent=number(spent),
+                    )
                 )
             self.pulse()
             if progress is not None:
@@ -226,8 +234,14 @@ class Client:
             self._no_page(beginning, whole)
             if digest and _md5(target) != digest:
                 raise Damaged(
-                    f"{whole} is damaged: it is not the file that {self.title} states (MD5 {digest}), and was thrown away. "
-                    "Try again; if it happens again, the file has changed at its source."
+                    _(
+                        "%(whole)s is damaged: it is not the file that %(title)s states (MD5 %(digest)s), "
+                        "and was thrown away. Try again; if it happens again, the file has changed at its "
+                        "source.",
+                        whole=whole,
+                        title=self.title,
+                        digest=digest,
+                    )
                 )
         except MirageError:
             target.unlink()
@@ -252,8 +266,13 @@ class Client:
         """
         where = f" at {_place(url)}" if url else ""
         return Changed(
-            f"{begun(self.title)} answers otherwise than it documents ({what}){where}. Try again later; if it stays so, the "
-            "source has changed, and a newer MIRAGE is needed."
+            _(
+                "%(title)s answers otherwise than it documents (%(what)s)%(where)s. Try again later; "
+                "if it stays so, the source has changed, and a newer MIRAGE is needed.",
+                title=begun(self.title),
+                what=what,
+                where=where,
+            )
         )
 
     # -- one question -------------------------------------------------------------------------------------------------------
@@ -270,7 +289,9 @@ class Client:
         mirage.errors.NoNetwork, mirage.errors.Unavailable
         """
         if not self.settings.live:
-            raise NoNetwork(f"The setting live is off, so {self.title} is not asked. Set MIRAGE_LIVE=true to ask it.")
+            raise NoNetwork(
+                _("The setting live is off, so %(title)s is not asked. Set MIRAGE_LIVE=true to ask it.", title=self.title)
+            )
         if self.base.startswith("https:") and not url.startswith("https:"):
             raise refusal(self.title, url, "which is not https, as the source itself is")
         for hop in range(_MOST_HOPS):
@@ -290,7 +311,9 @@ class Client:
                         yield answer
                         return
                     url = self._next(url, str(answer.next_request.url))
-        raise Unavailable(f"{begun(self.title)} sends us from address to address without end. Try again later.")
+        raise Unavailable(
+            _("%(title)s sends us from address to address without end. Try again later.", title=begun(self.title))
+        )
 
     @cached_property
     def _http(self) -> httpx.Client:
@@ -301,7 +324,13 @@ class Client:
 
     def _next(self, before: str, after: str) -> str:
         if before.startswith("https:") and not after.startswith("https:"):
-            raise Unavailable(f"{begun(self.title)} sends us from https to {after[:_SAID]!r}. It was not asked.")
+            raise Unavailable(
+                _(
+                    "%(title)s sends us from https to %(after)s. It was not asked.",
+                    title=begun(self.title),
+                    after=repr(after[:_SAID]),
+                )
+            )
         return urljoin(before, after)
 
     def _check_peer(self, url: str, event: str, told: Mapping[str, Any]) -> None:
@@ -334,7 +363,11 @@ class Client:
                 raise Unavailable(disk_words(self.settings.live_cache, raised)) from raised
         if error is None:
             raise AskedToWait(
-                f"{begun(self.title)} is too busy: {why}, three times. Try again later; what has arrived is kept."
+                _(
+                    "%(title)s is too busy: %(why)s, three times. Try again later; what has arrived is kept.",
+                    title=begun(self.title),
+                    why=why,
+                )
             )
         raise NoNetwork(f"No network, or none to {self.title}: {why}. {self.instead}".rstrip()) from error
 
@@ -346,10 +379,22 @@ class Client:
             self.pulse()
             parts.append(chunk)
             if (size := size + len(chunk)) > most:
-                raise TooLarge(f"{url[:_SAID]} is larger than an answer of {self.title} may be ({most:,} bytes).")
+                raise TooLarge(
+                    _(
+                        "%(url)s is larger than an answer of %(title)s may be (%(most)s bytes).",
+                        url=url[:_SAID],
+                        title=self.title,
+                        most=number(most),
+                    )
+                )
             if time.monotonic() - began > _MOST_SECONDS:
                 raise NoNetwork(
-                    f"{begun(self.title)} is too slow: {size:,} bytes in {_MOST_SECONDS:.0f} s. Try again later."
+                    _(
+                        "%(title)s is too slow: %(size)s bytes in %(MOST_SECONDS)s s. Try again later.",
+                        title=begun(self.title),
+                        size=number(size),
+                        MOST_SECONDS=number(_MOST_SECONDS),
+                    )
                 )
         return b"".join(parts)
 

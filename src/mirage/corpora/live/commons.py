@@ -34,6 +34,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import Settings
+from mirage.wording import _
 
 _MOST, _USUAL = 2_000, 50
 _LOOKED = 10  # times as many files are looked at as are wanted, at most
@@ -125,7 +126,12 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         super().__init__(query, most=most, licences=licences, only=only, refresh=refresh, settings=settings)
         named = self._query[len(CATEGORY) :].strip()
         if in_category(self._query) and (not named or "|" in named):
-            raise BadInput(f"“{self._query[:80]}” is not the name of one category. Name one: Category:Chest radiographs.")
+            raise BadInput(
+                _(
+                    "“%(query)s” is not the name of one category. Name one: Category:Chest radiographs.",
+                    query=self._query[:80],
+                )
+            )
 
     def _source(self, pulse: Pulse, *, refresh: bool) -> Source:
         return Source(self._settings, refresh=refresh, pulse=pulse)

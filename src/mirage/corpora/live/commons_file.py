@@ -17,6 +17,7 @@ from mirage.corpora.live.pace import AskedToWait
 from mirage.errors import Unavailable
 from mirage.figure import Figure, Licence, Source, clean_text, is_link
 from mirage.licensing import terms_of
+from mirage.wording import _
 
 PAGES = "https://commons.wikimedia.org/wiki/"
 FILES, THUMBS = "https://upload.wikimedia.org", "https://thumb.wikimedia.org"
@@ -175,8 +176,10 @@ def read_told(told: object) -> Told:
     if answer.error is not None:
         said = _line(clean_text(answer.error.info or answer.error.code))
         if answer.error.code in _BUSY or answer.error.code.startswith("internal_api_error"):
-            raise Lagging(f"Wikimedia Commons is too busy ({said}). Try again later; what has arrived is kept.")
-        raise Unavailable(f"Wikimedia Commons refuses the question: {said} Write it otherwise.")
+            raise Lagging(
+                _("Wikimedia Commons is too busy (%(said)s). Try again later; what has arrived is kept.", said=said)
+            )
+        raise Unavailable(_("Wikimedia Commons refuses the question: %(said)s Write it otherwise.", said=said))
     if not isinstance(told, dict) or not told.keys() & {"query", "batchcomplete", "continue"}:
         raise ValueError("it lacks query and batchcomplete")
     return answer

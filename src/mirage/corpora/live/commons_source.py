@@ -14,6 +14,7 @@ from mirage.errors import Unavailable
 from mirage.images.limits import DEFAULT_LIMITS
 from mirage.models.download import FetchRefused
 from mirage.settings import Settings
+from mirage.wording import _
 
 BASE = "https://commons.wikimedia.org/w"
 TITLE = "Wikimedia Commons"
@@ -53,7 +54,9 @@ class Source:
             counts = [each.categoryinfo.files for each in answer.value.query.pages if each.categoryinfo]
             if not counts and any(each.missing for each in answer.value.query.pages):
                 named = query[len(CATEGORY) :].strip()[:80]
-                raise Unavailable(f"Wikimedia Commons has no category “{named}”. Write it as its page does, capitals too.")
+                raise Unavailable(
+                    _("Wikimedia Commons has no category “%(named)s”. Write it as its page does, capitals too.", named=named)
+                )
             return Answer(counts[0] if counts else None, answer.asked)
         asked: Asked = {
             "list": "search",
@@ -77,7 +80,7 @@ class Source:
         going_on: Asked = {}
         found: dict[int, Page] = {}
         seen, given = set[str](), set[int]()
-        for _ in range(_MOST_ANSWERS):
+        for _other in range(_MOST_ANSWERS):
             answer = self._ask(asked | going_on)
             for page in answer.value.query.pages:
                 # One batch may come in several answers, with what is told of each file in only one of them.

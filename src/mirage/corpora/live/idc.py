@@ -34,6 +34,7 @@ from mirage.images import DecodedPicture, read_picture
 from mirage.images.limits import sampled
 from mirage.images.volume import Volume
 from mirage.settings import Settings
+from mirage.wording import _
 
 HOMEPAGE = "https://imaging.datacommons.cancer.gov/"
 _MOST, _USUAL = 100, 10  # series at once
@@ -296,7 +297,7 @@ class IdcCorpus:
             return Chosen()
         except (ValueError, TypeError, LookupError) as error:
             self._list.unlink(missing_ok=True)
-            raise Unavailable("The list of what was chosen is damaged, and was thrown away. Run it again.") from error
+            raise Unavailable(_("The list of what was chosen is damaged, and was thrown away. Run it again.")) from error
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield the figures of the chosen series, in their order; nothing before they were prepared."""
@@ -361,11 +362,11 @@ class IdcCorpus:
         ------
         mirage.errors.BadPicture
         """
-        _ = self._entries
+        _other = self._entries
         if item.figure.id in self._stacks:
             return best_slice(self.read_stack(item))
         if item.figure.id not in self._places:
-            raise BadPicture(f"{item.label} is not among what was fetched.")
+            raise BadPicture(_("%(label)s is not among what was fetched.", label=item.label))
         path, frame = self._places[item.figure.id]
         return read_picture(path, name=item.label, frame=frame)
 
@@ -376,9 +377,9 @@ class IdcCorpus:
         ------
         mirage.errors.BadPicture
         """
-        _ = self._entries
+        _other = self._entries
         if item.figure.id not in self._stacks:
-            raise BadPicture(f"{item.label} is no stack among what was fetched.")
+            raise BadPicture(_("%(label)s is no stack among what was fetched.", label=item.label))
         return as_worded(self._stacks[item.figure.id].read(), item.figure.modality, item.figure.plane)
 
 

@@ -14,8 +14,10 @@ from mirage.corpora.live.s3 import Stored, listed
 from mirage.errors import BadPicture
 from mirage.images import read_picture, thumbnail
 from mirage.images.formats import HEAD_BYTES, format_of
+from mirage.locales import number
 from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, TooLarge
 from mirage.settings import Settings
+from mirage.wording import N_, _
 
 TITLE = "the Imaging Data Commons"
 _BASE = "https://{}.s3.amazonaws.com"
@@ -24,7 +26,7 @@ _PAUSE = 1.0  # seconds before a question is asked the second time
 _PREVIEWED = 4_000_000  # bytes of an object that is fetched to show a series before it is chosen
 _OVER = 1.05  # how much more than the index says a bucket may hold
 _NAME = re.compile(r"[\w.-]{0,199}[\w-]")  # of an object, and of the file that it becomes
-_RENEW = "Renew the index: pip install -U idc-index-data."
+_RENEW = N_("Renew the index: pip install -U idc-index-data.")
 
 
 def folder_of(settings: Settings, series: Series) -> Path:
@@ -104,13 +106,22 @@ class Bucket:
             size += one.size or 0
             if size > most or len(there) > series.instances:
                 raise BadPicture(
-                    f"Its bucket lists more than the index says ({series.instances:,} objects, {series.megabytes:,.1f} MB), "
-                    f"so it was not fetched. {_RENEW}"
+                    _(
+                        "Its bucket lists more than the index says (%(instances)s objects, %(megabytes)s "
+                        "MB), so it was not fetched. %(RENEW)s",
+                        instances=number(series.instances),
+                        megabytes=number(series.megabytes, 1),
+                        RENEW=_(_RENEW),
+                    )
                 )
         if len(there) < series.instances:
             raise BadPicture(
-                f"Its bucket lists {len(there):,} objects, and the index says {series.instances:,}, so it was not fetched. "
-                f"{_RENEW}"
+                _(
+                    "Its bucket lists %(there)s objects, and the index says %(instances)s, so it was not fetched. %(RENEW)s",
+                    there=number(len(there)),
+                    instances=number(series.instances),
+                    RENEW=_(_RENEW),
+                )
             )
         return sorted(there, key=lambda one: one.key)
 
@@ -122,7 +133,7 @@ class Bucket:
             if format_of(file.read(HEAD_BYTES)) == "DICOM":
                 return target
         target.unlink()
-        raise BadPicture(f"The object {one.name} of its bucket is no DICOM file, so the series was not taken.")
+        raise BadPicture(_("The object %(one)s of its bucket is no DICOM file, so the series was not taken.", one=one.name))
 
     def _client(self, series: Series) -> Client:
         client = Client(

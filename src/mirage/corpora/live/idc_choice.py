@@ -16,6 +16,7 @@ from mirage.corpora.live.idc_index import DataCollection, Index, Series
 from mirage.corpora.live.idc_words import IN_PART, IN_SERIES, IN_STUDY, Need, Wanted, part_weight
 from mirage.errors import BadInput
 from mirage.images.dicom_header import modality_of
+from mirage.wording import _
 
 _PICTURES = re.compile(r"(?i)\b(?:image|tomosynthesis) storage\b")
 _NO_PICTURES = re.compile(r"(?i)whole slide|segmentation|parametric map|raw data|dose")
@@ -124,7 +125,14 @@ def _check(index: Index, filters: Filters) -> None:
     if strange := sorted(filters.collections - names):
         near = [name for name in sorted(names) if strange[0][:4] in name][:5]
         like = f" Like it: {', '.join(near)}." if near else ""
-        raise BadInput(f"The Imaging Data Commons has no collection {strange[0]!r} in {index.version}.{like}")
+        raise BadInput(
+            _(
+                "The Imaging Data Commons has no collection %(strange)s in %(version)s.%(like)s",
+                strange=repr(strange[0]),
+                version=index.version,
+                like=like,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +303,7 @@ def _spread(scored: _Scored, most: int) -> list[int]:
         here = np.flatnonzero(levels == level)
         # The order of the index is by collection and patient; a stride through it meets many of them.
         here = here[np.argsort((scored.rows[here] * 2_654_435_761) % 2**32, kind="stable")]
-        _, first = np.unique(scored.patients[here], return_index=True)
+        _other, first = np.unique(scored.patients[here], return_index=True)
         once = np.sort(first)
         for some in (here[once], np.delete(here, once)):
             turn = np.zeros(len(some), np.int64)

@@ -18,6 +18,7 @@ from mirage.figure import MODALITIES, Case, Figure, Licence, Source, clean_text
 from mirage.images.dicom_header import DicomHeader, region_of
 from mirage.language.concepts import lexicon
 from mirage.language.sentences import clip, split
+from mirage.wording import _
 
 VIEWER = "https://viewer.imaging.datacommons.cancer.gov/v3/viewer/"
 MODALITY_CHOICES = {key: MODALITIES[key] for key in ("CT", "MR", "PT", "XR", "MG", "US", "NM", "XA", "RF")}
@@ -84,7 +85,7 @@ class Described:
         why : str
             Why it is empty, for people.
         """
-        figure, _ = self.figure(1)
+        figure, _other = self.figure(1)
         series, source = self.series, figure.source
         return Offered(
             figure.id, figure.title, figure.caption, self.group, source.licence, source.attribution, source.url,
@@ -194,7 +195,7 @@ def describe(index: Index, series: Series) -> Described:
 def _words(text: str) -> str:
     """A description of the source, where nothing in it looks as if it told of a person."""
     plain = " ".join(clean_text(text).split())[:_LONGEST].strip(" .^=")
-    before, caret, _ = plain.partition("^")
+    before, caret, _other = plain.partition("^")
     told = in_words(plain)
     if caret and lexicon().canonical((before.split() or [""])[-1]) in lexicon().vocabulary:
         # "BRAIN^ROUTINE" is how scanners write a protocol, and "Roe^Jane" how they write a name.
@@ -229,5 +230,11 @@ def modality_choice(given: str) -> str:
     mirage.errors.BadInput
     """
     if given not in MODALITY_CHOICES:
-        raise BadInput(f"modality is one of {', '.join(MODALITY_CHOICES)}; not {given!r}.")
+        raise BadInput(
+            _(
+                "modality is one of %(MODALITY_CHOICES)s; not %(given)s.",
+                MODALITY_CHOICES=", ".join(MODALITY_CHOICES),
+                given=repr(given),
+            )
+        )
     return given

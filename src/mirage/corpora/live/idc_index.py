@@ -20,6 +20,7 @@ from mirage.corpora.live.idc_words import Told, told
 from mirage.errors import Unavailable
 from mirage.figure import Licence, clean_text
 from mirage.images.dicom_header import modality_of
+from mirage.wording import _
 
 MEGA = 1_000_000  # bytes: what the index calls a megabyte
 PACKAGE = "idc_index_data"
@@ -100,7 +101,10 @@ def installed() -> Path:
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None or find_spec("pyarrow") is None:
         raise Unavailable(
-            "The index of the Imaging Data Commons is not installed. Run pip install idc-index-data pyarrow (79 and 48 MB)."
+            _(
+                "The index of the Imaging Data Commons is not installed. Run pip install "
+                "idc-index-data pyarrow (79 and 48 MB)."
+            )
         )
     return Path(spec.origin).parent
 
@@ -292,6 +296,9 @@ def _http(url: object) -> str:
 
 def _changed(what: str) -> Unavailable:
     return Unavailable(
-        f"The index of the Imaging Data Commons is not as MIRAGE knows it: {what}. Install idc-index-data 25 "
-        "(pip install -U idc-index-data)."
+        _(
+            "The index of the Imaging Data Commons is not as MIRAGE knows it: %(what)s. Install "
+            "idc-index-data 25 (pip install -U idc-index-data).",
+            what=what,
+        )
     )

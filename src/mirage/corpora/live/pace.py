@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mirage.errors import Unavailable
+from mirage.wording import _
 
 Pulse = Callable[[], None]
 """Called again and again while something is waited for; what it raises stops the wait."""
@@ -146,8 +147,12 @@ class Pace:
         self.hold(_UNREADABLE if seconds is None else seconds)
         if seconds is None:
             raise AskedToWait(
-                f"{begun(title)} is too busy and asks to wait “{said.strip()[:40]}”. It is left alone for ten minutes; run "
-                "it again after that. What has arrived is kept."
+                _(
+                    "%(title)s is too busy and asks to wait “%(strip)s”. It is left alone for ten "
+                    "minutes; run it again after that. What has arrived is kept.",
+                    title=begun(title),
+                    strip=said.strip()[:40],
+                )
             )
         if seconds > patience:
             self.wait_out(title, patience, pulse)  # which tells
@@ -171,8 +176,12 @@ class Pace:
         until = min(_read(self._hold), time.time() + _LONGEST)
         if until - time.time() > patience:
             raise AskedToWait(
-                f"{begun(title)} has asked to be left alone until {when(until)}. Run it again after that; what has arrived "
-                "is kept, and nothing more is asked before."
+                _(
+                    "%(title)s has asked to be left alone until %(until)s. Run it again after that; what "
+                    "has arrived is kept, and nothing more is asked before.",
+                    title=begun(title),
+                    until=when(until),
+                )
             )
         wait_until(until, pulse)
 

@@ -23,6 +23,7 @@ from mirage.figure import Case, Figure
 from mirage.images import DecodedPicture, read_picture, thumbnail
 from mirage.models.download import Damaged, FetchRefused, TooLarge, disk_words
 from mirage.settings import Settings
+from mirage.wording import _
 
 _SHOWN = 60  # figures of an offer that have a thumbnail
 _AHEAD = 60.0  # seconds that the clock of a disk may be ahead of ours
@@ -334,7 +335,7 @@ class PlannedCorpus(ABC, Generic[S, P]):
         """
         place = self._places.get(item.figure.id)
         if place is None or not place.is_file():
-            raise BadPicture(f"{item.label}: its picture is not on this machine any more. Add it again.")
+            raise BadPicture(_("%(label)s: its picture is not on this machine any more. Add it again.", label=item.label))
         return read_picture(place, name=item.label)
 
     @property
@@ -355,7 +356,11 @@ class PlannedCorpus(ABC, Generic[S, P]):
     def _plan(self) -> Plan[P]:
         if (found := self._kept(self._place)) is None:
             raise Unavailable(
-                f"What {self.title} has for “{self._query[:80]}” was not fetched yet. Add it while there is a network."
+                _(
+                    "What %(title)s has for “%(query)s” was not fetched yet. Add it while there is a network.",
+                    title=self.title,
+                    query=self._query[:80],
+                )
             )
         return found
 

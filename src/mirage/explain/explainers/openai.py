@@ -24,6 +24,7 @@ from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece, Remark
 from mirage.explain.explainers.language_model import RULES, pieces, prompt_of
 from mirage.settings import Settings
+from mirage.wording import N_, _
 
 _TOKENS_PER_SENTENCE = 70
 _CONNECT = 5.0
@@ -48,7 +49,7 @@ _MARK = re.compile(r"<\|[^|<>\n]{1,30}\|>")
 _FIRST_WORDS = 40  # characters
 _BEGINNING = re.compile(rf"\s*(?:\S[^\n]*?[.!?\]]\s|.{{{_FIRST_WORDS}}})", re.DOTALL)
 _LONGEST_MARK, _LONGEST_THOUGHT = 30, 100_000  # characters
-_STILL_THINKING = "the model was still thinking when its answer reached the longest that it may be"
+_STILL_THINKING = N_("the model was still thinking when its answer reached the longest that it may be")
 
 
 class OpenAIExplainer:
@@ -128,9 +129,9 @@ class OpenAIExplainer:
         if stopped():
             return
         if chat.thought and not chat.spoken:
-            raise Unavailable(_STILL_THINKING)
+            raise Unavailable(_(_STILL_THINKING))
         if chat.ended == "content_filter" and not chat.spoken:
-            raise Unavailable("the server's content filter held the answer back")
+            raise Unavailable(_("the server's content filter held the answer back"))
         if chat.ended == "content_filter":
             yield Remark("Cut short: the server holds back what its content filter found.")
         if chat.ended == "length":
@@ -151,18 +152,24 @@ def checked(url: str) -> str:
     """
     if not url:
         raise Unavailable(
-            "no server is named for the openai explainer. Set explainer_url (MIRAGE_EXPLAINER_URL), as http://localhost:8080/v1"
+            _(
+                "no server is named for the openai explainer. Set explainer_url "
+                "(MIRAGE_EXPLAINER_URL), as http://localhost:8080/v1"
+            )
         )
     try:
         parts = AnyHttpUrl(url)  # reads addresses as browsers do
     except ValueError:
         raise BadInput(
-            f"explainer_url must begin with http:// or https:// and name a server; this cannot be used: {url[:80]!r}"
+            _(
+                "explainer_url must begin with http:// or https:// and name a server; this cannot be used: %(url)s",
+                url=repr(url[:80]),
+            )
         ) from None
     if parts.username or parts.password:
-        raise BadInput("explainer_url must hold no name or password; put the key into OPENAI_API_KEY")
+        raise BadInput(_("explainer_url must hold no name or password; put the key into OPENAI_API_KEY"))
     if parts.query is not None or parts.fragment is not None:
-        raise BadInput("explainer_url must end at its path, as in http://localhost:8080/v1, without ? or #")
+        raise BadInput(_("explainer_url must end at its path, as in http://localhost:8080/v1, without ? or #"))
     return str(parts).rstrip("/")
 
 
@@ -200,7 +207,7 @@ def without_thoughts(stream: Iterable[str]) -> Iterator[str]:
         elif len(held) > _LONGEST_THOUGHT:
             thinking = True
     if thinking:
-        raise Unavailable(_STILL_THINKING)
+        raise Unavailable(_(_STILL_THINKING))
     yield _MARK.sub("", held)
 
 
@@ -224,7 +231,7 @@ def _heard(run: Callable[..., Awaitable[None]], stopped: Callable[[], bool]) -> 
         except MirageError:
             raise
         except Exception as error:
-            raise Unavailable(f"the answer could not be read ({type(error).__name__})") from error
+            raise Unavailable(_("the answer could not be read (%(name)s)", name=type(error).__name__)) from error
         finally:
             call.cancel()
 
@@ -261,7 +268,7 @@ class _Chat:
         try:
             client = httpx.AsyncClient(timeout=timeout, headers=headers, trust_env=not here)
         except (ValueError, UnicodeError):
-            raise Unavailable("OPENAI_API_KEY holds characters that no key has; set it anew") from None
+            raise Unavailable(_("OPENAI_API_KEY holds characters that no key has; set it anew")) from None
         async with client:
             attempt = 1
             while True:
@@ -325,9 +332,9 @@ class _Chat:
         async for text in response.aiter_text():
             *lines, rest = _LINE_END.split(rest + text)
             if len(rest) > _LONGEST_LINE:
-                raise Unavailable(f"{self._server} sent a line that does not end")
+                raise Unavailable(_("%(server)s sent a line that does not end", server=self._server))
             for line in lines:
-                field, _, data = line.partition(":")
+                field, _other, data = line.partition(":")
                 if field == "data":
                     if data.strip() == "[DONE]":
                         return
@@ -337,7 +344,13 @@ class _Chat:
                 elif field not in ("", "event", "id", "retry"):
                     held = f"{held}{line}\n"[:_LONGEST_LINE]
             if time.monotonic() - self._heard > self._timeout:
-                raise Unavailable(f"{self._server} kept the line open but wrote nothing for {self._timeout:g} s")
+                raise Unavailable(
+                    _(
+                        "%(server)s kept the line open but wrote nothing for %(timeout)s s",
+                        server=self._server,
+                        timeout=format(self._timeout, "g"),
+                    )
+                )
         if (held + rest).strip():
             self._event(held, rest.removeprefix("data:"), tell)
         if (held + rest).strip() and not (streams or self.spoken or self.thought):
@@ -358,7 +371,9 @@ class _Chat:
     def _content(self, found: object, tell: Callable[[str], None]) -> None:
         """Hand on the text of an event, or of a whole answer."""
         if problem := _problem(found):
-            raise Unavailable(f"{self._server} reported an error: {self._hidden(problem)}")
+            raise Unavailable(
+                _("%(server)s reported an error: %(problem)s", server=self._server, problem=self._hidden(problem))
+            )
         choices = found.get("choices") if isinstance(found, dict) else None
         first = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(first, dict):

@@ -17,12 +17,14 @@ from typing import Any
 from mirage.errors import Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece
 from mirage.explain.explainers.language_model import Prompt, pieces, prompt_of
+from mirage.locales import number
 from mirage.models.files import LocalModel, parameters, weight_files
 from mirage.models.hub import locate
 from mirage.models.pins import pin_of
 from mirage.models.registry import is_folder
 from mirage.models.runtime import Placement, first_line, free_memory, release_memory, select_device
 from mirage.settings import Settings
+from mirage.wording import _
 
 PAPER = "databricks/dolly-v2-3b"
 # As Dolly's model card gives it (Databricks, 2023).
@@ -105,7 +107,9 @@ class TransformersExplainer:
             tokenizer, model = self._ready()
             room = _context(tokenizer, model) - MOST_TOKENS
             if room < 64:
-                raise Unavailable(f"The model {self.model} reads too little at once to explain anything from evidence.")
+                raise Unavailable(
+                    _("The model %(model)s reads too little at once to explain anything from evidence.", model=self.model)
+                )
             prompt = prompt_of(request, room - 64, lambda text: len(tokenizer(text)["input_ids"]))
             if prompt.remark:
                 yield prompt.remark
@@ -125,8 +129,13 @@ class TransformersExplainer:
         free = free_memory(torch, place.device)
         if free is not None and needed > free:
             raise Unavailable(
-                f"The model {self.model} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free. "
-                "Close other programs, or use a smaller model or a server (explainer openai)."
+                _(
+                    "The model %(model)s needs about %(needed)s GB and %(free)s GB are free. Close other "
+                    "programs, or use a smaller model or a server (explainer openai).",
+                    model=self.model,
+                    needed=number(needed / 1e9, 1),
+                    free=number(free / 1e9, 1),
+                )
             )
         named, options = str(self._local().folder), {"local_files_only": True, "trust_remote_code": False}
         log.info("Loading %s as %s on %s, about %.1f GB.", self.model, place.dtype, place.device, needed / 1e9)
@@ -140,8 +149,12 @@ class TransformersExplainer:
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
             release_memory()
             raise Unavailable(
-                f"The model {self.model} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
-                "(setting explainer_model)."
+                _(
+                    "The model %(model)s cannot be loaded: %(error)s Fetch it anew, or name another "
+                    "(setting explainer_model).",
+                    model=self.model,
+                    error=first_line(error),
+                )
             ) from error
 
     def _weights(self) -> list[Path]:
@@ -191,13 +204,13 @@ def _generated(tokenizer: Any, model: Any, prompt: str, stopped: Callable[[], bo
                 text = text.replace(token, "")  # noqa: PLW2901 - the text without its marks is the text
             yield text
     except queue.Empty:
-        raise Unavailable(f"The model gave no word for {_PATIENCE:.0f} seconds.") from None
+        raise Unavailable(_("The model gave no word for %(PATIENCE)s seconds.", PATIENCE=number(_PATIENCE))) from None
     finally:
         halt.set()
         thread.join(_PATIENCE)
         release_memory()
     if failed:
-        raise Unavailable(f"The model failed while it wrote: {first_line(failed[0])}") from failed[0]
+        raise Unavailable(_("The model failed while it wrote: %(failed)s", failed=first_line(failed[0]))) from failed[0]
 
 
 def _written(tokenizer: Any, prompt: Prompt) -> str:
@@ -221,6 +234,9 @@ def _libraries() -> tuple[Any, Any]:
         import transformers  # noqa: PLC0415
     except ImportError as error:
         raise Unavailable(
-            f"The transformers explainer needs {error.name}, which is not installed: `pip install torch transformers`."
+            _(
+                "The transformers explainer needs %(error)s, which is not installed: `pip install torch transformers`.",
+                error=error.name,
+            )
         ) from error
     return torch, transformers

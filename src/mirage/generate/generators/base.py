@@ -12,6 +12,7 @@ from PIL import Image
 
 from mirage.errors import BadInput
 from mirage.query import MAX_TEXT, Query, Term, shown, tidy
+from mirage.wording import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +247,11 @@ def filled(request: GenerationRequest, info: GeneratorInfo) -> GenerationRequest
     """
     terms = tuple(replace(term, text=tidy(term.text)) for term in request.terms if tidy(term.text) and term.weight != 0)
     if not any(term.weight > 0 for term in terms):
-        raise BadInput("Say what the image shall show, as in “axial brain MRI”.")
+        raise BadInput(_("Say what the image shall show, as in “axial brain MRI”."))
     # A query refuses too many terms, texts that are too long, and weights that are no numbers.
     Query(tuple(Term(text=term.text, weight=term.weight) for term in terms))
     if request.start is not None and not info.from_picture:
-        raise BadInput(f"The generator {info} cannot begin from a picture.")
+        raise BadInput(_("The generator %(info)s cannot begin from a picture.", info=info))
     return replace(
         request,
         terms=terms,
@@ -270,7 +271,15 @@ def _within(what: str, given: float | None, default: float, least: float, most: 
     if given is None:
         return default
     if not math.isfinite(given) or not least <= given <= most:
-        raise BadInput(f"The {what} is from {least:g} to {most:,.15g}; {shown(given)} is outside.")
+        raise BadInput(
+            _(
+                "The %(what)s is from %(least)s to %(most)s; %(given)s is outside.",
+                what=what,
+                least=format(least, "g"),
+                most=format(most, ",.15g"),
+                given=shown(given),
+            )
+        )
     return given
 
 
@@ -278,10 +287,25 @@ def _side(what: str, given: int | None, info: GeneratorInfo) -> int:
     if given is None:
         return info.size
     if info.smallest == info.largest and given != info.size:
-        raise BadInput(f"The generator {info} draws images of {info.size} × {info.size} pixels only, not {what} {given}.")
+        raise BadInput(
+            _(
+                "The generator %(info)s draws images of %(size)s × %(size)s pixels only, not %(what)s %(given)s.",
+                info=info,
+                size=info.size,
+                what=what,
+                given=given,
+            )
+        )
     if not info.smallest <= given <= info.largest or given % info.multiple:
         raise BadInput(
-            f"The {what} is from {info.smallest} to {info.largest} pixels, a multiple of {info.multiple}; {given} is not."
+            _(
+                "The %(what)s is from %(smallest)s to %(largest)s pixels, a multiple of %(multiple)s; %(given)s is not.",
+                what=what,
+                smallest=info.smallest,
+                largest=info.largest,
+                multiple=info.multiple,
+                given=given,
+            )
         )
     return given
 

@@ -21,6 +21,7 @@ from mirage.figure import MODALITIES
 from mirage.language import reading
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
+from mirage.wording import _
 
 Floats = npt.NDArray[np.float32]
 MODALITY_CONCEPTS = {key: name for name, key in MODALITY_LABELS.items()}
@@ -126,10 +127,21 @@ class Conditions:
                 base, states, pooled = (np.asarray(parts[name], np.float32) for name in ("base", "states", "pooled"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise Unavailable(
-                f"{folder / WORDS} or {folder / NUMBERS} is damaged and cannot be read ({error}). Install MIRAGE again."
+                _(
+                    "%(folder)s or %(folder2)s is damaged and cannot be read (%(error)s). Install MIRAGE again.",
+                    folder=folder / WORDS,
+                    folder2=folder / NUMBERS,
+                    error=error,
+                )
             ) from error
         if len(states) != len(learnt) or len(pooled) != len(learnt) + 1:
-            raise Unavailable(f"{folder / NUMBERS} does not belong to {folder / WORDS}. Install MIRAGE again.")
+            raise Unavailable(
+                _(
+                    "%(folder)s does not belong to %(folder2)s. Install MIRAGE again.",
+                    folder=folder / NUMBERS,
+                    folder2=folder / WORDS,
+                )
+            )
         return cls(learnt, base, states, pooled)
 
     def save(self, folder: Path) -> None:

@@ -119,8 +119,12 @@ class TrainingFingerprints:
                 return cls(signs, file["spread"].astype(np.float32), names, float(file["threshold"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise Unavailable(
-                f"The fingerprints of the training images cannot be read: {path} ({error}). "
-                "Install MIRAGE anew, or make them again with `mirage train generator`."
+                _(
+                    "The fingerprints of the training images cannot be read: %(path)s (%(error)s). "
+                    "Install MIRAGE anew, or make them again with `mirage train generator`.",
+                    path=path,
+                    error=error,
+                )
             ) from error
 
     @classmethod

@@ -38,12 +38,14 @@ from mirage.generate.generators.diffusers_pipeline import (
     preview,
     tile,
 )
+from mirage.locales import number
 from mirage.models.files import NOT_STATED, licence_of
 from mirage.models.hub import locate
 from mirage.models.pins import pin_of
 from mirage.models.registry import is_folder
 from mirage.models.runtime import first_line, free_memory, release_memory
 from mirage.settings import Settings
+from mirage.wording import _
 
 PAPER = "Nihirc/Prompt2MedImage"
 _GUIDANCE = 7.5
@@ -168,10 +170,10 @@ class DiffusersGenerator:
         remarks: tuple[str, ...] = ()
         if request.guidance == 1 and (request.negative or any(term.weight < 0 for term in request.terms)):
             remarks = ("Without guidance (1) the model cannot draw away from what is unwanted; that was left out.",)
-        for number in range(request.count):
+        for place in range(request.count):
             # Held for one image only: whoever reads on slowly, or not at all, keeps nobody else waiting.
             with _one_at_a_time:
-                drawn = None if stopped() else self._drawn(request, number, progress, stopped)
+                drawn = None if stopped() else self._drawn(request, place, progress, stopped)
             if drawn is None:
                 return
             yield replace(drawn, remarks=(*remarks, *drawn.remarks))
@@ -188,7 +190,7 @@ class DiffusersGenerator:
         loaded = self._ready(request)
         if stopped():
             return None
-        torch, _ = libraries()
+        torch, _other = libraries()
         raised: list[Exception] = []
 
         def after(pipe: Any, step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -243,8 +245,16 @@ class DiffusersGenerator:
         free = free_memory(libraries()[0], place.device)
         if free is not None and needed > free:
             raise Unavailable(
-                f"The model {self.model} needs about {needed / 1e9:.1f} GB for {request.width} × {request.height} pixels, "
-                f"and {free / 1e9:.1f} GB are free. Close other programs, draw a smaller image, or use the starter."
+                _(
+                    "The model %(model)s needs about %(needed)s GB for %(width)s × %(height)s pixels, "
+                    "and %(free)s GB are free. Close other programs, draw a smaller image, or use the "
+                    "starter.",
+                    model=self.model,
+                    needed=number(needed / 1e9, 1),
+                    width=request.width,
+                    height=request.height,
+                    free=number(free / 1e9, 1),
+                )
             )
         if which not in _kept:
             _kept.clear()
@@ -261,7 +271,11 @@ class DiffusersGenerator:
                 made = transformers.AutoTokenizer.from_pretrained(str(folder.path / "tokenizer"), local_files_only=True)
             except Exception as error:  # whatever its files hold
                 raise Unavailable(
-                    f"The tokenizer in {folder.path} cannot be read: {first_line(error)} Fetch the model anew."
+                    _(
+                        "The tokenizer in %(path)s cannot be read: %(error)s Fetch the model anew.",
+                        path=folder.path,
+                        error=first_line(error),
+                    )
                 ) from error
             self._tokenizers = {folder.digest: made}
         return self._tokenizers[folder.digest]
@@ -271,6 +285,15 @@ def _failed(model: str, error: Exception) -> MirageError:
     told = first_line(error)
     if isinstance(error, MemoryError) or "memory" in told or "allocate" in told:
         return Unavailable(
-            f"There was too little memory for {model}. Draw a smaller image, close other programs, or use the starter."
+            _(
+                "There was too little memory for %(model)s. Draw a smaller image, close other programs, or use the starter.",
+                model=model,
+            )
         )
-    return Unavailable(f"The model {model} failed while it drew: {told} Fetch it anew, or name another (generator_model).")
+    return Unavailable(
+        _(
+            "The model %(model)s failed while it drew: %(told)s Fetch it anew, or name another (generator_model).",
+            model=model,
+            told=told,
+        )
+    )

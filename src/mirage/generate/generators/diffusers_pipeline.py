@@ -16,8 +16,10 @@ from PIL import Image, ImageOps
 
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import GenerationRequest
+from mirage.locales import number
 from mirage.models.files import LocalModel, missing_parts, parameters, weight_files
 from mirage.models.runtime import Placement, first_line, select_device, whole_memory
+from mirage.wording import N_, _
 
 INDEX = "model_index.json"
 _PIPELINES = ("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")
@@ -31,7 +33,7 @@ _NEEDED = {
 _LIBRARIES = ("diffusers", "transformers", "stable_diffusion")
 _WITH_WEIGHTS = ("unet", "vae", "text_encoder", "safety_checker", "image_encoder")
 _SAMPLE = 65_536
-OTHERWISE = "Name the folder or hub id of a Stable Diffusion pipeline (setting generator_model)."
+OTHERWISE = N_("Name the folder or hub id of a Stable Diffusion pipeline (setting generator_model).")
 # Schedulers that belong to distilled models and their few steps; any other is exchanged for DPM-Solver++.
 FEW_STEPS = {"LCMScheduler": 8, "TCDScheduler": 8}
 STEPS = 20
@@ -99,11 +101,20 @@ def look_over(path: Path) -> PipelineFolder:
     kind = index.get("_class_name")
     if kind not in _PIPELINES:
         raise Unavailable(
-            f"{path} holds a {kind}, which takes other arguments than a {_PIPELINES[0]} and is not supported. {OTHERWISE}"
+            _(
+                "%(path)s holds a %(kind)s, which takes other arguments than a %(PIPELINES)s and is "
+                "not supported. %(OTHERWISE)s",
+                path=path,
+                kind=kind,
+                PIPELINES=_PIPELINES[0],
+                OTHERWISE=_(OTHERWISE),
+            )
         )
     _check_parts(path, index)
     if lacking := missing_parts(path):
-        raise Unavailable(f"{path} is not whole: {', '.join(lacking)} is missing. Fetch the model anew.")
+        raise Unavailable(
+            _("%(path)s is not whole: %(lacking)s is missing. Fetch the model anew.", path=path, lacking=", ".join(lacking))
+        )
     unet, vae, text = (model.json(f"{part}/config.json") for part in ("unet", "vae", "text_encoder"))
     if unet.get("in_channels") != vae.get("latent_channels", 4):
         raise Unavailable(
@@ -132,7 +143,9 @@ def look_over(path: Path) -> PipelineFolder:
             widest=2 * blocks[0],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise Unavailable(f"The configuration in {path} lacks {first_line(error)} Fetch the model anew.") from error
+        raise Unavailable(
+            _("The configuration in %(path)s lacks %(error)s Fetch the model anew.", path=path, error=first_line(error))
+        ) from error
 
 
 def _of_another_kind(model: LocalModel) -> str:
@@ -152,12 +165,28 @@ def _check_parts(path: Path, index: dict[str, Any]) -> None:
             continue
         if named[0] not in _LIBRARIES:
             raise Unavailable(
-                f"The {part} in {path} would run code that comes with the model, which is refused. {OTHERWISE}"
+                _(
+                    "The %(part)s in %(path)s would run code that comes with the model, which is refused. %(OTHERWISE)s",
+                    part=part,
+                    path=path,
+                    OTHERWISE=_(OTHERWISE),
+                )
             )
         if not str(named[1]).startswith(_NEEDED.get(part, "")):
-            raise Unavailable(f"The {part} in {path} is a {named[1]}, where {_NEEDED[part]} is read. {OTHERWISE}")
+            raise Unavailable(
+                _(
+                    "The %(part)s in %(path)s is a %(named)s, where %(NEEDED)s is read. %(OTHERWISE)s",
+                    part=part,
+                    path=path,
+                    named=named[1],
+                    NEEDED=_NEEDED[part],
+                    OTHERWISE=_(OTHERWISE),
+                )
+            )
     if absent := [part for part in _NEEDED if not isinstance(index.get(part), list) or index[part][0] is None]:
-        raise Unavailable(f"{path / INDEX} names no {', '.join(absent)}. Fetch the model anew.")
+        raise Unavailable(
+            _("%(path)s names no %(absent)s. Fetch the model anew.", path=path / INDEX, absent=", ".join(absent))
+        )
 
 
 def _digest(path: Path, files: list[Path]) -> str:
@@ -188,7 +217,7 @@ class LoadedPipeline:
     @property
     def from_picture(self) -> Any:
         """A pipeline of the same parts that begins from a picture; it shares every weight."""
-        _, diffusers = libraries()
+        _other, diffusers = libraries()
         pipe = diffusers.StableDiffusionImg2ImgPipeline(**self.pipe.components, requires_safety_checker=False)
         pipe.set_progress_bar_config(disable=True)
         return pipe
@@ -208,8 +237,11 @@ def libraries() -> tuple[Any, Any]:
         import transformers  # noqa: F401, PLC0415 - diffusers comes without it, its Stable Diffusion does not
     except ImportError as error:
         raise Unavailable(
-            f"The diffusers generator needs {error.name}, which is not installed: "
-            "`pip install torch transformers diffusers accelerate`."
+            _(
+                "The diffusers generator needs %(error)s, which is not installed: `pip install torch "
+                "transformers diffusers accelerate`.",
+                error=error.name,
+            )
         ) from error
     return torch, diffusers
 
@@ -223,7 +255,7 @@ def place_for(folder: PipelineFolder, device: str = "", dtype: str = "") -> Plac
     device, dtype : str
         As a person named them; empty to choose. See `mirage.models.runtime.select_device`.
     """
-    torch, _ = libraries()
+    torch, _other = libraries()
 
     def on_cpu() -> str:
         # By what the machine has and not by what is free now: the same request shall give the same image tomorrow.
@@ -276,14 +308,18 @@ def load(folder: PipelineFolder, place: Placement) -> LoadedPipeline:
         raise
     except Exception as error:  # two libraries, each with kinds of its own
         raise Unavailable(
-            f"The model in {folder.path} cannot be loaded: {first_line(error)} Fetch it anew, or name another "
-            "(setting generator_model)."
+            _(
+                "The model in %(path)s cannot be loaded: %(error)s Fetch it anew, or name another "
+                "(setting generator_model).",
+                path=folder.path,
+                error=first_line(error),
+            )
         ) from error
 
 
 def quick_scheduler(own: Any) -> Any:
     """DPM-Solver++ with the noise schedule of the pipeline's own scheduler, or that one where it is no exchange."""
-    _, diffusers = libraries()
+    _other, diffusers = libraries()
     quick = diffusers.DPMSolverMultistepScheduler
     if type(own).__name__ in FEW_STEPS or quick not in getattr(own, "compatibles", []):
         return own
@@ -308,12 +344,17 @@ def tile(loaded: LoadedPipeline, width: int, height: int, tiling: bool | None) -
 
 def _check_whole(pipe: Any, folder: PipelineFolder) -> None:
     """Both libraries fill weights that a file lacks with chance, and only log it."""
-    torch, _ = libraries()
+    torch, _other = libraries()
     parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     wanted = sum(weight.numel() for part in parts for weight in part.parameters())
     if wanted > 1.001 * folder.parameters:
         raise Unavailable(
-            f"The weights in {folder.path} do not fill the model: {folder.parameters:,} of {wanted:,}. Fetch it anew."
+            _(
+                "The weights in %(path)s do not fill the model: %(parameters)s of %(wanted)s. Fetch it anew.",
+                path=folder.path,
+                parameters=number(folder.parameters),
+                wanted=number(wanted),
+            )
         )
 
 
@@ -361,13 +402,13 @@ def embeddings(loaded: LoadedPipeline, request: GenerationRequest) -> tuple[Any,
     tuple of torch.Tensor
         In the text encoder's precision, on the pipeline's device.
     """
-    torch, _ = libraries()
+    torch, _other = libraries()
     wanted = [(term.text, term.weight) for term in request.terms if term.weight > 0]
     unwanted = [(term.text, -term.weight) for term in request.terms if term.weight < 0]
     unwanted += [(request.negative, 1.0)] if request.negative else []
 
     def mean(texts: list[tuple[str, float]]) -> Any:
-        each, _ = loaded.pipe.encode_prompt([text for text, _ in texts], loaded.place.device, 1, False)
+        each, _other = loaded.pipe.encode_prompt([text for text, _ in texts], loaded.place.device, 1, False)
         weights = torch.tensor([weight for _, weight in texts], dtype=torch.float32, device=each.device)
         return torch.einsum("n,ntw->tw", weights / weights.sum(), each.float())[None]
 
@@ -394,7 +435,7 @@ def inputs(loaded: LoadedPipeline, request: GenerationRequest, generator: Any) -
     tuple
         The pipeline; and the arguments that it is called with beside embeddings, steps and guidance.
     """
-    torch, _ = libraries()
+    torch, _other = libraries()
     pipe = loaded.pipe
     steps, width, height = int(request.steps or 1), int(request.width or 0), int(request.height or 0)
     if request.start is not None:
@@ -422,7 +463,7 @@ def preview(loaded: LoadedPipeline, latents: Any) -> Callable[[], Image.Image]:
     callable
         Makes the picture, at most 24 latent cells a side; costs time only when called.
     """
-    torch, _ = libraries()
+    torch, _other = libraries()
     clean = (getattr(loaded.pipe.scheduler, "model_outputs", None) or [None])[-1]
     seen = clean if clean is not None and clean.shape == latents.shape else latents
 
@@ -445,7 +486,7 @@ def finished(loaded: LoadedPipeline, latents: Any) -> tuple[Image.Image, tuple[s
     latents : torch.Tensor
         (1, channels, rows, columns) as they are after the last step.
     """
-    torch, _ = libraries()
+    torch, _other = libraries()
     remarks: tuple[str, ...] = ()
     black = Image.new("RGB", tuple(side * loaded.pipe.vae_scale_factor for side in reversed(latents.shape[-2:])))
     with torch.inference_mode():
@@ -457,7 +498,7 @@ def finished(loaded: LoadedPipeline, latents: Any) -> tuple[Image.Image, tuple[s
                 image, remarks = _decode_in_32_bits(loaded, latents), (AGAIN,)
         if not bool(torch.isfinite(image).all()):
             return black, (UNDECODED,), True
-        _, flagged = loaded.pipe.run_safety_checker(image.clone(), loaded.place.device, loaded.pipe.unet.dtype)
+        _other, flagged = loaded.pipe.run_safety_checker(image.clone(), loaded.place.device, loaded.pipe.unet.dtype)
         if flagged and any(flagged):
             return black, (*remarks, UNSAFE), True
         picture = _picture(image)
@@ -473,7 +514,7 @@ def _decode(loaded: LoadedPipeline, latents: Any) -> Any:
 
 
 def _decode_in_32_bits(loaded: LoadedPipeline, latents: Any) -> Any:
-    torch, _ = libraries()
+    torch, _other = libraries()
     vae, usual = loaded.pipe.vae, loaded.pipe.vae.dtype
     try:
         vae.to(dtype=torch.float32)

@@ -18,6 +18,7 @@ from mirage.errors import Unavailable, first_fault
 from mirage.figure import MODALITIES
 from mirage.generate.generators.conditions import Conditions, PromptReading
 from mirage.language.concepts import lexicon
+from mirage.wording import _
 
 EVIDENCE = "evidence.json"
 LEAST_PICTURES = 8
@@ -119,7 +120,11 @@ class Evidence:
             return TypeAdapter(cls).validate_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise Unavailable(
-                f"{path} is damaged and cannot be read ({first_fault(error)}). Install MIRAGE again."
+                _(
+                    "%(path)s is damaged and cannot be read (%(error)s). Install MIRAGE again.",
+                    path=path,
+                    error=first_fault(error),
+                )
             ) from error
 
     def save(self, path: Path) -> None:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from mirage.errors import Unavailable
+from mirage.wording import _
 
 SIDE = 160  # of a training image, pixels
 _FILLED = 0.96  # of the square, along the longer side
@@ -129,11 +130,25 @@ class PatchBasis:
             with np.load(path, allow_pickle=False) as parts:
                 made = cls(*(np.asarray(parts[name], dtype=np.float32) for name in ("mean", "basis", "scale", "decoder")))
         except (OSError, ValueError, KeyError, EOFError) as error:
-            raise Unavailable(f"{path} is damaged and cannot be read ({error}). Install MIRAGE again.") from error
+            raise Unavailable(
+                _("%(path)s is damaged and cannot be read (%(error)s). Install MIRAGE again.", path=path, error=error)
+            ) from error
         if made.mean.shape != (PATCH * PATCH,) or made.basis.shape != (PATCH * PATCH, len(made.scale)):
-            raise Unavailable(f"{path} is of another kind of generator: {made.basis.shape} is no basis of patches.")
+            raise Unavailable(
+                _(
+                    "%(path)s is of another kind of generator: %(shape)s is no basis of patches.",
+                    path=path,
+                    shape=made.basis.shape,
+                )
+            )
         if made.decoder.shape != (9 * made.components + 1, PATCH * PATCH):
-            raise Unavailable(f"{path} is of another kind of generator: {made.decoder.shape} is no decoder of patches.")
+            raise Unavailable(
+                _(
+                    "%(path)s is of another kind of generator: %(shape)s is no decoder of patches.",
+                    path=path,
+                    shape=made.decoder.shape,
+                )
+            )
         return made
 
     @property

@@ -28,6 +28,7 @@ from mirage.generate.generators.evidence import EVIDENCE, Evidence, KindOfPictur
 from mirage.generate.generators.latents import PatchBasis, framed
 from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once
 from mirage.settings import SHIPPED, Settings
+from mirage.wording import _
 
 FOLDER = SHIPPED / "generator"
 _FORMAT = 2
@@ -87,17 +88,30 @@ class StarterGenerator:
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(
-                f"The starter generator cannot draw: {self._folder} lacks {', '.join(missing)}. Train one with “mirage "
-                "train generator” and name its folder with the setting generator_path, or choose the generator diffusers."
+                _(
+                    "The starter generator cannot draw: %(folder)s lacks %(missing)s. Train one with "
+                    "“mirage train generator” and name its folder with the setting generator_path, or "
+                    "choose the generator diffusers.",
+                    folder=self._folder,
+                    missing=", ".join(missing),
+                )
             )
         try:
             given = json.loads((self._folder / "config.json").read_text("utf-8"))
             if int(given["format"]) > _FORMAT:
-                raise Unavailable(f"The generator in {self._folder} was made by a newer MIRAGE. Update MIRAGE to use it.")
+                raise Unavailable(
+                    _(
+                        "The generator in %(folder)s was made by a newer MIRAGE. Update MIRAGE to use it.",
+                        folder=self._folder,
+                    )
+                )
             if int(given["format"]) < _FORMAT:
                 raise Unavailable(
-                    f"The generator in {self._folder} was made by an older MIRAGE, which read prompts by the text encoder. "
-                    "Train it anew with “mirage train generator”."
+                    _(
+                        "The generator in %(folder)s was made by an older MIRAGE, which read prompts by the "
+                        "text encoder. Train it anew with “mirage train generator”.",
+                        folder=self._folder,
+                    )
                 )
             fields = [name for name in _Config.__dataclass_fields__ if name in given or name not in _LATER]
             self._config = _Config(**{name: given[name] for name in fields})

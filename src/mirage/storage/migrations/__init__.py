@@ -16,6 +16,7 @@ from mirage.errors import ROOM, AtlasError, check_room
 from mirage.storage import engines
 from mirage.storage.failures import Failures
 from mirage.storage.records import VERSION, figures, metadata, version
+from mirage.wording import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,13 @@ def upgrade(path: Path, schema: Schema = RECORDS) -> None:
             return
         if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
             raise AtlasError(
-                f"The {schema.what} {path} are of an older version of MIRAGE. Bringing them up to date needs a disk and "
-                "a folder that can be written to: copy the atlas to one and open it there. Nothing was changed."
+                _(
+                    "The %(what)s %(path)s are of an older version of MIRAGE. Bringing them up to date "
+                    "needs a disk and a folder that can be written to: copy the atlas to one and open it "
+                    "there. Nothing was changed.",
+                    what=schema.what,
+                    path=path,
+                )
             )
         size = path.stat().st_size
         check_room(path.parent, 3 * size + ROOM)
@@ -168,7 +174,13 @@ def upgrade(path: Path, schema: Schema = RECORDS) -> None:
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
         reason = getattr(error, "orig", error)
         raise AtlasError(
-            f"The {schema.what} {path} could not be brought up to date ({reason}). Nothing was changed. {schema.restore}"
+            _(
+                "The %(what)s %(path)s could not be brought up to date (%(reason)s). Nothing was changed. %(restore)s",
+                what=schema.what,
+                path=path,
+                reason=reason,
+                restore=schema.restore,
+            )
         ) from error
     finally:
         engine.dispose()
@@ -184,8 +196,13 @@ def _run(connection: sa.Connection, found: str, schema: Schema) -> None:
     scripts = ScriptDirectory(folder, version_locations=[folder])
     if found and found not in {script.revision for script in scripts.walk_revisions()}:
         raise AtlasError(
-            f"The atlas's {schema.what} have version {found[:40]!r}; this MIRAGE knows those up to {schema.newest}. "
-            "Update MIRAGE, or open another atlas. Nothing was changed."
+            _(
+                "The atlas's %(what)s have version %(found)s; this MIRAGE knows those up to "
+                "%(newest)s. Update MIRAGE, or open another atlas. Nothing was changed.",
+                what=schema.what,
+                found=repr(found[:40]),
+                newest=schema.newest,
+            )
         )
     with EnvironmentContext(Config(), scripts, fn=lambda revision, _: scripts._upgrade_revs("head", revision)) as context:
         context.configure(connection=connection, render_as_batch=True, transactional_ddl=True)

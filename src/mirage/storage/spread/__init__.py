@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from mirage.errors import BadInput
 from mirage.storage.spread.base import Recipe, Workers
+from mirage.wording import N_, _
 
 _OPTIONS = ("workers", "cpus", "gpus")
-_HOW = (
+_HOW = N_(
     "Give ray://host:10001 or ray for a cluster of Ray, or processes; ?workers=8&cpus=2&gpus=1 says how many, and with what."
 )
 
@@ -65,9 +66,9 @@ def _parts(address: str) -> tuple[str, dict[str, float]]:
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         numbers = dict.fromkeys(_OPTIONS, 0.0) | {key: float(value) for key, value in given.items()}
     except ValueError:
-        raise BadInput(f"“{address[:80]}” is no address of workers. {_HOW}") from None
+        raise BadInput(_("“%(address)s” is no address of workers. %(HOW)s", address=address[:80], HOW=_(_HOW))) from None
     where = address.partition("?")[0]
     known = where in ("ray", "processes") or (parts.scheme == "ray" and bool(parts.netloc) and not parts.username)
     if not known or set(numbers) != set(_OPTIONS) or not all(0 <= each <= 100_000 for each in numbers.values()):
-        raise BadInput(f"“{address[:80]}” is no address of workers. {_HOW}")
+        raise BadInput(_("“%(address)s” is no address of workers. %(HOW)s", address=address[:80], HOW=_(_HOW)))
     return where, numbers

@@ -23,6 +23,7 @@ from mirage.images.store import PictureStore, thumbnail_name
 from mirage.settings import Settings
 from mirage.storage.edits import Edit, Edits
 from mirage.storage.prepare import BATCH, Made, Preparing, Refuse
+from mirage.wording import _
 
 logger = logging.getLogger(__name__)
 
@@ -128,8 +129,13 @@ class Recipe:
         found = found or encoders.configured(self.encoder.name, settings, self.encoder.model)
         if (info := found.info()).digest != self.encoder.digest:
             raise Unavailable(
-                f"The encoder {info.name} there is another one ({info.digest[:12]}) than the atlas's "
-                f"({self.encoder.digest[:12]}): their vectors cannot be compared."
+                _(
+                    "The encoder %(info)s there is another one (%(digest)s) than the atlas's "
+                    "(%(digest2)s): their vectors cannot be compared.",
+                    info=info.name,
+                    digest=info.digest[:12],
+                    digest2=self.encoder.digest[:12],
+                )
             )
         return found
 
@@ -187,11 +193,19 @@ class Worker:
     def _open(self) -> tuple[Corpus, Encoder]:
         if self._opened is None:
             if self._recipe.version != mirage.__version__:
-                raise Unavailable(f"MIRAGE is of version {mirage.__version__} there, and of {self._recipe.version} here.")
+                raise Unavailable(
+                    _(
+                        "MIRAGE is of version %(version)s there, and of %(version2)s here.",
+                        version=mirage.__version__,
+                        version2=self._recipe.version,
+                    )
+                )
             encoder = self._recipe.open_encoder()
             corpus = corpora.load(self._recipe.corpus, **self._recipe.given)
             if isinstance(corpus, Downloads) and not corpus.ready:
-                raise Unavailable(f"The files of {corpus.card.title} are not there; put them where that node finds them.")
+                raise Unavailable(
+                    _("The files of %(title)s are not there; put them where that node finds them.", title=corpus.card.title)
+                )
             self._opened = corpus, encoder
         return self._opened
 
@@ -371,7 +385,7 @@ class _Spread:
         self._vain = 0
 
     def all(self) -> Generator[Done | None]:
-        for _ in range(self._workers.count):
+        for _other in range(self._workers.count):
             self._begin()
         since = time.monotonic()
         while True:
@@ -383,7 +397,9 @@ class _Spread:
             if ready or at_work:
                 since = time.monotonic()
             elif time.monotonic() - since > _PATIENCE:
-                raise Unavailable("There are no workers: for ten minutes the cluster has begun none. Has it room for them?")
+                raise Unavailable(
+                    _("There are no workers: for ten minutes the cluster has begun none. Has it room for them?")
+                )
             if not ready:
                 yield None
             for each in ready:
@@ -412,7 +428,13 @@ class _Spread:
             self._replace(worker, given, str(error))
             return None
         if done.trouble:
-            raise Unavailable(f"The node {done.node} cannot encode for this atlas: {done.trouble} What is stored stays.")
+            raise Unavailable(
+                _(
+                    "The node %(node)s cannot encode for this atlas: %(trouble)s What is stored stays.",
+                    node=done.node,
+                    trouble=done.trouble,
+                )
+            )
         self._vain = 0
         self._free.extend([worker] * (1 if given.task else _AHEAD))
         return done if given.task else None
@@ -424,7 +446,7 @@ class _Spread:
         else:
             self._again.append(given)
         if self._vain >= _MOST_VAIN:
-            raise Unavailable(f"The workers cannot be begun: {why} What is stored stays.")
+            raise Unavailable(_("The workers cannot be begun: %(why)s What is stored stays.", why=why))
         if given.task is not None and given.lost >= _MOST_LOST:
             raise Unavailable(_took_with_it(given.task, why))
         if not any(each is worker for each in self._ended):

@@ -11,8 +11,9 @@ from typing import Any
 from mirage.errors import Unavailable
 from mirage.settings import Settings
 from mirage.storage.spread.base import Done, Lost, Recipe, Task, Worker
+from mirage.wording import N_, _
 
-INSTALL = "pip install 'ray[client]'"
+INSTALL = N_("pip install 'ray[client]'")
 
 
 class RayActors:
@@ -38,7 +39,9 @@ class RayActors:
         try:
             import ray  # noqa: PLC0415 - only where it is used
         except ImportError as error:
-            raise Unavailable(f"Encoding on a cluster needs the package ray, which is not installed: {INSTALL}.") from error
+            raise Unavailable(
+                _("Encoding on a cluster needs the package ray, which is not installed: %(INSTALL)s.", INSTALL=_(INSTALL))
+            ) from error
         self._ray, self._recipe = ray, recipe
         self._own = not ray.is_initialized()
         if self._own:
@@ -46,7 +49,13 @@ class RayActors:
             try:
                 ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
             except Exception as error:
-                raise Unavailable(f"The cluster {address} is not there, or does not answer: {_last(error)}") from error
+                raise Unavailable(
+                    _(
+                        "The cluster %(address)s is not there, or does not answer: %(error)s",
+                        address=address,
+                        error=_last(error),
+                    )
+                ) from error
         self._cpus, self._gpus = cpus or Settings.load().threads, gpus
         there: dict[str, float] = ray.cluster_resources()
         fits = [there.get("CPU", 0) // self._cpus] + ([there.get("GPU", 0) // gpus] if gpus else [])
@@ -67,7 +76,7 @@ class RayActors:
 
     def wait(self, asked: Sequence[Any], seconds: float) -> Sequence[Any]:
         """Those of which something came, waiting for a while if it came of none."""
-        ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=seconds)
+        ready, _other = self._ray.wait(list(asked), num_returns=1, timeout=seconds)
         return list(ready)
 
     def get(self, asked: Any) -> Done:
@@ -80,7 +89,9 @@ class RayActors:
         try:
             done: Done = self._ray.get(asked)
         except self._ray.exceptions.RayTaskError as error:  # what the worker's own code raised
-            raise Unavailable(f"A worker of the cluster failed: {_last(error)} What is stored stays.") from error
+            raise Unavailable(
+                _("A worker of the cluster failed: %(error)s What is stored stays.", error=_last(error))
+            ) from error
         except self._ray.exceptions.RayError as error:
             raise Lost(_last(error)) from error
         return done

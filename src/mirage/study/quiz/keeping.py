@@ -216,7 +216,7 @@ class Quizzes:
         ------
         mirage.errors.MirageError
         """
-        _, found = self.asked(quiz_id, number)
+        _other, found = self.asked(quiz_id, number)
         if found.question.kind == "unfold" and found.waits and not found.unfolded:
             self._change(found.id, quiz_questions.c.step == max(0, step), step=max(0, step) + 1)
         return self.asked(quiz_id, number)[1]
@@ -350,5 +350,8 @@ def _fits(question: Question, given: Given) -> bool:
 
 def _gone(quiz_id: str) -> MirageError:
     return NotFound(
-        f"There is no quiz {shown(quiz_id, 40)}. It was deleted, or the address is cut. /quiz lists those there are."
+        _(
+            "There is no quiz %(quiz_id)s. It was deleted, or the address is cut. /quiz lists those there are.",
+            quiz_id=shown(quiz_id, 40),
+        )
     )

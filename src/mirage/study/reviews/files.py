@@ -264,6 +264,6 @@ def take_in(
 
 def _checked(rating: Rating) -> Rating:
     if rating.rated > LATEST:
-        raise BadInput(f"{rating.rated} is no time of a rating.")
+        raise BadInput(_("%(rated)s is no time of a rating.", rated=rating.rated))
     place = Place(words=tidy(rating.place.words), region=rating.place.region)
     return rating.model_copy(update={"comment": note_of(rating.comment), "place": place})

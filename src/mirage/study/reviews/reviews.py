@@ -271,8 +271,11 @@ class Reviews:
         with self._made().writing(alone=True) as connection:
             if connection.execute(sa.select(reviews.c.closed).where(reviews.c.id == review_id)).scalar() is not None:
                 raise Closed(
-                    f"The review of {shown(review.query)} is closed: which way of searching found what may have been seen, "
-                    "so ratings that come now would not be blind. Nothing was changed."
+                    _(
+                        "The review of %(query)s is closed: which way of searching found what may have been "
+                        "seen, so ratings that come now would not be blind. Nothing was changed.",
+                        query=shown(review.query),
+                    )
                 )
             for by, each in ((by, rating) for by, mine in given for rating in mine):
                 if each.item not in pictures:

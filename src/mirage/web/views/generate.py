@@ -22,9 +22,9 @@ from mirage.query import Query, Term
 from mirage.web import forms
 from mirage.web.root import at
 from mirage.web.views.figures import ApiBody, ApiModel, FigureView
-from mirage.wording import _
+from mirage.wording import N_, _
 
-EMPTY = "Say in words what the image shall show, for example “axial brain MRI”."
+EMPTY = N_("Say in words what the image shall show, for example “axial brain MRI”.")
 
 
 class ChoicesBody(ApiBody):
@@ -232,7 +232,7 @@ def query_of(terms: Sequence[WantedBody]) -> Query:
     """
     found = tuple(Term(text=term.text, weight=term.weight) for term in terms if term.weight != 0 and term.text.strip())
     if not any(term.weight > 0 for term in found):
-        raise BadQuery(EMPTY)
+        raise BadQuery(_(EMPTY))
     return Query(found)
 
 
