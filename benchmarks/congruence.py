@@ -23,6 +23,7 @@ from mirage.atlas import Atlas
 from mirage.indexes import FILTER_FIELDS, Index
 from mirage.query import Query
 from mirage.search.answer import Answer
+from mirage.search.calibrations import calibration_for
 from mirage.search.searcher import Searcher
 from mirage.storage import ingest
 from mirage.storage.folder import points_of
@@ -79,7 +80,7 @@ def _filtered(atlas: Atlas, texts: list[str]) -> Iterator[Query]:
 
 
 def _searcher(atlas: Atlas, index: Index) -> Searcher:
-    return Searcher(atlas.store, index, atlas.encoder, atlas.pictures)
+    return Searcher(atlas.store, index, atlas.encoder, atlas.pictures, calibration_for(atlas.encoder_info.digest))
 
 
 def _elsewhere(atlas: Atlas) -> Iterator[tuple[str, Index]]:

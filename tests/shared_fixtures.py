@@ -20,8 +20,9 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.encoders.starter import StarterEncoder
 from mirage.indexes import embedded
-from mirage.search import confidence
-from mirage.settings import SHIPPED, Settings
+from mirage.search import calibrations
+from mirage.settings import Settings
+from mirage.shipped import SHIPPED
 from mirage.storage.ingest import add
 from mirage.study.records import FILE
 from mirage.study.studies import Studies
@@ -41,7 +42,7 @@ def _not_the_users_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             patch.delenv(name, raising=False)
             patch.delenv(name.upper(), raising=False)
-        patch.setattr(confidence, "OWN_CALIBRATIONS", tmp_path_factory.mktemp("nobody") / "calibrations")
+        patch.setattr(calibrations, "OWN_CALIBRATIONS", tmp_path_factory.mktemp("nobody") / "calibrations")
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("nobody")))
         patch.setenv("MIRAGE_MODELS", str(tmp_path_factory.mktemp("nobody") / "models"))
         patch.setenv("MIRAGE_NAMES", str(tmp_path_factory.mktemp("nobody") / "names"))

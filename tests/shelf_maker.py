@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medpix_maker import describe, tell
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from parts import draw
 
 # Condition to how many cases of it are in train and in dev; every case has two figures.

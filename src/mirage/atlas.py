@@ -28,7 +28,8 @@ from mirage.indexes.base import Index
 from mirage.query import PictureTerm, Query, Term
 from mirage.search import facets
 from mirage.search.answer import Answer, FoundFacets, Hit
-from mirage.search.confidence import Calibration, calibration_for
+from mirage.search.calibrations import calibration_for
+from mirage.search.confidence import Calibration
 from mirage.search.searcher import Searcher, example_queries
 from mirage.settings import Settings
 from mirage.storage import read_only

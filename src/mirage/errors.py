@@ -7,8 +7,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic_core import ValidationError
-
 from mirage.locales import number
 from mirage.wording import _
 
@@ -136,6 +134,8 @@ def has_more_values(data: bytes, most: int) -> bool:
 
 def first_fault(error: Exception) -> str:
     """What is wrong, in a line: of a failed validation the first field and why, of any other error its text."""
+    from pydantic_core import ValidationError  # noqa: PLC0415 - in a browser, where search runs too, there is none
+
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_url=False, include_input=False)[0]

@@ -22,8 +22,6 @@ from mirage.errors import BadInput
 from mirage.plugins import available
 from mirage.wording import _
 
-SHIPPED = Path(__file__).parent / "shipped"
-
 # What a profile names: adapter and model, of each part. A setting that a person named wins.
 PROFILES = {
     "paper": {

@@ -23,9 +23,10 @@ from mirage.cli import app
 from mirage.corpora.medpix import MedPixCorpus
 from mirage.errors import BadInput, NotFound
 from mirage.query import Query
+from mirage.search import calibrations
 from mirage.search.answer import Hit
 from mirage.search.concepts import CONCEPT_WEIGHTS
-from mirage.search.confidence import DEFAULT_CALIBRATION, Calibration
+from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.storage.ingest import add
 from mirage.storage.manifest import CALIBRATION_FILE
 from parts import copy_atlas, mirage
@@ -231,7 +232,7 @@ def test_weights_in_an_atlass_folder_change_its_order_and_another_encoders_do_no
         digest, before = atlas.encoder_info.digest, atlas.search("a circle").hits
     odd = replace(DEFAULT_CALIBRATION, weights={"image": 9.0, "caption": 0.0, "words": 0.0, "coverage": 0.0})
     for encoder, same in (("another", True), (digest, False)):
-        replace(odd, encoder=encoder).write(folder / CALIBRATION_FILE)
+        calibrations.write(replace(odd, encoder=encoder), folder / CALIBRATION_FILE)
         with Atlas.open(folder) as atlas:
             assert ([hit.score for hit in atlas.search("a circle").hits] == [hit.score for hit in before]) is same
 
@@ -266,7 +267,7 @@ def test_the_command_calibrates_an_atlas_and_its_searches_go_by_that(
     assert printed["file"] == str(folder / CALIBRATION_FILE)
     assert json.loads((folder / CALIBRATION_FILE).read_text("utf-8"))["report"] == printed["report"]
     assert [name for name, _ in printed["report"]] == [name for name, _ in result.report]
-    assert Calibration.read(folder / CALIBRATION_FILE).encoder == result.calibration.encoder
+    assert calibrations.read(folder / CALIBRATION_FILE).encoder == result.calibration.encoder
     with Atlas.open(folder) as atlas:
         assert result.calibration.encoder == atlas.encoder_info.digest
         with atlas.snapshot() as seen:

@@ -11,7 +11,7 @@ from mirage.compare.keyness import CaseFindings, Keyness, cases_of, fisher, log_
 from mirage.figure import Figure, Source
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
-from mirage.storage.records import StoredMention
+from mirage.storage.searched import StoredMention
 
 MADE = Source("made", "made for a test")
 

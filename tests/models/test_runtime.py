@@ -17,7 +17,8 @@ from mirage import encoders
 from mirage.encoders.starter import SHIPPED
 from mirage.errors import BadInput, Unavailable
 from mirage.models import runtime
-from mirage.models.runtime import Placement, loaded_once
+from mirage.models.runtime import Placement
+from mirage.once import loaded_once
 from parts import PATIENCE
 
 THREADS = 4

@@ -11,7 +11,7 @@ from hub_server import COMMIT, MODEL, Site, hub_cache, weights
 from mirage import models
 from mirage.errors import BadInput, NotFound
 from mirage.models.files import RECORD
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mirage.errors import BadInput
-from mirage.search import confidence, deduplication, fusion
+from mirage.search import calibrations, confidence, deduplication, fusion
 from mirage.search.answer import ChannelMatch
 from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
 from mirage.search.fusion import FusedFigure
@@ -166,8 +166,8 @@ def test_queries_with_words_and_without_have_models_of_their_own() -> None:
 
 def test_a_calibration_is_read_as_it_was_written_with_what_else_is_known_of_it(tmp_path: Path) -> None:
     made = Calibration("ab12", {**EVEN, "coverage": 1.5}, MODEL, ConfidenceModel(-8.0, 9.0, 1.0, 0.0))
-    made.write(tmp_path / "calibration.json", quality={"hits": 3})
-    assert Calibration.read(tmp_path / "calibration.json") == made
+    calibrations.write(made, tmp_path / "calibration.json", quality={"hits": 3})
+    assert calibrations.read(tmp_path / "calibration.json") == made
     assert json.loads((tmp_path / "calibration.json").read_text())["quality"] == {"hits": 3}
 
 
@@ -189,26 +189,26 @@ def test_a_calibration_with_a_value_that_cannot_be_is_refused_by_its_name(
     tmp_path: Path, part: str, name: str, value: object
 ) -> None:
     path = tmp_path / "calibration.json"
-    Calibration("ab12", EVEN, MODEL, MODEL, {"words": 1.0}).write(path)
+    calibrations.write(Calibration("ab12", EVEN, MODEL, MODEL, {"words": 1.0}), path)
     written = json.loads(path.read_text())
     written[part][name] = value
     path.write_text(json.dumps(written))
     with pytest.raises(BadInput, match=rf"no calibration \({part}\.{name}"):
-        Calibration.read(path)
+        calibrations.read(path)
     path.write_text("[" * 200_000)
     with pytest.raises(BadInput, match="no calibration"):
-        Calibration.read(path)
+        calibrations.read(path)
 
 
 def test_a_calibration_counts_only_for_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "calibration.json"
-    monkeypatch.setattr(confidence, "SHIPPED_CALIBRATION", path)
-    monkeypatch.setattr(confidence, "OWN_CALIBRATIONS", tmp_path / "own")
-    assert confidence.calibration_for("ab12") is confidence.DEFAULT_CALIBRATION
+    monkeypatch.setattr(calibrations, "SHIPPED_CALIBRATION", path)
+    monkeypatch.setattr(calibrations, "OWN_CALIBRATIONS", tmp_path / "own")
+    assert calibrations.calibration_for("ab12") is confidence.DEFAULT_CALIBRATION
     fitted = Calibration("ab12", EVEN, MODEL, MODEL)
-    fitted.write(path)
-    assert confidence.calibration_for("ab12") == fitted
-    assert confidence.calibration_for("cd34") is confidence.DEFAULT_CALIBRATION
+    calibrations.write(fitted, path)
+    assert calibrations.calibration_for("ab12") == fitted
+    assert calibrations.calibration_for("cd34") is confidence.DEFAULT_CALIBRATION
 
 
 def test_the_cautious_defaults_call_nothing_sure_without_evidence() -> None:
@@ -219,10 +219,10 @@ def test_the_cautious_defaults_call_nothing_sure_without_evidence() -> None:
 def test_an_encoder_that_does_not_ship_has_its_calibration_in_the_users_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(confidence, "OWN_CALIBRATIONS", tmp_path)
+    monkeypatch.setattr(calibrations, "OWN_CALIBRATIONS", tmp_path)
     fitted = Calibration("cd34", EVEN, MODEL, MODEL)
-    fitted.write(confidence.own_calibration("cd34"))
-    assert confidence.calibration_for("cd34") == fitted
+    calibrations.write(fitted, calibrations.own_calibration("cd34"))
+    assert calibrations.calibration_for("cd34") == fitted
 
 
 def test_pictures_have_weights_of_their_own_and_both_together_the_larger() -> None:

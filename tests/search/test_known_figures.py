@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mirage.search.known import Known, size_of_mentions, size_of_row
-from mirage.storage.records import SearchRow, StoredMention
+from mirage.storage.searched import SearchRow, StoredMention
 
 
 class Reading:

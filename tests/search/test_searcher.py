@@ -20,7 +20,7 @@ from mirage.search.concepts import CONCEPT_WEIGHTS, confidence, normality, spoke
 from mirage.search.confidence import DEFAULT_CALIBRATION, ConfidenceModel
 from mirage.search.fusion import RRF_K
 from mirage.search.searcher import Searcher
-from mirage.storage.records import SearchRow, StoredMention
+from mirage.storage.searched import SearchRow, StoredMention
 
 
 def channels_of(hit: Hit) -> list[str]:

@@ -19,7 +19,7 @@ from mirage.images.volume import Volume
 from mirage.indexes import IndexQuery
 from mirage.storage import prepare, reindex
 from mirage.storage.ingest import add
-from mirage.storage.records import SliceVectors
+from mirage.storage.searched import SliceVectors
 from mirage.storage.slices import chosen
 from squares import Squares
 from stack_maker import Volumes, picture, volume

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from mirage.errors import AtlasError, NotFound
 from mirage.figure import Case, Figure, Licence, SlicePlace, Source, Stack, StackLabel, Window, Withdrawal
 from mirage.storage.databases import Databases
-from mirage.storage.records import FigureRecord, PictureRow, SliceVectors, StackRow, figures, metadata, reference_of, stacks
+from mirage.storage.records import FigureRecord, PictureRow, StackRow, figures, metadata, reference_of, stacks
+from mirage.storage.searched import SliceVectors
 from mirage.storage.store import Store
 
 SOURCE = Source("folder", "A. Person", "https://example.org/1", "case", Licence("CC0-1.0", "https://cc0", True))

@@ -7,7 +7,7 @@ from markupsafe import escape
 
 from mirage import plugins
 from mirage.corpora import CorpusCard, CorpusOption
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 
 
 class TeachingSlides:

@@ -17,7 +17,7 @@ from mirage.generate.generators import GenerationRequest, PromptTerm
 from mirage.generate.generators.conditions import Conditions, closure
 from mirage.generate.generators.copies import TrainingFingerprints
 from mirage.generate.generators.starter import StarterGenerator
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage_research.data.samples import TrainingSample, tidied
 from mirage_research.training.generator_images import (
     ConditionedImage,

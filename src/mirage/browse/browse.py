@@ -10,7 +10,7 @@ from mirage.browse.inventory import Inventory
 from mirage.browse.map import Map, Mapmaker
 from mirage.browse.organs import System, systems_of
 from mirage.browse.suggest import MOST, Suggestion, Suggestions
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.storage.store import Store
 
 

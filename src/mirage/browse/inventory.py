@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mirage.language.concepts import Lexicon, lexicon
 from mirage.language.reading import NORMAL, VARIANT
-from mirage.storage.records import StoredMention
+from mirage.storage.searched import StoredMention
 from mirage.storage.store import Store
 
 Keys = npt.NDArray[np.int64]

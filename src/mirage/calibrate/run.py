@@ -22,7 +22,9 @@ from mirage.calibrate.weights import FEWEST_CASES, WeightChoice, copied, uncapti
 from mirage.errors import BadInput, meant
 from mirage.figure import Figure
 from mirage.query import DEFAULT_K
-from mirage.search.confidence import Calibration, calibration_for
+from mirage.search import calibrations
+from mirage.search.calibrations import calibration_for
+from mirage.search.confidence import Calibration
 from mirage.wording import _
 
 _MOST_COPIED = 20_000
@@ -184,7 +186,7 @@ def write(result: CalibrationResult, path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        result.calibration.write(path, report=result.report, command="mirage evaluate calibrate")
+        calibrations.write(result.calibration, path, report=result.report, command="mirage evaluate calibrate")
     except OSError as error:
         raise BadInput(
             _(

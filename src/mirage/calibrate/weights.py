@@ -127,7 +127,7 @@ def gains(
     numpy.ndarray
         (queries, candidates) float64, each from 0 to 1.
     """
-    searcher = Searcher(atlas.store, atlas.index, CachedEncoder(atlas.encoder), atlas.pictures)
+    searcher = Searcher(atlas.store, atlas.index, CachedEncoder(atlas.encoder), atlas.pictures, DEFAULT_CALIBRATION)
     table = np.zeros((len(asked), len(candidates)))
     for column, weights in enumerate(candidates):
         searcher.calibration = replace(DEFAULT_CALIBRATION, weights=weights)

@@ -17,7 +17,7 @@ from mirage.explain.explanation import Event
 from mirage.explain.subject import subject_of
 from mirage.figure import Case
 from mirage.language.concepts import lexicon
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.search.answer import Answer, Hit
 from mirage.storage.store import Store
 from mirage.wording import N_, _, ngettext

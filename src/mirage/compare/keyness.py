@@ -18,7 +18,7 @@ from mirage.explain.case_table import OPPOSITES, UNTELLING
 from mirage.explain.subject import unplaced
 from mirage.figure import Figure
 from mirage.language.concepts import Lexicon
-from mirage.storage.records import StoredMention
+from mirage.storage.searched import StoredMention
 
 FEWEST = 2  # cases that have to say something
 PRIOR = 12.0  # cases of average atlas that each side is thought to have had before

@@ -27,8 +27,8 @@ from mirage.language import labels
 from mirage.language.concepts import lexicon
 from mirage.language.sentences import language_of
 from mirage.language.short_forms import set_apart
-from mirage.models.runtime import loaded_once
-from mirage.settings import SHIPPED
+from mirage.once import loaded_once
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 # The kind of prototypes of what is of no modality: drawings, pages of text, photographs of things. Never an answer.

@@ -24,7 +24,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Source, clean_text
 from mirage.images import DecodedPicture, read_picture
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.wording import _
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"

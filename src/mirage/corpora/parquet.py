@@ -22,7 +22,7 @@ from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import INFERABLE, Figure, Licence, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.bucket import is_address
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.wording import _
 
 SPLITS = ("train", "validation", "test")

@@ -13,7 +13,6 @@ from typing import Any
 from PIL import Image
 from pydantic import TypeAdapter
 
-from mirage import settings
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused
 from mirage.corpora.options import CorpusOption
 from mirage.encoders.known import KnownVectors
@@ -23,9 +22,10 @@ from mirage.images import DecodedPicture, read_picture
 from mirage.images.stack_file import StackFile
 from mirage.images.stacks import cut, render, volume_of
 from mirage.images.volume import Array, Volume
+from mirage.shipped import SHIPPED as SHIPPED_FILES
 from mirage.wording import _
 
-SHIPPED = settings.SHIPPED / "atlas"
+SHIPPED = SHIPPED_FILES / "atlas"
 PEOPLE = "at most 29 people and two average brains"
 SMALLEST = 384
 """Pixels of the longer side of a slice that is shown as a picture: coarse ones are made larger."""

@@ -19,7 +19,7 @@ from mirage.encoders.onnx import ExportConfig, OnnxEncoder
 from mirage.encoders.towers import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, TorchEncoder, missing_package
 from mirage.errors import BadInput, Unavailable
 from mirage.models.runtime import Placement, first_line
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 # The least cosine, over all that is checked, that an export must have to its original.

@@ -14,7 +14,8 @@ from mirage.encoders.base import EncoderInfo
 from mirage.encoders.preprocessing import Preprocessing
 from mirage.encoders.towers import FILES, IMAGE, TEXT, OnnxTowerEncoder, Raw, TokenRows
 from mirage.errors import BadInput
-from mirage.models.runtime import digest_of_parts, loaded_once, remembered_sha256
+from mirage.models.runtime import digest_of_parts, remembered_sha256
+from mirage.once import loaded_once
 from mirage.settings import Settings
 from mirage.wording import _
 

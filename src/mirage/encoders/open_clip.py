@@ -18,7 +18,8 @@ from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.encoders.towers import TorchEncoder, TorchTowers, missing_package
 from mirage.errors import BadInput, Unavailable
 from mirage.models.files import LocalModel
-from mirage.models.runtime import Placement, first_line, loaded_once, remembered_sha256
+from mirage.models.runtime import Placement, first_line, remembered_sha256
+from mirage.once import loaded_once
 from mirage.settings import Settings
 from mirage.wording import _
 

@@ -13,9 +13,10 @@ from PIL import Image
 from mirage.encoders.base import EncoderInfo
 from mirage.encoders.preprocessing import to_rgb
 from mirage.encoders.towers import CONFIG, IMAGE, TEXT, TOKENIZER, OnnxTowerEncoder, Raw, TokenRows
-from mirage.models.runtime import digest_of_files, loaded_once
-from mirage.settings import SHIPPED as SHIPPED_FILES
+from mirage.models.runtime import digest_of_files
+from mirage.once import loaded_once
 from mirage.settings import Settings
+from mirage.shipped import SHIPPED as SHIPPED_FILES
 
 SHIPPED = SHIPPED_FILES / "encoder"
 # Pictures are squeezed into the square up to this ratio of sides; longer ones get black margins, so that a spine

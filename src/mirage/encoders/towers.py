@@ -19,15 +19,8 @@ from mirage.encoders.preprocessing import Preprocessing
 from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.models.files import LocalModel
-from mirage.models.runtime import (
-    OnnxSessions,
-    Placement,
-    digest_of_parts,
-    first_line,
-    image_batch,
-    loaded_once,
-    select_device,
-)
+from mirage.models.runtime import OnnxSessions, Placement, digest_of_parts, first_line, image_batch, select_device
+from mirage.once import loaded_once
 from mirage.settings import Settings
 from mirage.wording import _
 

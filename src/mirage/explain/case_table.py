@@ -15,7 +15,7 @@ from mirage.explain.evidence import Evidence
 from mirage.explain.subject import Subject, subject_of
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import Polarity
-from mirage.storage.records import StoredMention
+from mirage.storage.searched import StoredMention
 from mirage.storage.store import Store
 from mirage.wording import N_, _
 

@@ -17,7 +17,7 @@ from typing import Any
 from mirage.errors import BadInput
 from mirage.language.words import WORD, fold, joined, remembered, stems
 from mirage.letters import unaccented
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 FOLDER = SHIPPED / "lexicon"

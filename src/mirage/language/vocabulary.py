@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from mirage.language.words import fold, remembered, stem
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 
 Kind = Literal["", "anatomy", "disease", "finding", "plain"]
 

@@ -16,7 +16,8 @@ from mirage.errors import BadInput, MirageError, NotFound, Unavailable
 from mirage.models.files import NOT_STATED, RECORD, ModelRecord, lacking, licence_of, parameters, weight_files
 from mirage.models.pins import ENCODER, PINS, SPARE, Pin, bare, pin_of
 from mirage.models.runtime import digest_of_files
-from mirage.settings import SHIPPED, Settings
+from mirage.settings import Settings
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What every model needs to run: a device, memory, ONNX sessions, digests of its files, and loading once.
+"""What every model needs to run: a device, memory, ONNX sessions and digests of its files.
 
 torch is not imported here. A function that needs it takes the module, which its caller has imported.
 """
@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any
 
 from platformdirs import user_cache_path
 from pydantic import TypeAdapter
@@ -23,8 +23,6 @@ from pydantic import TypeAdapter
 from mirage.aside import aside
 from mirage.errors import BadInput, Unavailable
 from mirage.wording import _
-
-Value = TypeVar("Value")
 
 # Of files by their paths: size, time of change in nanoseconds, SHA-256.
 _REMEMBERED = TypeAdapter(dict[str, tuple[int, int, str]])
@@ -34,40 +32,6 @@ _SMALL = 16_000_000  # bytes up to which a file is read anew each time: it takes
 _CHUNK = 1 << 20
 _PICTURES_ON_CPU, _PICTURES = 16, 256
 _SHARE = 0.5  # of the free memory: other work on the machine needs some, and the size of a picture is an estimate
-
-
-# -- loading once -------------------------------------------------------------------------------------------------------
-
-
-class loaded_once(Generic[Value]):  # noqa: N801 - a decorator, as functools.cached_property is
-    """A cached property that is computed once, also when many threads ask for it at the same moment.
-
-    `functools.cached_property` has had no lock since Python 3.12, so that each thread would load a model of its own. Here
-    the others wait for the first. If it raises, the next one tries again. Each object has a lock of its own.
-    """
-
-    def __init__(self, load: Callable[[Any], Value]) -> None:
-        self._load, self._name, self._lock_name = load, load.__name__, f"{load.__name__} lock"
-        self.__doc__ = load.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name, self._lock_name = name, f"{name} lock"
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> loaded_once[Value]: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> Value: ...
-
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        if instance is None:
-            return self
-        kept = vars(instance)  # comes first at every later access: this descriptor has no __set__
-        with kept.setdefault(self._lock_name, threading.RLock()):
-            if self._name not in kept:
-                kept[self._name] = self._load(instance)
-        kept.pop(self._lock_name, None)
-        return kept[self._name]
 
 
 # -- devices and memory -------------------------------------------------------------------------------------------------

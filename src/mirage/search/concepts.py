@@ -20,7 +20,7 @@ from mirage.language.sentences import cut
 from mirage.language.stated import agreement, asked_beside_names, without_shown
 from mirage.search.confidence import Basis, Confidence
 from mirage.search.making import made_as_asked, made_otherwise, made_so, named_in
-from mirage.storage.records import SearchRow, StoredMention
+from mirage.storage.searched import SearchRow, StoredMention
 
 # What counts where a calibration does not say: ``concepts`` is what a figure gains that speaks plainly of all that is asked,
 # in units of a channel's first place; ``in title`` and the like, how much of that a field is worth.

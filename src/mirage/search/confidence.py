@@ -5,35 +5,18 @@ query, and which share of the query's words, weighted by how rare they are in th
 Standard scores against the atlas's own background were tried in place of the cosines and told right from wrong less
 well: in a small atlas of many alike pictures the few others stand out for every query.
 
-`mirage evaluate calibrate` chooses both.
+`mirage evaluate calibrate` chooses both; `mirage.search.calibrations` reads and writes them.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Literal
-
-from platformdirs import user_data_path
-from pydantic import Field, TypeAdapter, ValidationError
-
-from mirage.aside import aside
-from mirage.errors import BadInput, first_fault
-from mirage.settings import SHIPPED
-from mirage.storage.manifest import CALIBRATION_FILE
-from mirage.wording import _
+from dataclasses import dataclass
+from typing import Literal
 
 Confidence = Literal["strong", "likely", "weak"]
 Basis = Literal["named", "mentioned", "structure", "words", "alike"]
-_FIELDS = "title|diagnosis|topic|caption|findings|rest"
-Weighted = Annotated[str, Field(pattern=f"^(image|caption|words|case|coverage|concepts|in ({_FIELDS}))$")]
-Finite = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +40,12 @@ class HitFeatures:
 class ConfidenceModel:
     """How sure a hit is: a logistic model of its features, and the probabilities from which it is likely and strong."""
 
-    bias: Finite
-    image: Finite
-    caption: Finite
-    words: Finite
-    likely: Share = 0.5
-    strong: Share = 0.85
+    bias: float
+    image: float
+    caption: float
+    words: float
+    likely: float = 0.5
+    strong: float = 0.85
 
     def probability(self, features: HitFeatures) -> float:
         """How probable it is that a hit with these features fits its query."""
@@ -94,12 +77,12 @@ class Calibration:
     """
 
     encoder: str
-    weights: Mapping[Weighted, Weight]
+    weights: Mapping[str, float]
     text: ConfidenceModel
     picture: ConfidenceModel
-    picture_weights: Mapping[Weighted, Weight] | None = None
+    picture_weights: Mapping[str, float] | None = None
 
-    def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[Weighted, Weight]:
+    def weights_for(self, *, words: bool, picture: bool, less: bool = False) -> Mapping[str, float]:
         """The weights for a query that has words, pictures or figures, or both.
 
         With both, each channel has the larger weight of the two: a picture is known by the image channel, and words by the
@@ -140,37 +123,6 @@ class Calibration:
         """
         return (self.text if has_words else self.picture).confidence(features)
 
-    @classmethod
-    def read(cls, path: Path) -> Calibration:
-        """Read what `write` wrote.
-
-        Raises
-        ------
-        mirage.errors.BadInput
-            When the file cannot be read or holds something else.
-        """
-        try:
-            return _form().validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise BadInput(
-                _(
-                    "%(path)s is no calibration (%(error)s). Delete it or name another; `mirage evaluate "
-                    "calibrate` writes one.",
-                    path=path,
-                    error=first_fault(error),
-                )
-            ) from error
-
-    def write(self, path: Path, **more: object) -> None:
-        """Write as JSON, with whatever else should be known of how it was made."""
-        with aside(path) as partial:
-            partial.write_text(json.dumps({**asdict(self), **more}, indent=2) + "\n", "utf-8")
-
-
-@cache  # made once: that takes longer than reading, which happens whenever an atlas is opened or changed
-def _form() -> TypeAdapter[Calibration]:
-    return TypeAdapter(Calibration)
-
 
 DEFAULT_CALIBRATION = Calibration(
     encoder="",
@@ -178,35 +130,3 @@ DEFAULT_CALIBRATION = Calibration(
     text=ConfidenceModel(-5.0, 2.0, 4.0, 5.0),
     picture=ConfidenceModel(-8.5, 8.0, 5.0, 0.0),
 )
-SHIPPED_CALIBRATION = SHIPPED / "encoder" / CALIBRATION_FILE
-# Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.
-OWN_CALIBRATIONS = user_data_path("mirage", appauthor=False) / "calibrations"
-
-
-def own_calibration(encoder_digest: str) -> Path:
-    """Where the calibration of an encoder that does not ship is kept."""
-    return OWN_CALIBRATIONS / f"{encoder_digest[:32]}.json"
-
-
-def calibration_for(encoder_digest: str, atlas: Path | None = None) -> Calibration:
-    """The calibration for an encoder: the atlas's own, else the encoder's, or cautious defaults where there is none.
-
-    Parameters
-    ----------
-    encoder_digest : str
-        A calibration that was chosen for another encoder does not count.
-    atlas : Path, optional
-        The folder of an atlas.
-
-    Raises
-    ------
-    mirage.errors.BadInput
-        When one of the files is no calibration.
-    """
-    own = [atlas / CALIBRATION_FILE] if atlas else []
-    for path in (*own, SHIPPED_CALIBRATION, own_calibration(encoder_digest)):
-        if path.exists():
-            fitted = Calibration.read(path)
-            if fitted.encoder == encoder_digest:
-                return fitted
-    return DEFAULT_CALIBRATION

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from mirage.images import LOOK_BITS
-
-Vector = npt.NDArray[np.float32]
+from mirage.indexes.base import Vector
 
 # Two pictures count as one when `mirage.images.look` of them differs in fewer bits and their vectors agree so far.
 SAME_LOOK_BITS = 35
@@ -92,10 +87,11 @@ def look_alikes(keys: Sequence[int], looks: Mapping[int, int]) -> list[int]:
     """
     if len(keys) < 2:
         return []
-    size = LOOK_BITS // 8
-    packed = np.frombuffer(b"".join(looks[key].to_bytes(size, "big") for key in keys), dtype=np.uint64)
-    words = packed.reshape(len(keys), -1)
-    # Not a product of matrices: that begins threads, which wait for one another where many search at once.
-    distance = np.bitwise_count(words[:, None] ^ words[None, :]).sum(axis=2, dtype=np.int64)
-    np.fill_diagonal(distance, LOOK_BITS)
-    return [key for key, near in zip(keys, (distance < SAME_LOOK_BITS).any(axis=1), strict=True) if near]
+    near, seen = set[int](), [looks[key] for key in keys]
+    for place, look in enumerate(seen):
+        behind = [
+            other for other, its in enumerate(seen[place + 1 :], place + 1) if (look ^ its).bit_count() < SAME_LOOK_BITS
+        ]
+        if behind:
+            near.update((place, *behind))
+    return [key for place, key in enumerate(keys) if place in near]

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from mirage.storage.records import SearchRow, StoredMention
+from mirage.storage.searched import SearchRow, StoredMention
 
 Fact = TypeVar("Fact")
 _LARGEST = 16  # no single fact takes more than this part of all: a few would take the room of all others

@@ -9,7 +9,7 @@ from mirage.language.denying import HOW
 from mirage.language.labels import MODALITY_LABELS
 from mirage.language.reading import AskedConcept, QueryReading
 from mirage.language.words import remembered
-from mirage.storage.records import SearchRow
+from mirage.storage.searched import SearchRow
 
 # What a film calls the view that slices call a plane.
 _PROJECTIONS = {"coronal": "frontal", "sagittal": "lateral"}

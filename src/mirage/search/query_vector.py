@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.query import Query, Term
 from mirage.wording import _
+
+if TYPE_CHECKING:  # a browser, where searches run too, has encoders of another make
+    from mirage.encoders.base import Encoder
 
 Vector = npt.NDArray[np.float32]
 

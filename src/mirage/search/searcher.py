@@ -8,38 +8,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from mirage.encoders.base import Encoder
 from mirage.errors import BadQuery
-from mirage.images import PictureStore
 from mirage.indexes import bm25
-from mirage.indexes.base import Index, IndexQuery, Ranked
+from mirage.indexes.base import Index, IndexQuery, Ranked, Vector
 from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
 from mirage.language.reading import QueryReading, read
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.query import Query, shown
 from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
-from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures, calibration_for
+from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures
 from mirage.search.deduplication import deduplicated
-from mirage.search.facets import FilterValues
 from mirage.search.fusion import FusedFigure
 from mirage.search.known import Known, size_of_mentions, size_of_row
 from mirage.search.making import made_as_asked
 from mirage.search.query_vector import Feedback, QueryEncoder
 from mirage.search.shares import GAIN
 from mirage.search.stacks import Stacks, most_shown
-from mirage.storage.records import SearchRow, StoredMention
-from mirage.storage.store import Store
+from mirage.storage.searched import SearchRow, StoredMention
 from mirage.wording import _, ngettext
 
-Vector = npt.NDArray[np.float32]
+if TYPE_CHECKING:  # what a browser, where searches run too, has not
+    from mirage.encoders.base import Encoder
+    from mirage.images import PictureStore
+    from mirage.search.facets import FilterValues
+    from mirage.storage.store import Store
 
 _POOR = 1 / 3  # of what a text scores with all words of a query; where the best has less, it gains less
 _ROWS_BYTES, _MENTIONS_BYTES = 32 * 2**20, 16 * 2**20  # for what figures are ranked by, some 8 kB and 6 kB of each
@@ -53,12 +51,14 @@ class Searcher:
     ----------
     store, index, encoder, pictures
         The atlas's own.
-    calibration : Calibration, optional
-        The one fitted for the encoder when left out.
+    calibration : Calibration
+        Fitted for the encoder.
     hidden : callable
         Gives the keys of figures that are never found.
     withdrawn : callable
         Gives the keys of those that their source has withdrawn: found where the query asks for them too, else counted.
+    beside : Executor, optional
+        Runs what can be done at the same time; threads when left out.
     """
 
     def __init__(
@@ -67,14 +67,16 @@ class Searcher:
         index: Index,
         encoder: Encoder,
         pictures: PictureStore,
-        calibration: Calibration | None = None,
+        calibration: Calibration,
         hidden: Callable[[], frozenset[int]] = frozenset,
         withdrawn: Callable[[], frozenset[int]] = frozenset,
+        beside: Executor | None = None,
     ) -> None:
+        self._beside = beside or _BESIDE
         self._hidden, self._withdrawn = hidden, withdrawn
         self._store, self._index, self._encoder, self._pictures = store, index, encoder, pictures
         self._encoder_info = encoder.info()
-        self.calibration = calibration or calibration_for(self._encoder_info.digest)
+        self.calibration = calibration
         self._rarity = bm25.Rarity(index)
         self._size = self._rarity.points
         self._vectors = QueryEncoder(encoder, self._figure_vector)
@@ -90,6 +92,8 @@ class Searcher:
     @loaded_once
     def filter_values(self) -> FilterValues:
         """What the figures have in the filter fields."""
+        from mirage.search.facets import FilterValues  # noqa: PLC0415 - a browser has no database to count in
+
         return FilterValues(self._store)
 
     def search(self, query: Query, feedback: Feedback | None = None) -> Answer:
@@ -111,7 +115,7 @@ class Searcher:
             notes.append(_said_nothing(reading))
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
         words = _words_asked(query, reading)
-        _BESIDE.submit(self._warmed)
+        self._beside.submit(self._warmed)
         vector, lists, wanted = self._asked(query, reading, words, feedback, notes)
         floors = {channel: ranked[-1][1] for channel, ranked in lists.items() if len(ranked) >= depth_of(query)}
         shares = self._stacks.shares(reading)
@@ -136,7 +140,7 @@ class Searcher:
             return self._stacks.considered(others, most) | speaking.intersection(others)
 
         fused = fusion.fuse(lists, ranked, None, silent, gained, staying)
-        mentions = _BESIDE.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
+        mentions = self._beside.submit(self._mentions, reading, [entry.key for entry in fused], lists.get("concepts", []))
         rows = self._rows.of([entry.key for entry in fused])
         fused = _without_unwanted(query, [entry for entry in fused if entry.key in rows], rows)
         covered = {entry.key: fusion.coverage(wanted, rows[entry.key].stems) for entry in fused}
@@ -195,7 +199,7 @@ class Searcher:
             }
             return self._index.ask(asked), rare
 
-        by_words = _BESIDE.submit(by_words_alone)
+        by_words = self._beside.submit(by_words_alone)
         try:
             vector = self._vectors.vector(_in_english(query, reading), notes)
             seen = vector if feedback is None else feedback.mixed(vector)
@@ -388,7 +392,7 @@ def _tier(sure: Confidence, reading: QueryReading | None, figure: SearchRow) -> 
     return 1 if made_as_asked(reading, figure) else 2
 
 
-_BESIDE = ThreadPoolExecutor(8, "mirage-search")
+_BESIDE: Executor = ThreadPoolExecutor(8, "mirage-search")
 
 
 def _gained(lists: Mapping[str, Ranked], weights: Mapping[str, float], most: float) -> dict[int, float]:

@@ -12,25 +12,23 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from mirage.figure import Figure, Stack, StackLabel
-from mirage.indexes.base import Index, IndexQuery, Ranked
+from mirage.indexes.base import Index, IndexQuery, Ranked, Vector
 from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
 from mirage.language.reading import AskedConcept, QueryReading
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 from mirage.search.answer import Hit, SliceFound
 from mirage.search.confidence import HitFeatures
 from mirage.search.fusion import FusedFigure, coverage
 from mirage.search.shares import SectionShares, read_label, side_of
-from mirage.storage.records import SearchRow, SliceVectors
-from mirage.storage.store import Store
+from mirage.storage.searched import SearchRow, SliceVectors
 
-Vector = npt.NDArray[np.float32]
+if TYPE_CHECKING:  # a browser, where searches run too, has no database
+    from mirage.storage.store import Store
 
 MOST = 3  # hits of one stack: itself and figures cut from it
 CONSIDERED = 12  # of them, until it is known which fit the words best
@@ -65,7 +63,7 @@ def most_alike(stack: Stack, slices: SliceVectors | None, vector: Vector) -> Sli
     view = stack.views[0]
     if slices is None or not len(slices.numbers):
         return SliceFound(stack.best, view)
-    return SliceFound(int(slices.numbers[int(np.argmax(slices.vectors @ vector))]), view)
+    return SliceFound(int(slices.numbers[int((slices.vectors @ vector).argmax())]), view)
 
 
 def _itself(asked: Iterable[AskedConcept]) -> frozenset[str]:

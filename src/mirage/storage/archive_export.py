@@ -27,7 +27,7 @@ from mirage.errors import AtlasError, BadInput, MirageError, Unavailable, check_
 from mirage.figure import Case, Figure, Licence
 from mirage.images import PictureStore, decode
 from mirage.images.store import cannot_write
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage.storage import archive as atlasfile
 from mirage.storage import manifest, read_only
 from mirage.storage.archive import ArchiveManifest, LeftOut
@@ -35,7 +35,8 @@ from mirage.storage.databases import Databases
 from mirage.storage.folder import STAMP, UNFINISHED
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
-from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, SliceVectors, StackRow, batched
+from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, StackRow, batched
+from mirage.storage.searched import SliceVectors
 from mirage.storage.store import Store
 from mirage.wording import _
 

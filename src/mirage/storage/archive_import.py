@@ -29,18 +29,8 @@ from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.prepare import BATCH
-from mirage.storage.records import (
-    MADE_OF_A_NAME,
-    FigureRecord,
-    PictureRow,
-    SliceVectors,
-    StackRow,
-    Vector,
-    batched,
-    keyed,
-    keyed_id,
-    unit,
-)
+from mirage.storage.records import MADE_OF_A_NAME, FigureRecord, PictureRow, StackRow, Vector, batched, keyed, keyed_id, unit
+from mirage.storage.searched import SliceVectors
 from mirage.storage.slices import encode_kept
 from mirage.wording import _
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from mirage.language.mentions import Polarity
 from mirage.storage.database import AT_ONCE, Database
 from mirage.storage.dialects import among
-from mirage.storage.records import WITHDRAWN, StoredMention, batched, case_mentions, cases, figure_mentions, figures
+from mirage.storage.records import WITHDRAWN, batched, case_mentions, cases, figure_mentions, figures
 from mirage.storage.rows import CASE_FIELDS, FIGURE_FIELDS
+from mirage.storage.searched import StoredMention
 
 _WORDS = re.compile(r"[^\W\d_]{4,}")
 _CASES_OF = sa.select(figures.c.key, figures.c.case_id).where(among(figures.c.key, "keys"), figures.c.case_id != "")

@@ -29,7 +29,8 @@ from mirage.images.store import PictureStore
 from mirage.storage.archive_records import fault_of
 from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.edits import Edits, edited, sources_of
-from mirage.storage.records import FigureRecord, PictureRow, SliceVectors, StackRow, Vector
+from mirage.storage.records import FigureRecord, PictureRow, StackRow, Vector
+from mirage.storage.searched import SliceVectors
 from mirage.storage.slices import encode_slices
 from mirage.wording import _
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from pydantic import BeforeValidator, Field
 from mirage.figure import Case, Figure
 from mirage.images import LOOK_BITS
 from mirage.storage.dialects import INTEGER, STRING, TEXT, NoBytes
+from mirage.storage.searched import SliceVectors
 
 Thing = TypeVar("Thing")
 Vector = npt.NDArray[np.float32]
@@ -185,22 +186,6 @@ class StackRow:
         return (self.voxels, self.labels) if self.labels else (self.voxels,)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SliceVectors:
-    """What an encoder made of slices of a stack.
-
-    Attributes
-    ----------
-    numbers : (n,) int32
-        Of the slices along the first of the stack's views, ascending.
-    vectors : (n, d) float32
-        Unit length.
-    """
-
-    numbers: npt.NDArray[np.int32]
-    vectors: Vector
-
-
 @dataclass(frozen=True, slots=True)
 class CorpusRecord:
     """What is known of a corpus. `complete` is False while adding has not ended; `added` is set when it is kept."""
@@ -229,34 +214,6 @@ class FigureRow:
     def files(self) -> set[str]:
         """Names of its picture and, where it is a stack, of its voxels and labels."""
         return {self.picture.name, *(self.stack.names if self.stack else ())}
-
-
-class SearchRow(NamedTuple):
-    """What a search ranks a figure by; only what is shown is read whole.
-
-    Of the words `stems` has the numbers, and `words` the forms in which they are compared; `look` is the picture's hash.
-    """
-
-    key: int
-    id: str
-    caption: str
-    diagnosis: str
-    modality: str
-    plane: str
-    region: str
-    title: str
-    look: int
-    stems: frozenset[int]
-    words: frozenset[str]
-
-
-class StoredMention(NamedTuple):
-    """A concept that a figure, or its case, speaks of, in which field, with which `mirage.language.mentions.Polarity`."""
-
-    key: int
-    concept: str
-    field: str
-    polarity: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from mirage.storage.folder import STAMP, AtlasFolder, points_of
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.prepare import BATCH
-from mirage.storage.records import FigureRow, SliceVectors
+from mirage.storage.records import FigureRow
+from mirage.storage.searched import SliceVectors
 from mirage.storage.sharing import CHANGED, Sharing
 from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store

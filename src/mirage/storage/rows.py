@@ -23,7 +23,6 @@ from mirage.storage.records import (
     FigureRecord,
     FigureRow,
     PictureRow,
-    SliceVectors,
     StackRow,
     Vector,
     figures,
@@ -31,6 +30,7 @@ from mirage.storage.records import (
     stacks,
     unit,
 )
+from mirage.storage.searched import SliceVectors
 
 Derived = dict[str, str | bytes]  # columns of figures
 FIGURE_FIELDS = ("title", "diagnosis", "caption")

@@ -13,7 +13,8 @@ from mirage.figure import Stack
 from mirage.images.marks import watermarked
 from mirage.images.stacks import render
 from mirage.images.store import PictureStore
-from mirage.storage.records import SliceVectors, batched
+from mirage.storage.records import batched
+from mirage.storage.searched import SliceVectors
 from mirage.wording import _
 
 ALL = 64  # slices that are all encoded

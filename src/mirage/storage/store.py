@@ -34,7 +34,6 @@ from mirage.storage.records import (
     CorpusRecord,
     FigureRecord,
     FigureRow,
-    SearchRow,
     batched,
     case_mentions,
     cases,
@@ -64,6 +63,7 @@ from mirage.storage.rows import (
     stack_values,
     vector_values,
 )
+from mirage.storage.searched import SearchRow
 from mirage.storage.sharing import PATIENCE, Sharing
 from mirage.storage.vectors import Vectors
 from mirage.storage.withdrawals import Withdrawals

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from mirage.storage.database import Database
 from mirage.storage.database import put as insert
 from mirage.storage.dialects import among
-from mirage.storage.records import FigureRow, Half, SliceVectors, Vector, figures, slice_vectors, unit, vectors
+from mirage.storage.records import FigureRow, Half, Vector, figures, slice_vectors, unit, vectors
 from mirage.storage.rows import FIGURE_ROWS, row_of, slice_values, slices_of, vector_values
+from mirage.storage.searched import SliceVectors
 
 _BY_KEY = FIGURE_ROWS.where(among(figures.c.key, "keys"))
 

@@ -19,7 +19,7 @@ from mirage.images.bucket import is_address
 from mirage.jobs.job import GENERATE
 from mirage.people.roles import may
 from mirage.people.visitor import visitor
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage.storage.staging import MOST_FILES
 from mirage.web.jobs import jobs_view
 from mirage.web.openapi import PROBLEM, sent

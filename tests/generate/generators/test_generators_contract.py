@@ -15,7 +15,7 @@ from mirage.errors import BadInput, Unavailable
 from mirage.generate import generators
 from mirage.generate.generators import DrawnImage, GenerationRequest, GenerationStep, Generator, PromptTerm
 from mirage.generate.generators.base import filled
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 
 STEPS = 3
 WEIGHTS = SHIPPED / "generator" / "unet.onnx"  # of the starter

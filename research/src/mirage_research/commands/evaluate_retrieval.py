@@ -70,7 +70,7 @@ def retrieval(
 
     From words to pictures and back, conditions in an atlas without titles and diagnoses, and pictures of other cases.
     """
-    from mirage.search.confidence import Calibration  # noqa: PLC0415
+    from mirage.search import calibrations  # noqa: PLC0415
     from mirage_research.evaluation import evaluation_set as sets  # noqa: PLC0415
     from mirage_research.evaluation import retrieval as measurement  # noqa: PLC0415
     from mirage_research.evaluation import retrieval_report  # noqa: PLC0415
@@ -92,7 +92,7 @@ def retrieval(
         aside=cases == "aside",
         refined=refined,
         seed=seed,
-        calibration=Calibration.read(calibration) if calibration else None,
+        calibration=calibrations.read(calibration) if calibration else None,
         thumbnails=report is not None,
     )
     with counting("Measuring") as move:

@@ -12,7 +12,7 @@ from mirage import corpora
 from mirage.cli.output import say
 from mirage.corpora.base import Corpus, Downloads
 from mirage.errors import BadInput, Unavailable
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage_research.training.runs import (
     EncoderConfig,
     FineTuningConfig,

@@ -15,7 +15,7 @@ from mirage.corpora.inferring import modality_in, plane_in
 from mirage.errors import BadInput
 from mirage.figure import MODALITIES, PLANES
 from mirage.images import read_picture
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage_research.data.admission import allows, check_admitted, held_out
 from mirage_research.data.samples import (
     TrainingSample,

@@ -21,7 +21,7 @@ from mirage.corpora.medpix import MedPixCorpus
 from mirage.encoders import Encoder
 from mirage.errors import BadInput, BadPicture
 from mirage.figure import INFERABLE, MODALITIES, Figure, Source
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.intervals import bootstrap, told
 from mirage_research.evaluation.prototypes import EncodedKinds, centroids, prototypes

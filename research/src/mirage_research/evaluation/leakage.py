@@ -18,7 +18,7 @@ from mirage.errors import BadInput
 from mirage.images import LOOK_BITS
 from mirage.language import words as wordform
 from mirage.search.deduplication import SAME_LOOK_BITS, SAME_LOOK_COSINE
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage_research.evaluation.evaluation_set import EvaluationSet, FigureVectors, Matrix
 
 SAME_WORDS = 0.8  # share of two captions' words, stemmed, that both have, from which they count as nearly the same

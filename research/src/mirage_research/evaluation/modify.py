@@ -23,6 +23,7 @@ from mirage import corpora
 from mirage.figure import MODALITIES, Figure
 from mirage.language.concepts import lexicon
 from mirage.query import Query
+from mirage.search.calibrations import calibration_for
 from mirage.search.searcher import Searcher
 from mirage_research.evaluation.evaluation_set import temporary_atlas
 from mirage_research.evaluation.intervals import told
@@ -169,7 +170,8 @@ def evaluate(
         rows = [row for batch in atlas.store.each() for row in batch]
         stored = atlas.store.vectors.of([row.key for row in rows], atlas.encoder.info().digest)
         images = np.stack([stored[row.key][0] for row in rows])
-        searcher = Searcher(atlas.store, atlas.index, atlas.encoder, atlas.pictures)
+        own = calibration_for(atlas.encoder_info.digest)
+        searcher = Searcher(atlas.store, atlas.index, atlas.encoder, atlas.pictures, own)
         drawn = triples([row.figure for row in rows], each, seed)
         scores = np.zeros((len(drawn), len(WAYS)))
         for place, triple in enumerate(drawn):

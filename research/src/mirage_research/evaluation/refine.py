@@ -32,10 +32,11 @@ from mirage.explain import refine
 from mirage.explain.explanation import MOST_HITS
 from mirage.explain.refine import Refinement
 from mirage.search.answer import Answer
+from mirage.search.calibrations import calibration_for
 from mirage.search.confidence import DEFAULT_CALIBRATION
 from mirage.search.query_vector import Feedback
 from mirage.search.searcher import Searcher
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage.storage.ingest import Progress
 from mirage_research.evaluation.encoder import holdout
 from mirage_research.evaluation.evaluation_set import temporary_atlas
@@ -111,7 +112,10 @@ class RefineTrial:
         weights = {"image": 1.0, "caption": 0.0, "words": 0.0, "coverage": 0.0}
         pictures_only = replace(DEFAULT_CALIBRATION, encoder="", weights=weights, picture_weights=None)
         parts = (atlas.store, atlas.index, atlas.encoder, atlas.pictures)
-        self._searchers = {True: Searcher(*parts, pictures_only), False: Searcher(*parts)}
+        self._searchers = {
+            True: Searcher(*parts, pictures_only),
+            False: Searcher(*parts, calibration_for(atlas.encoder_info.digest)),
+        }
         self.seconds: dict[str, list[float]] = {"first": [], "explaining": [], "second": []}
 
     def ranks(self, asked: KnownAnswerQuery, compared: Mapping[str, Refinement]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from torch import nn
 
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import BadInput, Unavailable
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage_research.data.admission import check_admitted
 from mirage_research.data.samples import (
     TrainingSample,

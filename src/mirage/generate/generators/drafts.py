@@ -17,7 +17,7 @@ from mirage.encoders.base import Encoder
 from mirage.encoders.starter import StarterEncoder
 from mirage.generate.generators.conditions import PromptReading
 from mirage.generate.generators.evidence import LEAST_PICTURES, Evidence, KindOfPicture, asked_kind, fits
-from mirage.models.runtime import loaded_once
+from mirage.once import loaded_once
 
 _TEMPERATURE = 0.1  # of the cosines; how clearly one kind is told from another
 

@@ -26,8 +26,10 @@ from mirage.generate.generators.conditions import NUMBERS, WORDS, Conditions
 from mirage.generate.generators.drafts import DraftChooser
 from mirage.generate.generators.evidence import EVIDENCE, Evidence, KindOfPicture
 from mirage.generate.generators.latents import PatchBasis, framed
-from mirage.models.runtime import OnnxSessions, digest_of_files, loaded_once
-from mirage.settings import SHIPPED, Settings
+from mirage.models.runtime import OnnxSessions, digest_of_files
+from mirage.once import loaded_once
+from mirage.settings import Settings
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 FOLDER = SHIPPED / "generator"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirage.errors import BadInput, first_fault
-from mirage.settings import SHIPPED
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 FOLDER = SHIPPED / "reviews"
