@@ -32,7 +32,6 @@ from mirage.language.lexicon_files import (
 )
 from mirage.language.short_forms import ALSO, BESIDE, EVERYDAY, elsewhere, is_titled, shouted, spelled
 from mirage.language.words import MAY_BE_PARTED, PARTED, WORD, joined, remembered
-from mirage.settings import Settings
 from mirage.wording import _
 
 _STOPS = frozenset(".;:!?()")  # no name goes across one
@@ -596,6 +595,8 @@ def lexicon() -> Lexicon:
     mirage.errors.BadInput
         When their own file is missing or broken.
     """
+    from mirage.settings import Settings  # noqa: PLC0415 - with all that settings are checked by
+
     own = Settings.load().lexicon
     try:
         paths = files(own)

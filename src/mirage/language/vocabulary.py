@@ -194,7 +194,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
 
 
 @lru_cache(maxsize=1)
-def _common() -> frozenset[str]:
+def common() -> frozenset[str]:
     """The 30,522 commonest words and parts of words of general English, as WordPiece tokenizers list them.
 
     The list comes with the shipped encoder's tokenizer (Wu et al. 2016, Devlin et al. 2019).
@@ -215,8 +215,8 @@ def is_common(word: str) -> bool:
     bases = (word.removesuffix(end) for end in ("s", "es", "ed", "ing", "ly") if word.endswith(end))
     return (
         not {word, word.removesuffix("s")}.isdisjoint(_of_imaging())
-        or word in _common()
-        or any(len(base) >= _SHORTEST and not _common().isdisjoint({base, f"{base}e"}) for base in bases)
+        or word in common()
+        or any(len(base) >= _SHORTEST and not common().isdisjoint({base, f"{base}e"}) for base in bases)
     )
 
 
@@ -227,4 +227,4 @@ def is_uncommon(word: str) -> bool:
         return False
     bases = [word, word.removesuffix("s"), word.removesuffix("es"), word[:-1] + "e", word.removesuffix("al"), word + "s"]
     bases += [word.removeprefix(prefix) for prefix in _PREFIXES if word.startswith(prefix)]
-    return not any(base in _common() for base in bases if len(base) > 2)
+    return not any(base in common() for base in bases if len(base) > 2)

@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Annotated, NotRequired, TypedDict
+from typing import Annotated, NotRequired
 
 from platformdirs import user_data_path
 from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic wants this one until Python 3.12
 
 from mirage.aside import aside
 from mirage.errors import BadInput, first_fault

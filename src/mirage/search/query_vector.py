@@ -58,6 +58,11 @@ class Feedback:
         return np.asarray(mixed / norm, dtype=np.float32) if norm > 1e-4 else vector
 
 
+def plain_descriptions() -> list[str]:
+    """Texts that say what kind of picture it is and no more."""
+    return [f"{plane} {kind} of the {region}" for plane, kind, region in product(_PLANES, _KINDS, _REGIONS)]
+
+
 class QueryEncoder:
     """Makes the vectors of queries.
 
@@ -74,8 +79,7 @@ class QueryEncoder:
     @loaded_once
     def centroid(self) -> Vector:
         """The (d,) float32 mean of plain descriptions; shorter than unit length."""
-        texts = [f"{plane} {kind} of the {region}" for plane, kind, region in product(_PLANES, _KINDS, _REGIONS)]
-        return np.asarray(self._encoder.encode_texts(texts).mean(axis=0), dtype=np.float32)
+        return np.asarray(self._encoder.encode_texts(plain_descriptions()).mean(axis=0), dtype=np.float32)
 
     def vector(self, query: Query, notes: list[str]) -> Vector:
         """The (d,) float32 unit vector that the picture channels search with.

@@ -15,7 +15,7 @@ from mirage.storage.records import WITHDRAWN, batched, case_mentions, cases, fig
 from mirage.storage.rows import CASE_FIELDS, FIGURE_FIELDS
 from mirage.storage.searched import StoredMention
 
-_WORDS = re.compile(r"[^\W\d_]{4,}")
+WORD = re.compile(r"[^\W\d_]{4,}")
 _CASES_OF = sa.select(figures.c.key, figures.c.case_id).where(among(figures.c.key, "keys"), figures.c.case_id != "")
 _SAID = {
     table.name: sa.select(next(iter(table.columns)), table.c.concept, table.c.field, table.c.polarity).where(
@@ -157,7 +157,7 @@ class Mentions:
             sa.select(column).distinct() for column in (figures.c.title, figures.c.diagnosis, cases.c.title, cases.c.topic)
         ]
         with self._database.reading() as connection:
-            return {word for statement in told for (text,) in connection.execute(statement) for word in _WORDS.findall(text)}
+            return {word for statement in told for (text,) in connection.execute(statement) for word in WORD.findall(text)}
 
 
 def put_mentions(

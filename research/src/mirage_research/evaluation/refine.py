@@ -112,10 +112,8 @@ class RefineTrial:
         weights = {"image": 1.0, "caption": 0.0, "words": 0.0, "coverage": 0.0}
         pictures_only = replace(DEFAULT_CALIBRATION, encoder="", weights=weights, picture_weights=None)
         parts = (atlas.store, atlas.index, atlas.encoder, atlas.pictures)
-        self._searchers = {
-            True: Searcher(*parts, pictures_only),
-            False: Searcher(*parts, calibration_for(atlas.encoder_info.digest)),
-        }
+        own = calibration_for(atlas.encoder_info.digest)
+        self._searchers = {True: Searcher(*parts, pictures_only), False: Searcher(*parts, own)}
         self.seconds: dict[str, list[float]] = {"first": [], "explaining": [], "second": []}
 
     def ranks(self, asked: KnownAnswerQuery, compared: Mapping[str, Refinement]) -> dict[str, float]:
