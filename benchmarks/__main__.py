@@ -34,6 +34,7 @@ from benchmarks.seeds import SEEDS
 from benchmarks.sizes import install
 from benchmarks.stacking import stacking
 from benchmarks.starting import starting
+from benchmarks.static_site import static_site
 from benchmarks.travelling import travelling
 from benchmarks.viewing import viewing
 
@@ -66,6 +67,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "postgres": postgres,
     "encoding": encoding,
     "congruence": congruence,
+    "static-site": static_site,
     "text": text,
     "adding-open-clip": adding_with_open_clip,
 }
