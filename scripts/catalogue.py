@@ -25,11 +25,15 @@ METHODS = [
     ("web/templates/**.html", "jinja2"),
     ("web/static/**.js", "javascript"),
     ("notebook/**.js", "javascript"),
+    ("site/templates/**.html", "jinja2"),
+    ("site/static/**.js", "javascript"),
     ("**.py", "python"),
 ]
 OPTIONS = {
     "web/static/**.js": {"parse_template_string": "true"},
     "notebook/**.js": {"parse_template_string": "true"},
+    "site/static/**.js": {"parse_template_string": "true"},
+    "site/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"},
     "web/templates/**.html": {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"},
 }
 _HEADER = """# Texts of MIRAGE. `make catalogue` writes this file.

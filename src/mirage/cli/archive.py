@@ -1,4 +1,4 @@
-"""``mirage export`` and ``mirage import``: an atlas in one file."""
+"""``mirage export`` and ``mirage import``: an atlas in one file, or as a site without a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mirage import licensing
 from mirage.cli.client import AtlasOption, JsonOption, folder_of, served
 from mirage.cli.output import counted, duration, figures_bar, printed, say, size
 from mirage.cli.saving import one_of
-from mirage.errors import AtlasHeld
+from mirage.cli.site import write_site
+from mirage.errors import AtlasHeld, BadInput
 from mirage.figure import Licence
 from mirage.locales import number
 from mirage.storage.archive_export import export as export_atlas
@@ -23,11 +24,31 @@ from mirage.wording import _
 
 
 def export(
-    file: Annotated[Path, typer.Argument(help="The file to write, as atlas.mirage.", show_default=False)],
+    file: Annotated[Path | None, typer.Argument(help="The file to write, as atlas.mirage.", show_default=False)] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(help="Write a site without a server into this folder instead: plain files that search in a browser."),
+    ] = None,
+    title: Annotated[str, typer.Option(help="With --site: what the site is called.")] = "",
+    runtime: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="With --site: what its search runs on, as `npm pack onnxruntime-web` and `npm pack pyodide` write it; "
+            "may be given twice. npm is asked for what is not given."
+        ),
+    ] = None,
+    no_explanations: Annotated[
+        bool, typer.Option("--no-explanations", help="With --site: write no explanations, which take the longest.")
+    ] = False,
     corpus: Annotated[list[str] | None, typer.Option(help="Only this corpus; may be given several times.")] = None,
     picture_side: Annotated[
-        int, typer.Option(help="Longest side of the pictures in pixels; larger ones are made smaller. 0: the originals.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Longest side of the pictures in pixels; larger ones are made smaller. Left out: the originals in a file, "
+            "1024 on a site.",
+            show_default=False,
+        ),
+    ] = None,
     purpose: Annotated[
         str,
         typer.Option(
@@ -45,15 +66,37 @@ def export(
 ) -> None:
     """Write the atlas into one file that another machine imports: figures, pictures, vectors, licences.
 
-    Works while the atlas is served. A file to pass on holds what licences permit, and it says what stayed behind.
+    Works while the atlas is served. A file to pass on holds what licences permit, and it says what stayed behind. With
+    --site it writes a folder for any web host or a USB stick, in which a browser searches by itself.
     """
+    if site is not None:
+        if file is not None or purpose != "pass-on":
+            raise BadInput(
+                _("A site is for passing on and is written into its folder: name no file and no purpose with --site.")
+            )
+        write_site(
+            site,
+            folder_of(atlas),
+            json=json,
+            title=title,
+            given=tuple(runtime or ()),
+            explain=not no_explanations,
+            corpora=tuple(corpus or ()),
+            picture_side=1024 if picture_side is None else picture_side,
+            non_commercial=non_commercial,
+        )
+        return
+    if title or runtime or no_explanations:
+        raise BadInput(_("--title, --runtime and --no-explanations are about a site: they go with --site."))
+    if file is None:
+        raise BadInput(_("Name the file to write, as atlas.mirage, or with --site the folder of a site."))
     # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.
     with figures_bar("Exporting") as tell:
         written = export_atlas(
             folder_of(atlas),
             file,
             corpora=tuple(corpus or ()),
-            picture_side=picture_side,
+            picture_side=picture_side or 0,
             purpose=purpose,
             non_commercial=non_commercial,
             progress=tell,
