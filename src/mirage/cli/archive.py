@@ -72,7 +72,7 @@ def export(
     if site is not None:
         if file is not None or purpose != "pass-on":
             raise BadInput(
-                _("A site is for passing on and is written into its folder: name no file and no purpose with --site.")
+                _("A site is for passing on, in its own folder: name no file and no purpose with --site.")
             )
         write_site(
             site,
