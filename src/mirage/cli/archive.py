@@ -71,9 +71,7 @@ def export(
     """
     if site is not None:
         if file is not None or purpose != "pass-on":
-            raise BadInput(
-                _("A site is for passing on, in its own folder: name no file and no purpose with --site.")
-            )
+            raise BadInput(_("A site is for passing on, in its own folder: name no file and no purpose with --site."))
         write_site(
             site,
             folder_of(atlas),

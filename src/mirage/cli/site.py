@@ -58,8 +58,8 @@ def write_site(
         return
     say(
         _(
-            "%(folder)s: a site of %(figures)s in %(cases)s, %(explained)s explained, %(size)s (%(sent)s as a host sends it), "
-            "in %(time)s.",
+            "%(folder)s: a site of %(figures)s in %(cases)s, %(explained)s explained, %(size)s (%(sent)s as a host "
+            "sends it), in %(time)s.",
             folder=target,
             figures=counted(made.figures, "figure"),
             cases=counted(made.cases, "case"),

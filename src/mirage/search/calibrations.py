@@ -69,8 +69,7 @@ def read(path: Path) -> Calibration:
     except (OSError, ValidationError) as error:
         raise BadInput(
             _(
-                "%(path)s is no calibration (%(error)s). Delete it or name another; `mirage evaluate "
-                "calibrate` writes one.",
+                "%(path)s is no calibration (%(error)s). Delete it or name another; `mirage evaluate calibrate` writes one.",
                 path=path,
                 error=first_fault(error),
             )
