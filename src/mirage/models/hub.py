@@ -195,6 +195,24 @@ def pull(
         raise
 
 
+def commit_of(model_id: str) -> str:
+    """Ask the hub which commit of a model is meant: the pinned one, else the newest. Nothing is fetched.
+
+    Parameters
+    ----------
+    model_id : str
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        As `pull` does, when the hub cannot be reached or does not have it.
+    """
+    pin = pin_of(model_id)
+    hub = _Hub("", checked(model_id), 0)
+    newest = hub.commit("main")  # first, for it says at once when no hub can be reached
+    return hub.commit(pin.revision) if pin and pin.revision else newest
+
+
 def _here_already(name: str, commit: str) -> Pulled | None:
     """What is here and whole; the files' sizes are looked at, not their digests (`verify` does that)."""
     if folder := pulled(name, commit):
