@@ -18,11 +18,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from platformdirs import user_data_path
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mirage.aside import aside
 from mirage.errors import BadInput, first_fault
+from mirage.places import own_data
 from mirage.settings import SHIPPED
 from mirage.storage.manifest import CALIBRATION_FILE
 from mirage.wording import _
@@ -180,7 +180,7 @@ DEFAULT_CALIBRATION = Calibration(
 )
 SHIPPED_CALIBRATION = SHIPPED / "encoder" / CALIBRATION_FILE
 # Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.
-OWN_CALIBRATIONS = user_data_path("mirage", appauthor=False) / "calibrations"
+OWN_CALIBRATIONS = own_data() / "calibrations"
 
 
 def own_calibration(encoder_digest: str) -> Path:
