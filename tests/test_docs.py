@@ -31,7 +31,7 @@ PATH = re.compile(r"`((?:src|tests|docs|scripts|examples|benchmarks|research|[a-
 TO_RUN = re.compile(r"""[=\s"']((?:tests|scripts|benchmarks|research)/[\w./-]+\.py)\b""")  # in a command
 COMMAND = re.compile(r"(?:^|^\w*\$ +|=\S+ )mirage ((?:[a-z][a-z-]*|--?[a-z])[^`\n#|;()]*)", re.MULTILINE)
 NAME = re.compile(r"\b(mirage(?:_research)?(?:\.[A-Za-z_]\w*)+)(?!\S*\.whl)")
-NOT_NAMES = {"mirage.toml", "mirage.model.json"}
+NOT_NAMES = {"mirage.toml", "mirage.model.json", "mirage.ipynb", "mirage.service", "mirage.env"}
 GROUPS = {"mirage.commands", "mirage.explainers", "mirage.generators"}  # entry points
 
 
