@@ -56,6 +56,13 @@ def test_every_setting_is_told_on_a_page() -> None:
     assert [name for name in Settings.model_fields if f"`{name}`" not in told] == []
 
 
+def test_the_spanish_page_of_use_tells_the_same_commands_and_settings() -> None:
+    told, spanish = ((ROOT / "docs" / page).read_text("utf-8") for page in ("using.md", "es/using.md"))
+    named = re.compile(r"^\| ([^|]*`[^|]*) \|", re.MULTILINE)  # the first cell of a row
+    there = {name for cell in named.findall(spanish) for name in re.findall(r"`[^`]+`", cell)}
+    assert [name for cell in named.findall(told) for name in re.findall(r"`[^`]+`", cell) if name not in there] == []
+
+
 def _commands_in(text: str) -> list[str]:
     """What follows `mirage` in code spans and in blocks of commands."""
     code = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text))
