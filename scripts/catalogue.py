@@ -48,7 +48,7 @@ msgstr ""
 "Plural-Forms: %(plural)s;\\n"
 
 """
-KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2), "nN_": (1, 2)}
 
 
 def collect(package: Path = PACKAGE) -> Catalog:
