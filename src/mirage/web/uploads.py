@@ -23,6 +23,7 @@ from mirage.errors import BadInput, BadPicture, Busy, MirageError
 from mirage.images import Limits, read_picture
 from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
+from mirage.locales import number
 from mirage.web import forms
 from mirage.web.forms import Asked, Pairs, is_blank, tidied
 from mirage.web.root import at
@@ -142,7 +143,7 @@ class _Body:
             await self._drain(most)
             if self._kind != "application/json":
                 raise too_large(self._upload_bytes)
-            words = _("The JSON is larger than %(size)s kB. A prompt is a sentence or two.", size=f"{FORM_BYTES / 1e3:g}")
+            words = _("The JSON is larger than %(size)s kB. A prompt is a sentence or two.", size=number(FORM_BYTES / 1e3))
             raise BodyRefusedError(413, words)
         need = 0 if self._streamed else len(message.get("body", b""))
         try:
@@ -180,7 +181,8 @@ def kind_of(headers: Headers) -> str:
 def too_large(most: int) -> BodyRefusedError:
     """Say that an upload is larger than so many bytes."""
     words = _(
-        "The upload is larger than %(size)s MB. Save the picture smaller, or crop it, and try again.", size=f"{most / 1e6:g}"
+        "The upload is larger than %(size)s MB. Save the picture smaller, or crop it, and try again.",
+        size=number(most / 1e6),
     )
     return BodyRefusedError(413, words)
 
