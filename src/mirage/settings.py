@@ -366,8 +366,20 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else name
             why = first["msg"].removeprefix("Value error, ")
             raise BadInput(
-                f"The setting {name!r} cannot be used: {why} (given: {str(first.get('input'))[:200]!r}). "
-                f"It comes from MIRAGE_{field.upper()}, from mirage.toml, or from the option of that name."
+                _(
+                    "The setting %(name)s cannot be used: %(why)s (given: %(what)s). It comes from "
+                    "MIRAGE_%(upper)s, from mirage.toml, or from the option of that name.",
+                    name=repr(name),
+                    why=why,
+                    what=repr(str(first.get("input"))[:200]),
+                    upper=field.upper(),
+                )
             ) from None
         except (ValueError, OSError) as error:
-            raise BadInput(f"{Path('mirage.toml').resolve()} cannot be read: {error}. Correct it or remove it.") from None
+            raise BadInput(
+                _(
+                    "%(resolve)s cannot be read: %(error)s. Correct it or remove it.",
+                    resolve=Path("mirage.toml").resolve(),
+                    error=error,
+                )
+            ) from None

@@ -286,7 +286,9 @@ def served(folder: Path, held: AtlasHeld) -> Iterator[AtlasClient]:
             return
     if failed is None:
         raise held
-    raise AtlasHeld(f"{held} It does not answer at {' or '.join(each.url for each in holders)}.") from failed
+    raise AtlasHeld(
+        _("%(held)s It does not answer at %(urls)s.", held=held, urls=", ".join(each.url for each in holders))
+    ) from failed
 
 
 @contextmanager

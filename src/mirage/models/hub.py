@@ -459,10 +459,16 @@ class _Folder:
                 self._commit, self._record = record.revision, record
                 return folder
             others.append(f"{record.id} at {record.revision or 'an unknown revision'}{'' if record.whole else ', in part'}")
-        holds = f" It holds {'; '.join(others)}." if others else ""
+        holds = " " + _("It holds %(others)s.", others="; ".join(others)) if others else ""
         raise NotFound(
-            f"{source} holds no copy of {name}{f' at {named}' if named else ''}.{holds} Name the folder of its files "
-            f"(config.json and the weights), or one that holds {name}."
+            _(
+                "%(source)s holds no copy of %(copy)s.%(holds)s Name the folder of its files (config.json and the weights), "
+                "or one that holds %(name)s.",
+                source=source,
+                copy=_("%(name)s at %(named)s", name=name, named=named) if named else name,
+                holds=holds,
+                name=name,
+            )
         )
 
 
