@@ -221,6 +221,22 @@ def counted(number: int, thing: str) -> str:
     return ngettext(one, many, number, num=_number(number, 0, language()))
 
 
+def code_of(name: str) -> str:
+    """Give the code of a language by its English name, as figures have it: Spanish is es. Empty where it is none."""
+    return _named().get(name, "")
+
+
+def said(name: str) -> str:
+    """Give a language's English name in the language that is spoken: Spanish, español."""
+    code = code_of(name)
+    return (_locale(language()).languages.get(code) or name) if code else name
+
+
+@lru_cache(maxsize=1)
+def _named() -> dict[str, str]:
+    return {name: code for code, name in _locale(ENGLISH).languages.items()}
+
+
 @lru_cache(maxsize=8)
 def _locale(code: str) -> Any:
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415

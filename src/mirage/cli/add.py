@@ -422,9 +422,8 @@ def _print_preview(found: dict[str, Any]) -> None:
         )
         words = each["title"] or each["caption"] or _("no words")
         source = f" ({each['words_from']})" if each["words_from"] else ""
-        state = {"there": f", {_('there already')}", "replaces": f", {_('in place of what is there')}"}.get(
-            each["state"], ""
-        )
+        told = {"there": _("there already"), "replaces": _("in place of what is there")}.get(each["state"], "")
+        state = f", {told}" if told else ""
         plain(f"{each['label']}: {f'{kind}, ' if kind else ''}{words}{source}{state}")
     if len(found["figures"]) > _LISTED:
         plain(_("… and %(figures)s more", figures=number(len(found["figures"]) - _LISTED)))

@@ -41,7 +41,8 @@ def hits_table(answer: Mapping[str, Any], *, flat: bool = False) -> None:
         say(_("With --withdrawn what was withdrawn is found too, and marked."))
     if not answer["fits"]:
         nothing = _("Only what was withdrawn fits.") if answer["withdrawn"] else _("Nothing in this atlas fits.")
-        say(f"{nothing} {_('The nearest there is:')}" if hits else nothing)
+        nearest = _("The nearest there is:")
+        say(f"{nothing} {nearest}" if hits else nothing)
     if not hits:
         return
     table = Table(box=None, pad_edge=False, header_style="bold", expand=out.is_terminal)

@@ -54,7 +54,8 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     left = [each["query"] for each in answer["conditions"] if not each["review"]]
     number = answer["educators"]
     rated = ngettext("Rated by %(num)s educator.", "Rated by %(num)s educators.", number)
-    say(f"{rated} {_('In the protocol, not begun: %(left)s.', left=', '.join(left) or _('none'))}")
+    begun = _("In the protocol, not begun: %(left)s.", left=", ".join(left) or _("none"))
+    say(f"{rated} {begun}")
 
 
 @app.command()
@@ -176,7 +177,7 @@ def misleading(
     for each in answer["misleading"]:
         item = each["item"]
         what = each["figure"] or item["text"] or item["kind"]
-        kept_away = f" ({_('hidden')})" if each["hidden"] else ""
+        kept_away = " (" + _("hidden") + ")" if each["hidden"] else ""
         plain(
             _(
                 "%(misleading)s of %(rated)s  %(query)s: %(what)s%(hidden)s",
