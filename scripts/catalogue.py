@@ -18,6 +18,9 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from mirage.cli import _COMMAND
+from mirage.cli.spoken import helps
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "mirage"
 CATALOGUE = PACKAGE / "web" / "catalogue" / "messages.pot"
@@ -49,7 +52,7 @@ msgstr ""
 "Plural-Forms: %(plural)s;\\n"
 
 """
-KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2), "nN_": (1, 2)}
 
 
 def collect(package: Path = PACKAGE) -> Catalog:
@@ -64,6 +67,9 @@ def collect(package: Path = PACKAGE) -> Catalog:
         # Files without lines: a text that moved is no change.
         where = [(f"src/mirage/{Path(file).as_posix()}", 1)]
         catalogue.add(message, None, where, auto_comments=comments, context=context)
+    for said in helps(_COMMAND):
+        if said.module.partition(".")[0] == "mirage":  # those of other distributions are theirs to translate
+            catalogue.add(said.text, None, [(f"src/{said.module.replace('.', '/')}.py", 1)])
     return catalogue
 
 

@@ -31,7 +31,7 @@ PATH = re.compile(r"`((?:src|tests|docs|scripts|examples|benchmarks|research|[a-
 TO_RUN = re.compile(r"""[=\s"']((?:tests|scripts|benchmarks|research)/[\w./-]+\.py)\b""")  # in a command
 COMMAND = re.compile(r"(?:^|^\w*\$ +|=\S+ )mirage ((?:[a-z][a-z-]*|--?[a-z])[^`\n#|;()]*)", re.MULTILINE)
 NAME = re.compile(r"\b(mirage(?:_research)?(?:\.[A-Za-z_]\w*)+)(?!\S*\.whl)")
-NOT_NAMES = {"mirage.toml", "mirage.model.json"}
+NOT_NAMES = {"mirage.toml", "mirage.model.json", "mirage.ipynb", "mirage.service", "mirage.env"}
 GROUPS = {"mirage.commands", "mirage.explainers", "mirage.generators"}  # entry points
 
 
@@ -54,6 +54,13 @@ def test_every_command_and_option_that_a_page_names_is_there(page: Path) -> None
 def test_every_setting_is_told_on_a_page() -> None:
     told = "\n".join(page.read_text("utf-8") for page in PAGES)
     assert [name for name in Settings.model_fields if f"`{name}`" not in told] == []
+
+
+def test_the_spanish_page_of_use_tells_the_same_commands_and_settings() -> None:
+    told, spanish = ((ROOT / "docs" / page).read_text("utf-8") for page in ("using.md", "es/using.md"))
+    named = re.compile(r"^\| ([^|]*`[^|]*) \|", re.MULTILINE)  # the first cell of a row
+    there = {name for cell in named.findall(spanish) for name in re.findall(r"`[^`]+`", cell)}
+    assert [name for cell in named.findall(told) for name in re.findall(r"`[^`]+`", cell) if name not in there] == []
 
 
 def _commands_in(text: str) -> list[str]:

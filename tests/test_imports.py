@@ -91,6 +91,7 @@ PORTS = {"corpora": "corpora", "encoders": "encoders", "explainers": "explain/ex
 NAMED_ELSEWHERE = {
     "storage/databases.py",  # how an address of a PostgreSQL server may begin
     "cli/doctor.py",  # extras, one of which has an adapter's name
+    "cli/doctor_paper.py",  # what the paper's profile needs: packages, and the data set that it is measured on
     "settings.py",  # the profiles
     "generate/generators/diffusers_pipeline.py",  # the library that a part of a pipeline is of
     "models/pins.py",  # which adapter opens what is pinned

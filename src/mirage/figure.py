@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mirage.letters import normalised
-from mirage.wording import N_
+from mirage.wording import N_, _
 
 NOT_STATED = "not stated"
 
@@ -337,7 +337,8 @@ class Figure:
             return MODALITIES.get(value, value)
 
         return tuple(
-            f"labelled {called(getattr(self, name))}; the caption says {called(said)}" for name, said in self.contradicted
+            _("labelled %(label)s; the caption says %(said)s", label=called(getattr(self, name)), said=called(said))
+            for name, said in self.contradicted
         )
 
     @property
@@ -352,7 +353,7 @@ class Figure:
     def alt(self) -> str:
         """What to tell somebody who cannot see the picture: the caption, else what kind of picture it is."""
         kind = " ".join(filter(None, [self.plane, MODALITIES.get(self.modality, self.modality), self.region]))
-        return self.caption or self.title or kind or "Medical image without a caption"
+        return self.caption or self.title or kind or _("Medical image without a caption")
 
 
 @dataclass(frozen=True, slots=True)

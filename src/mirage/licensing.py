@@ -17,6 +17,7 @@ from functools import lru_cache
 from mirage.errors import BadInput
 from mirage.figure import NOT_STATED, Figure, Licence
 from mirage.letters import normalised
+from mirage.locales import counted
 from mirage.wording import N_, _
 
 WAYS: dict[str, str] = {
@@ -219,10 +220,10 @@ def _silent(licence: Licence) -> str:
 
 
 def _permitted(licence: Licence, terms: Terms) -> str:
-    how = ["with attribution, a link and the licence's name"]
-    how += ["unchanged"] if terms.no_derivatives else []
-    how += ["without gain"] if terms.non_commercial else []
-    how += ["under the same terms"] if terms.share_alike else []
+    how = [_("with attribution, a link and the licence's name")]
+    how += [_("unchanged")] if terms.no_derivatives else []
+    how += [_("without gain")] if terms.non_commercial else []
+    how += [_("under the same terms")] if terms.share_alike else []
     return _("Its licence, %(licence)s, permits passing it on %(how)s.", licence=licence, how=", ".join(how))
 
 
@@ -277,7 +278,7 @@ def behind(licences: Iterable[Licence | str], thing: str = "figure") -> str:
     if not number:
         return ""
     each = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
-    return f"{number:,} {thing}{'s' if number != 1 else ''} stayed behind: {each}."
+    return _("%(counted)s stayed behind: %(each)s.", counted=counted(number, thing), each=each)
 
 
 # -- what a licence's words mean --------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from mirage.wording import language
+from mirage.wording import language, ngettext, nN_
 
 ENGLISH = "en"
 _ENGLISH = NullTranslations()
@@ -173,6 +173,68 @@ def listed(texts: Sequence[str]) -> str:
     if before_i and before_i.match(texts[-1]):
         written = written.removesuffix(f" y {texts[-1]}") + f" e {texts[-1]}"
     return written
+
+
+_COUNTED = {
+    "figure": nN_("%(num)s figure", "%(num)s figures"),
+    "case": nN_("%(num)s case", "%(num)s cases"),
+    "file": nN_("%(num)s file", "%(num)s files"),
+    "picture": nN_("%(num)s picture", "%(num)s pictures"),
+    "card": nN_("%(num)s card", "%(num)s cards"),
+    "row": nN_("%(num)s row", "%(num)s rows"),
+    "time": nN_("%(num)s time", "%(num)s times"),
+    "slice": nN_("%(num)s slice", "%(num)s slices"),
+    "job": nN_("%(num)s job", "%(num)s jobs"),
+    "image": nN_("%(num)s image", "%(num)s images"),
+    "device": nN_("%(num)s device", "%(num)s devices"),
+    "cell": nN_("%(num)s cell", "%(num)s cells"),
+    "question": nN_("%(num)s question", "%(num)s questions"),
+    "answer": nN_("%(num)s answer", "%(num)s answers"),
+    "sentence": nN_("%(num)s sentence", "%(num)s sentences"),
+    "stack": nN_("%(num)s stack", "%(num)s stacks"),
+    "step": nN_("%(num)s step", "%(num)s steps"),
+    "day": nN_("%(num)s day", "%(num)s days"),
+    "word": nN_("%(num)s word", "%(num)s words"),
+    "text": nN_("%(num)s text", "%(num)s texts"),
+    "model": nN_("%(num)s model", "%(num)s models"),
+    "concept": nN_("%(num)s concept", "%(num)s concepts"),
+    "thing": nN_("%(num)s thing", "%(num)s things"),
+    "collection": nN_("%(num)s collection", "%(num)s collections"),
+    "page": nN_("%(num)s page", "%(num)s pages"),
+    "person": nN_("%(num)s person", "%(num)s persons"),
+    "single figure": nN_("%(num)s single figure", "%(num)s single figures"),
+    "folder or file": nN_("%(num)s folder or file", "%(num)s folders or files"),
+}
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 case``, ``2 cases``.
+
+    Parameters
+    ----------
+    number : int
+        Thousands are set apart with commas.
+    thing : str
+        In the singular; its plural is made with an s.
+    """
+    one, many = _COUNTED.get(thing) or (f"%(num)s {thing}", f"%(num)s {thing}s")
+    return ngettext(one, many, number, num=_number(number, 0, language()))
+
+
+def code_of(name: str) -> str:
+    """Give the code of a language by its English name, as figures have it: Spanish is es. Empty where it is none."""
+    return _named().get(name, "")
+
+
+def said(name: str) -> str:
+    """Give a language's English name in the language that is spoken: Spanish, español."""
+    code = code_of(name)
+    return (_locale(language()).languages.get(code) or name) if code else name
+
+
+@lru_cache(maxsize=1)
+def _named() -> dict[str, str]:
+    return {name: code for code, name in _locale(ENGLISH).languages.items()}
 
 
 @lru_cache(maxsize=8)

@@ -58,7 +58,14 @@ def load(group: str, name: str) -> Any:
     """
     known, kind = available(group), _KINDS.get(group, group.rpartition(".")[2].removesuffix("s"))
     if name not in known:
-        raise NotFound(f"There is no {kind} “{name}”. There are: {', '.join(known) or 'none'}.")
+        raise NotFound(
+            _(
+                "There is no %(kind)s “%(name)s”. There are: %(known)s.",
+                kind=kind,
+                name=name,
+                known=", ".join(known) or _("none"),
+            )
+        )
     try:
         return known[name].load()
     except ImportError as error:
@@ -143,5 +150,12 @@ class Port(Generic[T]):
         try:
             inspect.signature(make).bind(**options)
         except TypeError as error:
-            raise BadInput(f"{name} cannot be opened with {', '.join(options) or 'nothing'}: {error}.") from error
+            raise BadInput(
+                _(
+                    "%(name)s cannot be opened with %(options)s: %(error)s.",
+                    name=name,
+                    options=", ".join(options) or _("nothing"),
+                    error=error,
+                )
+            ) from error
         return make(**options)

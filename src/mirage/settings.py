@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from platformdirs import user_cache_path, user_data_path
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -19,6 +18,7 @@ from pydantic_settings import (
 )
 
 from mirage.errors import BadInput
+from mirage.places import own_cache, own_data
 from mirage.plugins import available
 from mirage.wording import _
 
@@ -47,9 +47,7 @@ class Settings(BaseSettings):
         env_prefix="MIRAGE_", toml_file="mirage.toml", extra="forbid", frozen=True, env_ignore_empty=True
     )
 
-    atlas: UserPath = Field(
-        default_factory=lambda: user_data_path("mirage", appauthor=False) / "atlas", description="The atlas folder."
-    )
+    atlas: UserPath = Field(default_factory=lambda: own_data() / "atlas", description="The atlas folder.")
     records: str = Field(
         default="",
         description="Where a new atlas keeps its records: postgresql://user@host/database, without a password; in its "
@@ -187,7 +185,7 @@ class Settings(BaseSettings):
         description="Where a new atlas keeps its pictures: an address as s3://bucket/prefix; in its own folder when empty.",
     )
     picture_cache: UserPath = Field(
-        default_factory=lambda: user_cache_path("mirage", appauthor=False) / "pictures",
+        default_factory=lambda: own_cache() / "pictures",
         description="Where copies of pictures are kept that lie at such an address.",
     )
     picture_cache_bytes: int = Field(
@@ -231,15 +229,15 @@ class Settings(BaseSettings):
         default=False, description="Whether the diffusers generator may download a model that is not on this machine."
     )
     names: UserPath = Field(
-        default_factory=lambda: user_data_path("mirage", appauthor=False) / "names",
+        default_factory=lambda: own_data() / "names",
         description="Where the names of files that somebody added are kept, apart from the atlas, for them alone.",
     )
     kept: UserPath = Field(
-        default_factory=lambda: user_data_path("mirage", appauthor=False) / "kept",
+        default_factory=lambda: own_data() / "kept",
         description="Where what you keep of an atlas that can only be read lies: collections, quizzes, synthetic images.",
     )
     models: UserPath = Field(
-        default_factory=lambda: user_data_path("mirage", appauthor=False) / "models",
+        default_factory=lambda: own_data() / "models",
         description="Where mirage models pull keeps models.",
     )
     live: bool = Field(
@@ -247,7 +245,7 @@ class Settings(BaseSettings):
         description="Whether sources on the network may be asked at all, when somebody asks for them: mirage add pmc, idc …",
     )
     live_cache: UserPath = Field(
-        default_factory=lambda: user_cache_path("mirage", appauthor=False) / "live",
+        default_factory=lambda: own_cache() / "live",
         description="Where their answers and files are kept.",
     )
     live_contact: str = Field(
@@ -366,8 +364,20 @@ class Settings(BaseSettings):
             field = str(first["loc"][0]) if first["loc"] else name
             why = first["msg"].removeprefix("Value error, ")
             raise BadInput(
-                f"The setting {name!r} cannot be used: {why} (given: {str(first.get('input'))[:200]!r}). "
-                f"It comes from MIRAGE_{field.upper()}, from mirage.toml, or from the option of that name."
+                _(
+                    "The setting %(name)s cannot be used: %(why)s (given: %(what)s). It comes from "
+                    "MIRAGE_%(upper)s, from mirage.toml, or from the option of that name.",
+                    name=repr(name),
+                    why=why,
+                    what=repr(str(first.get("input"))[:200]),
+                    upper=field.upper(),
+                )
             ) from None
         except (ValueError, OSError) as error:
-            raise BadInput(f"{Path('mirage.toml').resolve()} cannot be read: {error}. Correct it or remove it.") from None
+            raise BadInput(
+                _(
+                    "%(resolve)s cannot be read: %(error)s. Correct it or remove it.",
+                    resolve=Path("mirage.toml").resolve(),
+                    error=error,
+                )
+            ) from None

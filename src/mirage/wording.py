@@ -88,6 +88,16 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
     return message
 
 
+def nN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as above
+    """Mark two literals to be collected, of what is one and of what is many; `ngettext` chooses when it is said.
+
+    Parameters
+    ----------
+    one, many : str
+    """
+    return one, many
+
+
 class Words(Mapping[Key, str]):
     """What values are called: translated as they are read.
 

@@ -197,7 +197,7 @@ def test_digests_are_those_that_others_compute(tmp_path: Path) -> None:
 
 
 def test_the_digest_of_a_large_file_is_remembered_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(runtime, "own_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(runtime, "_SMALL", 10)
     read: list[Path] = []
     whole = runtime.sha256_of

@@ -14,11 +14,11 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
-from browsing import started
 from PIL import Image
 from under import PREFIX, browse_below
 from under import client as client_of
 
+from browsing import started
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings

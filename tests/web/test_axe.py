@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from browsing import QUESTIONS, opened, rested, sized
 from conftest import serving
 from site_states import opened as everything_open
 from site_states import states
 
+from browsing import QUESTIONS, opened, rested, sized
 from live_maker import installed
 from mirage.atlas import Atlas
 from mirage.corpora import load

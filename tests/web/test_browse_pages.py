@@ -6,9 +6,9 @@ import re
 from html import unescape
 
 import pytest
-from browsing import opened, too_wide
 from conftest import serving
 
+from browsing import opened, too_wide
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 

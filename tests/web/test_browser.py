@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from browsing import drawn, ended, expect, focused, holding, opened, rested
 from conftest import picture, serving
 
+from browsing import drawn, ended, expect, focused, holding, opened, rested
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 from parts import copy_atlas

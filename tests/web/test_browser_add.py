@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import ended, expect, opened, sized, too_wide
 from conftest import Served, serving
 
+from browsing import ended, expect, opened, sized, too_wide
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 from parts import draw

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import QUESTIONS, expect, opened, rested, sized
 from conftest import Served, serving
 
+from browsing import QUESTIONS, expect, opened, rested, sized
 from mirage.atlas import Atlas
 from mirage.people.people import People
 from mirage.settings import Settings

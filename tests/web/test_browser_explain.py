@@ -6,9 +6,9 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from browsing import expect, opened, rested
 from conftest import picture, serving
 
+from browsing import expect, opened, rested
 from chat_server import hanging, saying
 from chat_server import serving as chatting
 from mirage.atlas import Atlas

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from browsing import expect, opened, too_wide
 from conftest import serving
 from under import PREFIX
 
+from browsing import expect, opened, too_wide
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 from parts import copy_atlas

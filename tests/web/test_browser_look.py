@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import ended, expect, holding, opened
 from conftest import serving
 
+from browsing import ended, expect, holding, opened
 from live_maker import installed
 from mirage.atlas import Atlas
 from mirage.settings import Settings

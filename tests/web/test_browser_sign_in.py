@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from browsing import expect, opened
 from conftest import Served, serving
 
+from browsing import expect, opened
 from issuer import CLIENT, SECRET, issuing
 from mirage.atlas import Atlas
 from mirage.people.people import People

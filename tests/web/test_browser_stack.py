@@ -9,11 +9,11 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import pytest
-from browsing import QUESTIONS, expect, opened, rested, too_wide
 from conftest import serving
 from PIL import Image
 from under import PREFIX
 
+from browsing import QUESTIONS, expect, opened, rested, too_wide
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.images.packing import pack

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from browsing import expect, opened, rested
 from conftest import serving
 
+from browsing import expect, opened, rested
 from mirage.atlas import Atlas
 from mirage.settings import Settings
 from mirage.storage.ingest import add

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import nodes
@@ -186,3 +187,97 @@ def test_no_text_stands_in_an_f_string_where_it_is_not_collected():
         if any(isinstance(each, ast.Constant) for each in call.args)
     ]
     assert not hidden
+
+
+# -- languages ---------------------------------------------------------------------------------------------------------
+
+
+LANGUAGES = sorted(path.stem for path in (WEB / "catalogue").glob("*.po"))
+_PLACES = re.compile(r"%\(\w+\)s|%%|</?[a-z]+[^>]*>|(?<!\{)\{\w*(?:![rs])?\}|`[^`]+`")
+
+
+def _places(text: str) -> list[str]:
+    """What a translation keeps as it is: places, tags, and what is to be typed."""
+    return sorted(_PLACES.findall(text))
+
+
+def _texts(message: Any) -> list[tuple[str, str]]:
+    """Pairs of a text and what a language says for it."""
+    if isinstance(message.id, str):
+        return [(message.id, message.string)]
+    return [(message.id[min(number, 1)], said) for number, said in enumerate(message.string)]
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def language(request):
+    pofile = pytest.importorskip("babel.messages.pofile", reason="babel is not installed")
+    with (WEB / "catalogue" / f"{request.param}.po").open("rb") as file:
+        return pofile.read_po(file, locale=request.param)
+
+
+def test_a_language_keeps_places_tags_and_commands(language):
+    wrong = [
+        f"{text!r}: {said!r}"
+        for message in language
+        if message.id and all(said for _, said in _texts(message))
+        for text, said in _texts(message)
+        # What is one need not say its number, in either language.
+        if set(_places(said)) - set(_places(text)) - {"%(num)s"} or set(_places(text)) - set(_places(said)) - {"%(num)s"}
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert not [message.id for message in language if message.fuzzy and message.id]
+
+
+def _of_errors(tree: ast.Module, kinds: set[str]) -> Iterator[ast.Call]:
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) in kinds and call.args:
+            yield call
+
+
+def _said_bare(given: ast.expr) -> bool:
+    """Whether an argument is a sentence that nobody looks up."""
+    match given:
+        case ast.IfExp():
+            return _said_bare(given.body) or _said_bare(given.orelse)
+        case ast.BoolOp():
+            return any(map(_said_bare, given.values))
+        case ast.JoinedStr():
+            text = "".join(str(each.value) if isinstance(each, ast.Constant) else "\ue000" for each in given.values)
+        case ast.Constant(value=str(text)):
+            pass
+        case _:
+            return False
+    return bool(re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", text))
+
+
+def test_what_goes_wrong_is_said_in_a_text_of_the_catalogue():
+    """Errors, and what commands say beside their output."""
+    trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(WEB.parent.rglob("*.py"))}
+    kinds, more = {"MirageError"}, True
+    while more:
+        found = {
+            each.name
+            for tree in trees.values()
+            for each in ast.walk(tree)
+            if isinstance(each, ast.ClassDef) and {getattr(base, "id", "") for base in each.bases} & kinds
+        }
+        more = not found <= kinds
+        kinds |= found
+    kinds |= {"say", "complain", "plain"}
+    bare = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path, tree in trees.items()
+        for call in _of_errors(tree, kinds)
+        if _said_bare(call.args[0])
+    ]
+    assert not bare, 'write _("…") around it: ' + ", ".join(bare)
+
+
+def test_what_is_said_bare_is_found():
+    calls = [
+        'BadInput(f"There is no {name}.")',
+        'BadInput("There is" if x else _("no"))',
+        'BadInput(_("There is no"))',
+        'BadInput(f"{a}: {b}")',
+    ]
+    assert [_said_bare(ast.parse(each).body[0].value.args[0]) for each in calls] == [True, True, False, False]

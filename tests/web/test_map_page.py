@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
-from browsing import expect, opened
 from conftest import serving
 
+from browsing import expect, opened
 from mirage.atlas import Atlas
 from mirage.browse.browse import Browse
 from mirage.browse.map import Map

@@ -7,11 +7,11 @@ from gettext import NullTranslations
 
 import pytest
 import sqlalchemy as sa
-from browsing import expect, opened
 from conftest import serving
 from lxml import html
 from site_states import states
 
+from browsing import expect, opened
 from live_maker import installed
 from mirage import licensing
 from mirage.atlas import Atlas

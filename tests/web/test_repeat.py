@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import expect, opened, too_wide
 from conftest import Served, serving
 
+from browsing import expect, opened, too_wide
 from learner import Clock, Learner
 from mirage.atlas import Atlas
 from mirage.settings import Settings

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import expect, opened, rested
 from PIL import Image
 
+from browsing import expect, opened, rested
 from mirage.licensing import behind
 from mirage.study.reviews.ratings import rating_of
 

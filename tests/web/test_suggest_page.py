@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browsing import expect, opened
 from conftest import picture
+
+from browsing import expect, opened
 
 
 def test_the_api_suggests_with_counts_and_addresses_that_find(client):

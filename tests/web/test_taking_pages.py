@@ -6,8 +6,9 @@ import io
 import zipfile
 
 import pytest
-from browsing import opened, too_wide
 from pptx import Presentation
+
+from browsing import opened, too_wide
 
 
 @pytest.fixture

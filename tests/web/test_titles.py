@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browsing import expect, opened
 from conftest import picture, serving
 
+from browsing import expect, opened
 from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.settings import Settings

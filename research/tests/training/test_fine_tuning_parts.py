@@ -152,7 +152,7 @@ def test_a_base_of_the_hub_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.torch
 def test_a_corpus_is_not_fetched_unasked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MIRAGE_MEDPIX", raising=False)
-    monkeypatch.setattr("mirage.corpora.medpix.user_cache_path", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("mirage.corpora.medpix.own_cache", lambda: tmp_path)
     result = CliRunner().invoke(
         app, ["encoder", "--base", str(tmp_path), "--corpus", "medpix", "--out", str(tmp_path / "out")]
     )

@@ -70,7 +70,9 @@ def back_up(folder: Path, target: Path, progress: Tell = lambda _: None) -> Back
     """
     known = manifest.finished(folder)
     if target.is_dir():
-        raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + ENDING)}.")
+        raise BadInput(
+            _("%(target)s is a folder. Name a file, as in %(target2)s.", target=target, target2=target / ("atlas" + ENDING))
+        )
     check_new(target)
     begun, databases = time.monotonic(), Databases(folder, known.records)
     try:

@@ -9,7 +9,7 @@ from mirage.browse.inventory import CONDITION, FINDING, STRUCTURE, Inventory
 from mirage.browse.suggest import query_for
 from mirage.errors import NotFound
 from mirage.language.concepts import Lexicon, lexicon
-from mirage.wording import N_
+from mirage.wording import N_, _
 
 # A concept is of the first system of which one of these parts of the body is its organ, or what that is a part of.
 _SYSTEMS: Mapping[str, tuple[str, str]] = {
@@ -134,7 +134,11 @@ def system_named(systems: Sequence[System], key: str) -> System:
     found = next((each for each in systems if each.key == key), None)
     if found is None:
         there = ", ".join(each.key for each in systems)
-        raise NotFound(f"This atlas holds nothing under {key[:40]!r}." + (f" There is: {there}." if there else ""))
+        raise NotFound(
+            _("This atlas holds nothing under %(key)s. There is: %(there)s.", key=repr(key[:40]), there=there)
+            if there
+            else _("This atlas holds nothing under %(key)s.", key=repr(key[:40]))
+        )
     return found
 
 

@@ -36,6 +36,7 @@ from mirage.cli import (
     serve,
 )
 from mirage.cli.output import complain
+from mirage.cli.spoken import speak
 from mirage.errors import MirageError
 from mirage.wording import _
 
@@ -161,6 +162,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign still shows the rest
     try:
+        speak(_COMMAND)
         for trouble in _TROUBLES:
             complain(trouble)
         _COMMAND(prog_name="mirage")

@@ -420,9 +420,10 @@ def _print_preview(found: dict[str, Any]) -> None:
         kind = " ".join(
             filter(None, [each["modality"], each["plane"], f"{each['slices']} slices" if each["slices"] else ""])
         )
-        words = each["title"] or each["caption"] or "no words"
+        words = each["title"] or each["caption"] or _("no words")
         source = f" ({each['words_from']})" if each["words_from"] else ""
-        state = {"there": ", there already", "replaces": ", in place of what is there"}.get(each["state"], "")
+        told = {"there": _("there already"), "replaces": _("in place of what is there")}.get(each["state"], "")
+        state = f", {told}" if told else ""
         plain(f"{each['label']}: {f'{kind}, ' if kind else ''}{words}{source}{state}")
     if len(found["figures"]) > _LISTED:
         plain(_("… and %(figures)s more", figures=number(len(found["figures"]) - _LISTED)))

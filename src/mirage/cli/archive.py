@@ -119,7 +119,8 @@ def export(
     say(_("SHA-256 %(sha256)s", sha256=written.sha256))
     if stayed := licensing.behind(written.behind):
         gain = any(isinstance(each, Licence) and licensing.terms_of(each).non_commercial for each in written.behind)
-        say(f"{stayed}{' `--non-commercial` takes those with NC, if you pass it on without gain.' * gain}")
+        nc = _("`--non-commercial` takes those with NC, if you pass it on without gain.")
+        say(f"{stayed} {nc}" if gain else stayed)
     if stayed := licensing.behind(written.stories, "case"):
         say(_("%(stayed)s Their figures go with the case's title alone.", stayed=stayed))
     if purpose == "myself":

@@ -19,6 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from mirage.atlas import Atlas
 from mirage.cli.output import progress_bar, said_once, say
+from mirage.cli.spoken import for_machines
 from mirage.errors import AtlasHeld, BadInput, BadPicture, Busy, MirageError, NotFound, Removed, Unavailable
 from mirage.images import DEFAULT_LIMITS, decode
 from mirage.images.marks.reading import read, warned
@@ -26,14 +27,14 @@ from mirage.jobs import Jobs
 from mirage.query import PictureTerm, Query
 from mirage.settings import Settings
 from mirage.storage.manifest import Holder
-from mirage.wording import _
+from mirage.wording import _, language
 
 Several = list[str] | None
 AtlasOption = Annotated[
     Path | None,
     typer.Option("--atlas", "-a", help="The atlas folder.", envvar="MIRAGE_ATLAS", show_default="the user's data folder"),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, as the HTTP API answers.")]
+JsonOption = Annotated[bool, typer.Option("--json", callback=for_machines, help="Print JSON, as the HTTP API answers.")]
 MoreOption = Annotated[Several, typer.Option(help="A further term; `words@0.5` gives it a weight.")]
 LessOption = Annotated[Several, typer.Option(help="A term to have less of; `words@0.5` gives it a weight.")]
 ModalityOption = Annotated[Several, typer.Option(help="Only this modality: CT, MR, US, XR …")]
@@ -285,12 +286,14 @@ def served(folder: Path, held: AtlasHeld) -> Iterator[AtlasClient]:
             return
     if failed is None:
         raise held
-    raise AtlasHeld(f"{held} It does not answer at {' or '.join(each.url for each in holders)}.") from failed
+    raise AtlasHeld(
+        _("%(held)s It does not answer at %(urls)s.", held=held, urls=", ".join(each.url for each in holders))
+    ) from failed
 
 
 @contextmanager
 def _asking(url: str, holder: Holder, transport: httpx.AsyncBaseTransport | None = None) -> Iterator[AtlasClient]:
-    headers = {"X-Mirage-Token": holder.token}
+    headers = {"X-Mirage-Token": holder.token, "Accept-Language": language()}
     # trust_env: a proxy that the environment names must not come between this machine and itself.
     http = httpx.AsyncClient(base_url=url, headers=headers, timeout=300, trust_env=False, transport=transport)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(http):

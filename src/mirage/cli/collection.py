@@ -10,14 +10,14 @@ import typer
 from pydantic_core import from_json
 
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, taken_in
-from mirage.cli.output import counted, out, plain, printed, say
+from mirage.cli.output import out, plain, printed, say
 from mirage.cli.saving import check_target, one_of, write
 from mirage.errors import BadInput, meant
 from mirage.licensing import PURPOSES
 from mirage.locales import number
 from mirage.study.along.taking import FORMATS
 from mirage.study.kept import Kind
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 app = typer.Typer(help="Keep figures, cases, searches and comparisons in collections.", no_args_is_help=True)
 _TAKEN = ("collection", "quiz", "figure", "case", "search", "comparison")
@@ -96,7 +96,12 @@ def add(
         answer = client.ask("POST", f"/api/collections/{own}/items", json=body)
     if not printed(json, answer):
         kept = next(item for item in answer["collection"]["items"] if item["id"] == answer["item"])
-        say(f"{kept['title']}: {'kept in' if answer['new'] else 'was already in'} {answer['collection']['title']}.")
+        values = {"title": kept["title"], "collection": answer["collection"]["title"]}
+        say(
+            _("%(title)s: kept in %(collection)s.", **values)
+            if answer["new"]
+            else _("%(title)s: was already in %(collection)s.", **values)
+        )
 
 
 @app.command()
@@ -182,4 +187,11 @@ def import_(
     say(_("%(title)s: %(count)s kept, as %(id)s.", title=answer["title"], count=number(answer["count"]), id=answer["id"]))
     if gone := [item for item in answer["items"] if item["removed"]]:
         names = ", ".join(item["target"].partition("~")[0] for item in gone[:5])
-        say(f"{counted(len(gone), 'thing')} of it {'is' if len(gone) == 1 else 'are'} not in this atlas: {names}.")
+        say(
+            ngettext(
+                "%(num)s thing of it is not in this atlas: %(names)s.",
+                "%(num)s things of it are not in this atlas: %(names)s.",
+                len(gone),
+                names=names,
+            )
+        )

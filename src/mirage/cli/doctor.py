@@ -20,7 +20,9 @@ import typer
 
 from mirage import __version__, corpora, encoders
 from mirage.atlas import Atlas
+from mirage.cli import doctor_paper
 from mirage.cli.client import AtlasOption, JsonOption
+from mirage.cli.doctor_checks import Check, Note, checked
 from mirage.cli.output import counted, facts, printed, said_once, say, size
 from mirage.corpora.base import CorpusCard
 from mirage.corpora.live.base import Live
@@ -58,30 +60,6 @@ _ENABLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """Something that was looked at.
-
-    Attributes
-    ----------
-    name : str
-    ok : bool or None
-        None where there is nothing to be right or wrong.
-    said : str
-        What was found, or what is wrong and what to do.
-    """
-
-    name: str
-    ok: bool | None
-    said: str
-
-
-class _Note(str):
-    """What is neither right nor wrong: there is nothing to look at yet, or another process has it."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
 class SourceTried:
     """A source on the network that was asked for one figure.
 
@@ -114,11 +92,16 @@ def doctor(
         bool,
         typer.Option("--sources", help="Also ask each source on the network for one figure: does it answer?"),
     ] = False,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Look instead at what the paper's models and data need; asks the hub for the models."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Check whether everything is in place, and say what to do if it is not."""
     settings = Settings.load(atlas=atlas)
-    checks = [each for each in _checks(settings) if not (sources and each.name.startswith("source "))]
+    looked = doctor_paper.checks() if paper else _checks(settings)
+    checks = [each for each in looked if not (sources and each.name.startswith("source "))]
     tried = [_tried(name, card, first=say) for name, card in _live()] if sources else []
     good = all(each.ok is not False for each in checks) and all(each.state in _SIGNS for each in tried)
     found = {"ok": good, "checks": [asdict(each) for each in checks], "sources": [asdict(each) for each in tried]}
@@ -146,16 +129,11 @@ def _checks(settings: Settings) -> Iterator[Check]:
         ("servers", partial(_servers_state, settings.atlas)),
         ("atlas", partial(_atlas_state, settings.atlas)),
         ("records", partial(_records_state, settings.atlas)),
-        ("index", lambda: f"in {there}" if (there := whereabouts.told(settings.atlas)) else _Note("none yet")),
+        ("index", lambda: f"in {there}" if (there := whereabouts.told(settings.atlas)) else Note("none yet")),
         ("disk", partial(_disk_state, settings.atlas)),
         (f"port {settings.port}", partial(_port_state, settings)),
     ]
-    for name, look in looks:
-        try:
-            said = look()
-            yield Check(name, None if isinstance(said, _Note) else True, str(said))
-        except MirageError as error:
-            yield Check(name, False, str(error))
+    yield from (checked(name, look) for name, look in looks)
     yield from _extras()
     for name, card in _live():
         yield Check(f"source {name}", None, f"{card.title}, asked only when somebody asks it; --sources tries it now")
@@ -237,7 +215,7 @@ def _encoder_state(name: str) -> str:
 def _atlas_state(folder: Path) -> str:
     try:
         if manifest.read(folder) is None:
-            return _Note(f"none at {folder} yet; `mirage up` builds the one that ships")
+            return Note(f"none at {folder} yet; `mirage up` builds the one that ships")
         with Atlas.open(folder, steps=said_once()) as opened:
             info = opened.info()
             withdrawn = f", of which {info.withdrawn:,} withdrawn by their sources" if info.withdrawn else ""
@@ -245,7 +223,7 @@ def _atlas_state(folder: Path) -> str:
             large = f". {told}" if (told := advice(opened.index_name, info.figures)) else ""
             return f"{folder}, {counted(info.figures, 'figure')}{withdrawn}{reading}{large}"
     except AtlasHeld as held:
-        return _Note(f"{held} So it was not looked into.")
+        return Note(f"{held} So it was not looked into.")
 
 
 def _servers_state(folder: Path) -> str:
@@ -266,7 +244,7 @@ def _servers_state(folder: Path) -> str:
             told.append(f"{where}: {'answers' if answers else 'does not answer'}")
     if silent:
         raise Unavailable("; ".join(told))
-    return "; ".join(told) if told and all_answer else _Note("; ".join(told) or "nobody has it open")
+    return "; ".join(told) if told and all_answer else Note("; ".join(told) or "nobody has it open")
 
 
 def _answers(url: str) -> bool:
@@ -280,10 +258,10 @@ def _answers(url: str) -> bool:
 def _records_state(folder: Path) -> str:
     known = manifest.read(folder)
     if known is None:
-        return _Note("none yet")
+        return Note("none yet")
     databases = Databases(folder, known.records)
     there = databases.there(RECORDS_NAME)  # asks the server, where there is one
-    return f"in {databases.place}" if there else _Note(f"none yet in {databases.place}")
+    return f"in {databases.place}" if there else Note(f"none yet in {databases.place}")
 
 
 def _disk_state(folder: Path) -> str:

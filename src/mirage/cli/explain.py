@@ -27,7 +27,7 @@ from mirage.errors import BadQuery, NotFound
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES
 from mirage.query import Query
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 Speaker = Annotated[str, typer.Option("--explainer", help="Which explainer writes.", show_default="the settings'")]
 # Signs beside the words, for those who skim; the words say it all.
@@ -159,11 +159,12 @@ def _print_comparison(found: Mapping[str, Any]) -> None:
     for side, words in zip("ab", found["words"], strict=True):
         answer = found[side]
         fitting = [hit for hit in answer["hits"] if hit["confidence"] != "weak"]
-        plain(f"{side.upper()}: {words} – {counted(len(fitting), 'figure')} that {'fits' if len(fitting) == 1 else 'fit'}")
+        fit = ngettext("%(num)s figure that fits", "%(num)s figures that fit", len(fitting))
+        plain(f"{side.upper()}: {words} – {fit}")
         for hit in fitting[:3]:
             figure = hit["figure"]
             plain(f"   {figure['id']}  {figure['title'] or figure['alt']}"[:100])
-    for title, name in (("Both have", "shared"), ("A has", "of_a"), ("B has", "of_b")):
+    for title, name in ((_("Both have"), "shared"), (_("A has"), "of_a"), (_("B has"), "of_b")):
         if found[name]:
             out.print(f"\n[bold]{title}[/]")
         for trait in found[name]:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from mirage.language import words
+from mirage import locales
 from mirage.storage.ingest import Progress as IngestProgress
 from mirage.storage.read_only import EACH_TIME
 from mirage.wording import _
@@ -42,7 +42,7 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-counted = words.counted
+counted = locales.counted
 out = _Console(highlight=False)
 err = _Console(stderr=True, highlight=False)
 

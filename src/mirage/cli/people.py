@@ -147,7 +147,7 @@ def end(
                 ) from None
             answer, what = client.ask("POST", f"{there}/end"), "session"
     if not printed(json, answer):
-        say(f"{answer['ended']} {what}{'' if answer['ended'] == 1 else 's'} ended.")
+        say(_("%(things)s ended.", things=counted(answer["ended"], what)))
 
 
 @app.command()

@@ -90,7 +90,9 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if printed(json, answer):
         return
     for each in answer["quizzes"]:
-        plain(f"{each['id']}  {each['title'] or 'not done'} ({each['count'] - each['waiting']} of {each['count']} answered)")
+        title = each["title"] or _("not done")
+        done = _("%(done)s of %(count)s answered", done=each["count"] - each["waiting"], count=each["count"])
+        plain(f"{each['id']}  {title} ({done})")
     if not answer["quizzes"]:
         say(_("There is none yet. `mirage quiz begin` makes one."))
 
@@ -111,8 +113,9 @@ def show(
         _told(answer)
         return
     for each in answer["questions"]:
-        right = {True: "right", False: "wrong", None: each["state"]}[each["right"]]
-        plain(f"{each['number']}. {each['kind']}, {'graded' if each['graded'] else 'for practice'}: {right}")
+        how = _("graded") if each["graded"] else _("for practice")
+        right = {True: _("right"), False: _("wrong"), None: each["state"]}[each["right"]]
+        plain(f"{each['number']}. {each['kind']}, {how}: {right}")
     _scored(answer)
 
 

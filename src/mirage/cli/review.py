@@ -13,7 +13,7 @@ from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, tak
 from mirage.cli.output import facts, plain, printed, say
 from mirage.cli.saving import check_target, one_of, write
 from mirage.errors import meant
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 app = typer.Typer(help="Let educators rate, blind, what this atlas shows of a condition.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Id or condition of the review, as `mirage review list` prints it.")]
@@ -53,7 +53,9 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
         )
     left = [each["query"] for each in answer["conditions"] if not each["review"]]
     number = answer["educators"]
-    say(f"Rated by {number} educator{'' if number == 1 else 's'}. In the protocol, not begun: {', '.join(left) or 'none'}.")
+    rated = ngettext("Rated by %(num)s educator.", "Rated by %(num)s educators.", number)
+    begun = _("In the protocol, not begun: %(left)s.", left=", ".join(left) or _("none"))
+    say(f"{rated} {begun}")
 
 
 @app.command()
@@ -175,11 +177,21 @@ def misleading(
     for each in answer["misleading"]:
         item = each["item"]
         what = each["figure"] or item["text"] or item["kind"]
-        plain(f"{each['misleading']} of {each['rated']}  {each['query']}: {what}{' (hidden)' if each['hidden'] else ''}")
+        kept_away = " (" + _("hidden") + ")" if each["hidden"] else ""
+        plain(
+            _(
+                "%(misleading)s of %(rated)s  %(query)s: %(what)s%(hidden)s",
+                misleading=each["misleading"],
+                rated=each["rated"],
+                query=each["query"],
+                what=what,
+                hidden=kept_away,
+            )
+        )
         for comment in each["comments"]:
             plain(f"    {comment}")
     number = len(answer["hidden"])
-    say(f"{number} figure{' is' if number == 1 else 's are'} hidden from learners.")
+    say(ngettext("%(num)s figure is hidden from learners.", "%(num)s figures are hidden from learners.", number))
 
 
 def evaluate(

@@ -36,7 +36,9 @@ def age_group(figure: Figure) -> str:
     if not found:
         return ""
     years = int(found[1]) if found[2] == "year" else 0
-    return "children" if years < _ADULT else f"adults under {_OLD}" if years < _OLD else f"{_OLD} or older"
+    if years < _ADULT:
+        return _("children")
+    return _("adults under %(years)s", years=_OLD) if years < _OLD else _("%(years)s or older", years=_OLD)
 
 
 def sex(figure: Figure) -> str:
@@ -88,7 +90,9 @@ def confounders(a: Sequence[CaseFindings], b: Sequence[CaseFindings]) -> Iterato
 
 
 def _of(count: int, cases: int) -> str:
-    return f"all {cases} cases say it" if count == cases else f"{count} of {cases} cases say it"
+    if count == cases:
+        return _("all %(cases)s cases say it", cases=cases)
+    return _("%(count)s of %(cases)s cases say it", count=count, cases=cases)
 
 
 def _values(cases: Sequence[CaseFindings], read: Callable[[Figure], str]) -> list[Counter[str]]:

@@ -138,7 +138,7 @@ class Dual:
                 thing, weight = parse_weight(value)
                 if not dot:
                     changes[change].append(value)
-                elif (weight := _how_much(thing if kind == "like" else "the picture", weight)) != 0:
+                elif (weight := _how_much(thing if kind == "like" else _("the picture"), weight)) != 0:
                     what = {"figure": thing} if kind == "like" else {"picture": PictureTerm.parse(thing)}
                     changes[change].append(Term(**what, weight=weight))
         if any(tidy(value) for name, value in plain if name in ("q", "picture", "like")):
@@ -200,7 +200,7 @@ def _is_plain(term: Term) -> bool:
 
 def _change(value: str | Term, sign: float) -> Term | None:
     if isinstance(value, Term):
-        weight = _how_much(value.text or value.figure or "the picture", value.weight)
+        weight = _how_much(value.text or value.figure or _("the picture"), value.weight)
         return replace(value, weight=sign * weight) if weight else None
     text, weight = parse_weight(value)
     if not tidy(text):
@@ -211,7 +211,7 @@ def _change(value: str | Term, sign: float) -> Term | None:
 
 def _how_much(thing: str, weight: float) -> float:
     if not 0 <= weight <= MAX_WEIGHT:
-        turned = " To turn it round, move it to the other list." if weight < 0 else ""
+        turned = " " + _("To turn it round, move it to the other list.") if weight < 0 else ""
         thing = thing if len(thing) <= 60 else thing[:59] + "…"
         raise BadQuery(
             _(

@@ -42,8 +42,8 @@ from mirage.images.bucket import is_address
 from mirage.images.limits import sampled
 from mirage.images.redact import blacked, text_detector
 from mirage.images.volume import Volume
-from mirage.language.words import counted
 from mirage.licensing import terms_of
+from mirage.locales import counted
 from mirage.wording import N_, _
 
 if TYPE_CHECKING:

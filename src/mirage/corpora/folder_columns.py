@@ -132,7 +132,14 @@ def places_of(table: str, header: Sequence[str], given: Mapping[str, str]) -> di
     for name, column in given.items():
         bare = [plain(each) for each in header]
         if column not in header and plain(column) not in bare:
-            raise BadInput(f"{table} has no column “{column}”. It has: {', '.join(filter(None, header)) or 'none'}.")
+            raise BadInput(
+                _(
+                    "%(table)s has no column “%(column)s”. It has: %(what)s.",
+                    table=table,
+                    column=column,
+                    what=", ".join(filter(None, header)) or _("none"),
+                )
+            )
         places[name] = header.index(column) if column in header else bare.index(plain(column))
     for name, known in _KNOWN.items():
         for each in known:

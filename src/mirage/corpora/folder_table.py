@@ -25,8 +25,7 @@ from mirage.corpora.table_text import Row, Unread, bare, decoded, delimited
 from mirage.corpora.table_workbook import is_workbook, read_workbook
 from mirage.errors import BadInput
 from mirage.figure import clean_text
-from mirage.language.words import counted
-from mirage.locales import number
+from mirage.locales import counted, number
 from mirage.wording import _
 
 CELL_MOST = 100_000

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from platformdirs import user_data_path
 from pydantic import TypeAdapter
 
 from mirage.encoders.base import Encoder
@@ -28,6 +27,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.sentences import language_of
 from mirage.language.short_forms import set_apart
 from mirage.once import loaded_once
+from mirage.places import own_data
 from mirage.shipped import SHIPPED
 from mirage.wording import _
 
@@ -122,7 +122,7 @@ class Rule:
 
 def rule_place(digest: str) -> Path:
     """Where this user's rule for an encoder lies."""
-    return user_data_path("mirage", appauthor=False) / "inference" / f"{digest[:32]}.json"
+    return own_data() / "inference" / f"{digest[:32]}.json"
 
 
 def rule_for(digest: str) -> Rule | None:

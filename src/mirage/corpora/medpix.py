@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from platformdirs import user_cache_path
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused, Steps, checked_splits, digest, plane_of
@@ -25,6 +24,7 @@ from mirage.errors import BadInput
 from mirage.figure import Case, Figure, Source, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.once import loaded_once
+from mirage.places import own_cache
 from mirage.wording import _
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
@@ -83,7 +83,7 @@ class MedPixCorpus:
         self._splits = checked_splits(splits, SPLITS, self.card.title)
         self._folder = find_folder(Path(path).expanduser()) if path is not None else None
         self._release = release
-        self._downloads = downloads or user_cache_path("mirage", appauthor=False)
+        self._downloads = downloads or own_cache()
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is the pinned revision, or a digest of the copy's words."""

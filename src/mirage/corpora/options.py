@@ -116,7 +116,14 @@ class CorpusOption:
                 raise ValueError
             read: Any = TypeAdapter(self.type).validate_python(text, strict=not isinstance(text, str))
         except ValueError as error:
-            raise BadInput(f"{called} is {_KINDS.get(self.type, 'text')}, not {value!r}.") from error
+            raise BadInput(
+                _(
+                    "%(called)s is %(type)s, not %(value)s.",
+                    called=called,
+                    type=_KINDS.get(self.type, _("text")),
+                    value=repr(value),
+                )
+            ) from error
         if self.bounds and not self.bounds[0] <= read <= self.bounds[1]:
             raise BadInput(
                 _(

@@ -71,8 +71,14 @@ class LicenceTable:
         if missing := [name for name in ("id", "licence") if name not in self.columns]:
             wanted = {"id": "image (ID)", "licence": "licence (Attribution or License)"}
             raise BadInput(
-                f"{path} has no column for the {' and the '.join(wanted[name] for name in missing)}; "
-                f"its columns are {', '.join(filter(None, header)) or 'none'}. Give {FILE} of ROCOv2 as it was published."
+                _(
+                    "%(path)s has no column for %(missing)s; its columns are %(columns)s. Give %(file)s of ROCOv2 as it was "
+                    "published.",
+                    path=path,
+                    missing=", ".join(wanted[name] for name in missing),
+                    columns=", ".join(filter(None, header)) or _("none"),
+                    file=FILE,
+                )
             )
         one_column = self.columns["licence"] == self.columns.get("authors")
         self._terms: dict[str, Article] = {}

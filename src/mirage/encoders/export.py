@@ -18,6 +18,7 @@ from PIL import Image
 from mirage.encoders.onnx import ExportConfig, OnnxEncoder
 from mirage.encoders.towers import CONFIG, FORMAT, IMAGE, TEXT, TOKENIZER, TorchEncoder, missing_package
 from mirage.errors import BadInput, Unavailable
+from mirage.locales import number
 from mirage.models.runtime import Placement, first_line
 from mirage.shipped import SHIPPED
 from mirage.wording import _
@@ -103,9 +104,17 @@ def export(
         texts, images = checked["text_min"], checked["image_min"]
         if not min(texts, images) >= BARS[precision]:
             raise Unavailable(
-                f"Exported as {precision}, the encoder's vectors come as near as cosine {min(texts, images):.4f} to the "
-                f"original's, where {BARS[precision]} is wanted (texts {texts:.4f}, pictures {images:.4f}). "
-                f"Nothing was written. {'Export it as fp16.' if precision == 'int8' else 'Export it as fp32.'}"
+                _(
+                    "Exported as %(precision)s, the encoder's vectors come as near as cosine %(nearest)s to the original's, "
+                    "where %(wanted)s is wanted (texts %(texts)s, pictures %(pictures)s). Nothing was written. Export it "
+                    "as %(other)s.",
+                    precision=precision,
+                    nearest=number(min(texts, images), 4),
+                    wanted=BARS[precision],
+                    texts=number(texts, 4),
+                    pictures=number(images, 4),
+                    other="fp16" if precision == "int8" else "fp32",
+                )
             )
         size = sum(path.stat().st_size for path in partial.iterdir())
         if folder.exists():

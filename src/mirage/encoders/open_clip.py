@@ -73,7 +73,13 @@ class OpenClipEncoder(TorchEncoder):
         threads: int | None = None,
     ) -> None:
         if activation and activation not in ACTIVATIONS:
-            raise BadInput(f"The activation is {' or '.join(ACTIVATIONS)}, not {activation!r}.")
+            raise BadInput(
+                _(
+                    "The activation is %(ACTIVATIONS)s, not %(activation)s.",
+                    ACTIVATIONS=", ".join(ACTIVATIONS),
+                    activation=repr(activation),
+                )
+            )
         self._activation = activation
         super().__init__(model, revision=revision, device=device, dtype=dtype, download=download, threads=threads)
 
@@ -161,7 +167,14 @@ def _configuration(found: LocalModel, activation: str) -> dict[str, Any]:
     given = whole.get("model_cfg")
     wanted = ("embed_dim", "vision_cfg", "text_cfg")
     if not isinstance(given, dict) or not all(name in given for name in wanted):
-        raise Unavailable(f"The {CONFIG} of {found.name} is of no model that open_clip has: it lacks {' or '.join(wanted)}.")
+        raise Unavailable(
+            _(
+                "The %(CONFIG)s of %(found)s is of no model that open_clip has: it lacks %(wanted)s.",
+                CONFIG=CONFIG,
+                found=found.name,
+                wanted=", ".join(wanted),
+            )
+        )
     config = {**given, "quick_gelu": bool(given.get("quick_gelu", False))}
     if activation:
         config["quick_gelu"] = activation == "quick_gelu"

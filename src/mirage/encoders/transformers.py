@@ -134,8 +134,13 @@ def _family(found: LocalModel, config: Mapping[str, Any]) -> Family:
     kind = config.get("model_type")
     if kind not in FAMILIES:
         raise Unavailable(
-            f"{found.name} is a model of the kind {kind!r}; the transformers encoder opens {' and '.join(FAMILIES)}. "
-            "Name another (setting encoder_model)."
+            _(
+                "%(found)s is a model of the kind %(kind)s; the transformers encoder opens "
+                "%(FAMILIES)s. Name another (setting encoder_model).",
+                found=found.name,
+                kind=repr(kind),
+                FAMILIES=", ".join(FAMILIES),
+            )
         )
     return FAMILIES[str(kind)]
 

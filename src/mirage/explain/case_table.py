@@ -17,7 +17,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.mentions import Polarity
 from mirage.storage.searched import StoredMention
 from mirage.storage.store import Store
-from mirage.wording import N_, _
+from mirage.wording import N_, _, ngettext
 
 HEADING = N_("In the cases here: selected teaching cases, not how often it happens")
 MOST_CASES, MOST_ROWS = 20, 8
@@ -74,13 +74,13 @@ class FindingRow:
     def words(self) -> str:
         """As a line to read: "enhancement: 4 of 5 say so, 1 says nothing"."""
         total = sum(len(each.cases) for each in (self.present, self.denied, self.possible, self.silent))
-        parts = [f"{len(self.present.cases)} of {total} say so"]
+        parts = [_("%(number)s of %(total)s say so", number=len(self.present.cases), total=total)]
         if denied := len(self.denied.cases):
-            parts.append(f"{denied} {'denies' if denied == 1 else 'deny'} it")
+            parts.append(ngettext("%(num)s denies it", "%(num)s deny it", denied))
         if possible := len(self.possible.cases):
-            parts.append(f"{possible} {'leaves' if possible == 1 else 'leave'} it open")
+            parts.append(ngettext("%(num)s leaves it open", "%(num)s leave it open", possible))
         if silent := len(self.silent.cases):
-            parts.append(f"{silent} {'says' if silent == 1 else 'say'} nothing")
+            parts.append(ngettext("%(num)s says nothing", "%(num)s say nothing", silent))
         return f"{self.finding}: {', '.join(parts)}"
 
 

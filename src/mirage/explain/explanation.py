@@ -120,8 +120,8 @@ class Explanation:
                 f"[{item.number}] {item.title or item.figures[0]}, {item.kind}. {source.attribution} "
                 f"Licence: {source.licence}. {source.url}".rstrip()
             )
-        lines += [f"\nNote: {remark}" for remark in self.remarks]
-        return "\n".join([*lines, "\nMade by MIRAGE for teaching; it does not diagnose."])
+        lines += ["\n" + _("Note: %(remark)s", remark=remark) for remark in self.remarks]
+        return "\n".join([*lines, "\n" + _("Made by MIRAGE for teaching; it does not diagnose.")])
 
 
 def gather(hits: Iterable[Hit], cases: Mapping[str, Case], *, side: Side = "", first: int = 1) -> tuple[Evidence, ...]:
@@ -263,7 +263,7 @@ def _spoken(
     request: ExplanationRequest, explainer: Explainer | str, checker: Checker, stopped: Callable[[], bool]
 ) -> Iterator[Event]:
     name = explainer if isinstance(explainer, str) else explainer.info().name
-    claims, why = 0, "it wrote no sentence"
+    claims, why = 0, _("it wrote no sentence")
     last: Claim | None = None
     try:
         speaker = explainers.load(explainer) if isinstance(explainer, str) else explainer
@@ -347,8 +347,8 @@ def words_of(answer: Answer) -> str:
     query = answer.query
     parts = [answer.reading.text] if answer.reading else []
     if query.has_picture:
-        parts.append("like the dropped picture")
+        parts.append(_("like the dropped picture"))
     likes = [term.figure for term in query.terms if term.figure and term.weight > 0]
-    parts += [f"like the figure {name}" for name in likes]
+    parts += [_("like the figure %(name)s", name=name) for name in likes]
     less = [term.text for term in query.terms if term.text and term.weight < 0]
     return ", ".join(parts) + (f", less of {', '.join(less)}" if less else "")

@@ -205,7 +205,11 @@ def _described(tags: pydicom.Dataset, syntax: Any, name: str) -> pydicom.Dataset
     kind = str(tags.get("PhotometricInterpretation") or "").strip()
     if samples not in (1, 3) or (kind in _RETIRED and not (syntax.is_transfer_syntax and syntax.is_compressed)):
         raise BadPicture(
-            f"{name} has colours of a kind that is not read ({kind[:16] or f'{samples} samples a pixel'}). Export it as RGB."
+            _(
+                "%(name)s has colours of a kind that is not read (%(kind)s). Export it as RGB.",
+                name=name,
+                kind=kind[:16] or _("%(samples)s samples a pixel", samples=samples),
+            )
         )
     found.SamplesPerPixel, found.NumberOfFrames = samples, frames_in(tags)
     found.PhotometricInterpretation = kind or ("RGB" if samples == 3 else "MONOCHROME2")

@@ -280,7 +280,9 @@ def check_size(shape: tuple[int, ...], each: int, name: str, limits: Limits) -> 
     limits : Limits
     """
     if not shape or min(shape) < 1:
-        raise BadPicture(f"{name} has no voxels: its header says {' × '.join(map(str, shape)) or 'nothing'}.")
+        raise BadPicture(
+            _("%(name)s has no voxels: its header says %(str)s.", name=name, str=" × ".join(map(str, shape)) or _("nothing"))
+        )
     size = each
     for length in shape:
         size *= int(length)

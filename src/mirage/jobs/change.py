@@ -17,7 +17,7 @@ from mirage.corpora.preview import NAMED, by_kind
 from mirage.errors import BadInput
 from mirage.jobs.fetching import prepare
 from mirage.jobs.job import Cancelled, Update
-from mirage.language.words import counted
+from mirage.locales import counted
 from mirage.storage import archive_import, spread
 from mirage.storage.gone import prune as take_out
 from mirage.storage.gone import put_together

@@ -12,7 +12,7 @@ from mirage.corpora.base import CorpusCard, Downloads
 from mirage.corpora.live.base import Live
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs.job import Cancelled, Update
-from mirage.language.words import counted
+from mirage.locales import counted
 from mirage.storage.preview import SourcePreview, preview_source
 from mirage.wording import _
 

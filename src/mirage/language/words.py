@@ -151,19 +151,6 @@ def words(text: str) -> dict[int, str]:
     return found
 
 
-def counted(number: int, thing: str) -> str:
-    """``1 case``, ``2 cases``.
-
-    Parameters
-    ----------
-    number : int
-        Thousands are set apart with commas.
-    thing : str
-        In the singular; its plural is made with an s.
-    """
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def joined(text: str) -> str:
     """A text with the words joined that are written in two parts."""
     return PARTED.sub(lambda found: re.sub(rf"[{_HYPHENS} ]", "", found.group()), text)

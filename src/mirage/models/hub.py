@@ -195,6 +195,24 @@ def pull(
         raise
 
 
+def commit_of(model_id: str) -> str:
+    """Ask the hub which commit of a model is meant: the pinned one, else the newest. Nothing is fetched.
+
+    Parameters
+    ----------
+    model_id : str
+
+    Raises
+    ------
+    mirage.errors.MirageError
+        As `pull` does, when the hub cannot be reached or does not have it.
+    """
+    pin = pin_of(model_id)
+    hub = _Hub("", checked(model_id), 0)
+    newest = hub.commit("main")  # first, for it says at once when no hub can be reached
+    return hub.commit(pin.revision) if pin and pin.revision else newest
+
+
 def _here_already(name: str, commit: str) -> Pulled | None:
     """What is here and whole; the files' sizes are looked at, not their digests (`verify` does that)."""
     if folder := pulled(name, commit):
@@ -441,10 +459,16 @@ class _Folder:
                 self._commit, self._record = record.revision, record
                 return folder
             others.append(f"{record.id} at {record.revision or 'an unknown revision'}{'' if record.whole else ', in part'}")
-        holds = f" It holds {'; '.join(others)}." if others else ""
+        holds = " " + _("It holds %(others)s.", others="; ".join(others)) if others else ""
         raise NotFound(
-            f"{source} holds no copy of {name}{f' at {named}' if named else ''}.{holds} Name the folder of its files "
-            f"(config.json and the weights), or one that holds {name}."
+            _(
+                "%(source)s holds no copy of %(copy)s.%(holds)s Name the folder of its files (config.json and the weights), "
+                "or one that holds %(name)s.",
+                source=source,
+                copy=_("%(name)s at %(named)s", name=name, named=named) if named else name,
+                holds=holds,
+                name=name,
+            )
         )
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
 from pydantic import TypeAdapter
 
 from mirage.aside import aside
 from mirage.errors import BadInput, Unavailable
+from mirage.places import own_cache
 from mirage.wording import _
 
 # Of files by their paths: size, time of change in nanoseconds, SHA-256.
@@ -302,7 +302,7 @@ def remembered_sha256(path: Path) -> str:
 
 
 def _place() -> Path:
-    return user_cache_path("mirage", appauthor=False) / "sha256.json"
+    return own_cache() / "sha256.json"
 
 
 def digest_of_files(folder: Path, names: Iterable[str]) -> str:

@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, NotRequired
 
-from platformdirs import user_data_path
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic wants this one until Python 3.12
 
 from mirage.aside import aside
 from mirage.errors import BadInput, first_fault
+from mirage.places import own_data
 from mirage.search.confidence import DEFAULT_CALIBRATION, Calibration, ConfidenceModel
 from mirage.shipped import SHIPPED
 from mirage.storage.manifest import CALIBRATION_FILE
@@ -27,7 +27,7 @@ Weights = dict[Weighted, Annotated[float, Field(ge=0, le=1000, allow_inf_nan=Fal
 
 SHIPPED_CALIBRATION = SHIPPED / "encoder" / CALIBRATION_FILE
 # Where the calibrations of encoders are kept that do not ship, each named by its encoder's digest.
-OWN_CALIBRATIONS = user_data_path("mirage", appauthor=False) / "calibrations"
+OWN_CALIBRATIONS = own_data() / "calibrations"
 
 
 class _Model(TypedDict):

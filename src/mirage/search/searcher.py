@@ -109,7 +109,7 @@ class Searcher:
         self._check_filters(query)
         notes: list[str] = []
         if not self._size:
-            return Answer(query, (), False, ("This atlas is empty. Add a corpus to it.",), 0.0)
+            return Answer(query, (), False, (_("This atlas is empty. Add a corpus to it."),), 0.0)
         reading = self._read(query)
         if reading and reading.says_nothing and all(term.text and term.weight > 0 for term in query.terms):
             notes.append(_said_nothing(reading))
@@ -161,7 +161,9 @@ class Searcher:
         notes += [*_said_hidden(dropped), *_said_withdrawn(left_out), *_remarks(query, hits)]
         if reading and reading.denied:
             names = ", ".join(reading.denied)
-            notes.append(f"The words deny {names}, so that is not looked for. “Less of” turns a search away from it.")
+            notes.append(
+                _("The words deny %(names)s, so that is not looked for. “Less of” turns a search away from it.", names=names)
+            )
         fits = any(hit.confidence != "weak" for hit in hits)
         return Answer(query, tuple(hits), fits, tuple(notes), time.perf_counter() - started, reading, left_out)
 
@@ -441,17 +443,23 @@ def _remarks(query: Query, hits: Sequence[Hit]) -> list[str]:
             )
         )
     if count := sum(any(field in query.filters for field, _ in hit.figure.contradicted) for hit in hits):
-        told.append(f"{wordform.counted(count, 'figure')} here may not fit the filters: label and caption disagree.")
+        told.append(
+            ngettext(
+                "%(num)s figure here may not fit the filters: label and caption disagree.",
+                "%(num)s figures here may not fit the filters: label and caption disagree.",
+                count,
+            )
+        )
     return told
 
 
 def _said_nothing(reading: QueryReading) -> str:
     """Why nothing is looked for."""
-    what = "These words only ask."
+    what = _("These words only ask.")
     if reading.denied:
         what = _("These words only say what is not to be there: %(denied)s.", denied=", ".join(reading.denied))
     elif all(len(word) == 1 for word in wordform.WORD.findall(reading.text)):
-        what = f"“{reading.text}” is too short to look for."
+        what = _("“%(text)s” is too short to look for.", text=reading.text)
     return " ".join((what, _("Name what you look for: a condition, a finding, a structure.")))
 
 

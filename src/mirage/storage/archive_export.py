@@ -137,7 +137,13 @@ def export(
         )
     known = manifest.finished(folder)
     if target.is_dir():
-        raise BadInput(f"{target} is a folder. Name a file, as in {target / ('atlas' + atlasfile.ENDING)}.")
+        raise BadInput(
+            _(
+                "%(target)s is a folder. Name a file, as in %(target2)s.",
+                target=target,
+                target2=target / ("atlas" + atlasfile.ENDING),
+            )
+        )
     check_new(target)
     copy = read_only.PrivateCopy(folder, "") if read_only.is_needed(folder) else None
     store = Store.of(Databases(copy.path if copy else folder, known.records))
@@ -237,8 +243,12 @@ class _Writing:
             rows += len(block)
             self._slices.clear()
         if not rows:
-            why = f"{licensing.behind(self.behind)} `--for myself` takes them, for your own use." if self.behind else ""
-            raise BadInput(f"There is nothing to export. {why or 'The atlas is empty.'}")
+            stayed = licensing.behind(self.behind)
+            raise BadInput(
+                _("There is nothing to export. %(stayed)s `--for myself` takes them, for your own use.", stayed=stayed)
+                if stayed
+                else _("There is nothing to export. The atlas is empty.")
+            )
         self._put(atlasfile.LICENCES, licences.getvalue().encode())
         found = self._store.cases(cases)
         self._put(atlasfile.CASES, _lines([_told(self._case(found[key])) for key in sorted(found)]))

@@ -493,7 +493,14 @@ def _opened_index(
     except AtlasHeld as error:
         who = manifest.Holder.read(folder)
         then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
-        raise AtlasHeld(f"The atlas {folder} is open in {who or 'another process'}. {then}, or stop it.") from error
+        raise AtlasHeld(
+            _(
+                "The atlas %(folder)s is open in %(who)s. %(then)s, or stop it.",
+                folder=folder,
+                who=who or _("another process"),
+                then=then,
+            )
+        ) from error
     except OSError as error:
         raise manifest.cannot_write(folder, error) from error
 

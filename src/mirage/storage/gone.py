@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mirage.corpora.base import Corpus, TellsGone
 from mirage.corpora.live.base import Standing
 from mirage.errors import BadInput
-from mirage.language.words import counted
+from mirage.locales import counted
 from mirage.storage.folder import STAMP, AtlasFolder
 from mirage.storage.records import keyed_id
 from mirage.storage.remove import Removal, remove

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from filelock import BaseFileLock, FileLock, Timeout
-from platformdirs import user_cache_path
 
 from mirage.errors import ROOM, AtlasError, AtlasHeld, ReadOnly, Unavailable, check_room
+from mirage.places import own_cache
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.wording import _
@@ -150,7 +150,7 @@ def kept_at(id_key: bytes) -> Path:
 
 def _place() -> Path:
     """Where copies lie: in this user's cache, else among the temporary files."""
-    place = user_cache_path("mirage", appauthor=False) / "read-only"
+    place = own_cache() / "read-only"
     try:
         _make_own(place)
         with tempfile.TemporaryFile(dir=place):

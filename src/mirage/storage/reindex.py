@@ -24,7 +24,7 @@ from mirage.encoders.base import Encoder
 from mirage.errors import AtlasError, AtlasHeld, BadInput, BadPicture, MirageError, NotFound, check_room
 from mirage.images import PictureStore, decode
 from mirage.indexes.base import Index
-from mirage.language.words import counted
+from mirage.locales import counted
 from mirage.settings import Settings
 from mirage.storage import manifest, read_only, whereabouts
 from mirage.storage.caption_vectors import encode_captions

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mirage.language.words import counted
+from mirage.locales import counted
 from mirage.storage import manifest
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import batched

@@ -209,9 +209,15 @@ class Removals:
             return NotFound(_("%(error)s It is a case; its figures are %(few)s. Nothing was changed.", error=error, few=few))
         near = process.extract(asked, list(known), scorer=_ALIKE, processor=str.lower, limit=_MOST_NEAR, score_cutoff=_NEAR)
         if found := list(dict.fromkeys(known[name] for name, *_ in near)):
-            return NotFound(f"{error} Did you mean {' or '.join(found)}? Nothing was changed.")
+            return NotFound(_("%(error)s Did you mean %(found)s? Nothing was changed.", error=error, found=", ".join(found)))
         if kind == "corpus":
-            return NotFound(f"{error} There are: {', '.join(dict.fromkeys(known.values())) or 'none'}. Nothing was changed.")
+            return NotFound(
+                _(
+                    "%(error)s There are: %(values)s. Nothing was changed.",
+                    error=error,
+                    values=", ".join(dict.fromkeys(known.values())) or _("none"),
+                )
+            )
         return NotFound(_("%(error)s `mirage search` prints the ids of what it finds. Nothing was changed.", error=error))
 
 

@@ -31,12 +31,12 @@ from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.corpora import AddableView, CorporaView, OptionView, held_view
 from mirage.web.views.figures import ApiBody, CorpusView, atlas_view, licence_view
 from mirage.web.views.generate import JobView, job_view
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _MOST_FOLDERS = 200
-_NO_SOURCES = (
+_NO_SOURCES = N_(
     "Pages of this site ask no source on the network, because others reach it too. Whoever serves it can allow that by the "
-    "setting add_files; the command `mirage add %s` works without it."
+    "setting add_files; the command `mirage add %(corpus)s` works without it."
 )
 _KINDS = {str: "text", int: "number", bool: "yes or no"}
 
@@ -217,7 +217,7 @@ def options_of(site: RunningSite, corpus: str, given: Mapping[str, Any], *, by_c
     known = cards()
     if corpus in known and known[corpus].live and not by_command and not site.takes_files:
         site.atlas.check_writable()
-        raise RefusedError(_NO_SOURCES % corpus)
+        raise RefusedError(_(_NO_SOURCES, corpus=corpus))
     if not by_command and (corpus not in known or known[corpus].ships):
         there = ", ".join(offer.name for offer in corpora_view(site).addable)
         raise NotFound(

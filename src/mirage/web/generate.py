@@ -32,13 +32,13 @@ from mirage.web.synthetic import synthetic_in, synthetics_in
 from mirage.web.templating import page
 from mirage.web.views.figures import ApiModel, FigureView
 from mirage.web.views.generate import EMPTY, ChoicesBody, GenerateBody, JobView, PairBody, SyntheticView, job_view
-from mirage.wording import _
+from mirage.wording import N_, Words, _
 
 LATEST = 8
 """How many images the form's page shows."""
 _WORDS = ("q", "more", "less")
 _FOLDED = ("negative", "seed", "steps", "guidance", "count", "strength")
-_CALLED = {"steps": "number of steps", "count": "number of images"}
+_CALLED = Words({"steps": N_("number of steps"), "count": N_("number of images")})
 # What a form keeps of words that are far too long, so that they can be shortened.
 _MOST_KEPT = 20_000
 
@@ -122,7 +122,7 @@ def asked_of(pairs: Pairs) -> tuple[Query, GenerationOptions]:
         return forms.read(Query, words, in_address=False), ChoicesBody.model_validate(chosen, strict=False).options()
     except ValidationError as error:
         wrong = error.errors()[0]
-        name, kind = str(wrong["loc"][0]), "whole number" if wrong["type"].startswith("int") else "number"
+        name, kind = str(wrong["loc"][0]), _("whole number") if wrong["type"].startswith("int") else _("number")
         raise BadInput(
             _(
                 "The %(name)s is a %(kind)s, not %(shown)s.",

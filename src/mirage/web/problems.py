@@ -126,7 +126,8 @@ async def _answered(request: Request, error: Exception) -> Response:
         case RequestValidationError():
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"] if part != "body")
-            return answer(request, 422, f"The request cannot be read: {where + ': ' if where else ''}{first['msg']}.")
+            why = f"{where + ': ' if where else ''}{first['msg']}"
+            return answer(request, 422, _("The request cannot be read: %(why)s.", why=why))
     assert isinstance(error, HTTPException)
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:

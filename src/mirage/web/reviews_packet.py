@@ -96,7 +96,11 @@ def packet(site: RunningSite, review_id: str, purpose: str, *, non_commercial: b
         pictures |= {name: each for name, (each, _) in zip(names, data, strict=True)}
     if not shown:
         raise BadInput(
-            f"Nothing of the review of {review.query!r} may leave: {licensing.behind(stayed, 'item')} Rate it on this site."
+            _(
+                "Nothing of the review of %(query)s may leave: %(stayed)s Rate it on this site.",
+                query=repr(review.query),
+                stayed=licensing.behind(stayed, "item"),
+            )
         )
     html = render(
         "review_packet.html",

@@ -19,14 +19,14 @@ from mirage.web import problems
 from mirage.web.measures import Measures
 from mirage.web.rights import RefusedError
 from mirage.web.site import site_of
-from mirage.wording import _
+from mirage.wording import N_, _
 
 # Of a job's id: who knows it is told names of files. Of an invitation: who knows it is let in.
 _SECRET = re.compile(r"-[0-9a-f]{32}\b|(?<=/invited/).+")
 access_log = logging.getLogger("mirage.web.access")
 TOKEN_HEADER = "X-Mirage-Token"  # noqa: S105 - the name of the header, not a token
-_FOREIGN = "Another web page tried to use this site. Nothing was done. Open the site itself and do it there."
-_AWAY = (
+_FOREIGN = N_("Another web page tried to use this site. Nothing was done. Open the site itself and do it there.")
+_AWAY = N_(
     "Another web page asked for this, and it takes work, or would not be seen. Nothing was done. Open the search page of "
     "this site and ask there."
 )
@@ -137,17 +137,18 @@ class Guard:
     def _refusal(self, headers: Headers, method: str, path: str) -> str:
         host = headers.get("host", "")
         if _host_name(host) not in self._hosts and path not in _PROBES:
-            return (
-                f"This site does not answer to the name {_host_name(host)[:80] or 'asked for'!r}. Open "
-                "it as http://localhost with its port, or add the name to the setting allowed_hosts."
+            return _(
+                "This site does not answer to the name %(name)s. Open "
+                "it as http://localhost with its port, or add the name to the setting allowed_hosts.",
+                name=repr(_host_name(host)[:80] or "asked for"),
             )
         if method in SAFE_METHODS:
-            return _AWAY if _starts_work(headers, path) else ""
+            return _(_AWAY) if _starts_work(headers, path) else ""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         foreign = (origin is not None and not _same_origin(origin, host)) or (
             site is not None and site not in ("same-origin", "none")
         )
-        return _FOREIGN if foreign else ""
+        return _(_FOREIGN) if foreign else ""
 
 
 def _starts_work(headers: Headers, path: str) -> bool:

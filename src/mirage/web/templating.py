@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mirage import locales
 from mirage.errors import Busy, MirageError
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES, NOT_STATED, PLANES, PROOFS
@@ -417,6 +418,19 @@ def of_few(part: str, *given: Hashable) -> Markup:
     return _of_few(part, root(), translations(), *given)
 
 
+def in_language(name: str = "") -> Markup:
+    """Mark an element whose text is a source's: in English where nothing else is known, whatever the page is in.
+
+    Parameters
+    ----------
+    name : str
+        Of its language, in English; "another language" is not marked.
+    """
+    code = locales.code_of(name) if name else locales.ENGLISH
+    return Markup(' lang="{}"').format(code) if code and code != language() else Markup("")
+
+
+_ENVIRONMENT.globals |= {"in_language": in_language, "language_name": locales.said}
 _ENVIRONMENT.globals |= {"once": once, "of_few": of_few}
 _ENVIRONMENT.globals |= {"gettext": _gettext, "_": _gettext, "ngettext": _ngettext}
 _ENVIRONMENT.globals["value_words"] = value_words

@@ -23,6 +23,7 @@ from mirage.errors import BadInput, BadPicture, Busy, MirageError
 from mirage.images import Limits, read_picture
 from mirage.images.limits import BUDGET
 from mirage.images.marks.reading import read, warned
+from mirage.locales import number
 from mirage.web import forms
 from mirage.web.forms import Asked, Pairs, is_blank, tidied
 from mirage.web.root import at
@@ -142,7 +143,7 @@ class _Body:
             await self._drain(most)
             if self._kind != "application/json":
                 raise too_large(self._upload_bytes)
-            words = f"The JSON is larger than {FORM_BYTES / 1e3:g} kB. A prompt is a sentence or two."
+            words = _("The JSON is larger than %(size)s kB. A prompt is a sentence or two.", size=number(FORM_BYTES / 1e3))
             raise BodyRefusedError(413, words)
         need = 0 if self._streamed else len(message.get("body", b""))
         try:
@@ -165,7 +166,7 @@ class _Body:
             with anyio.fail_after(min(IDLE_SECONDS, min(self._until, late) - time.monotonic())):
                 message = await self._receive()
         except TimeoutError:
-            words = "What was sent stopped half-way, or took too long. Try again, over a quicker connection if you can."
+            words = _("What was sent stopped half-way, or took too long. Try again, over a quicker connection if you can.")
             raise BodyRefusedError(408, words, {"Connection": "close"}) from None
         self._bytes += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
@@ -179,7 +180,10 @@ def kind_of(headers: Headers) -> str:
 
 def too_large(most: int) -> BodyRefusedError:
     """Say that an upload is larger than so many bytes."""
-    words = f"The upload is larger than {most / 1e6:g} MB. Save the picture smaller, or crop it, and try again."
+    words = _(
+        "The upload is larger than %(size)s MB. Save the picture smaller, or crop it, and try again.",
+        size=number(most / 1e6),
+    )
     return BodyRefusedError(413, words)
 
 
@@ -291,7 +295,7 @@ async def decoded(
 
 def name_of(form: FormData) -> str:
     """Find how a form's file is called."""
-    return getattr(form.get("file"), "filename", "") or "the picture"
+    return getattr(form.get("file"), "filename", "") or _("the picture")
 
 
 async def embed(form: FormData, site: RunningSite) -> EmbeddingView:

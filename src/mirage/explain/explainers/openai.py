@@ -356,7 +356,11 @@ class _Chat:
         if (held + rest).strip() and not (streams or self.spoken or self.thought):
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             raise Unavailable(
-                f"{self._server} answered with {kind or 'something'} that is no chat completion. Is explainer_url right?"
+                _(
+                    "%(server)s answered with %(kind)s that is no chat completion. Is explainer_url right?",
+                    server=self._server,
+                    kind=kind or _("something"),
+                )
             )
 
     def _event(self, before: str, data: str, tell: Callable[[str], None]) -> str:

@@ -118,13 +118,24 @@ def look_over(path: Path) -> PipelineFolder:
     unet, vae, text = (model.json(f"{part}/config.json") for part in ("unet", "vae", "text_encoder"))
     if unet.get("in_channels") != vae.get("latent_channels", 4):
         raise Unavailable(
-            f"The network in {path} reads {unet.get('in_channels')} channels and not {vae.get('latent_channels', 4)}: it is "
-            f"made for inpainting or the like, not for drawing from words. {OTHERWISE}"
+            _(
+                "The network in %(path)s reads %(what)s channels and not %(what2)s: it is made for "
+                "inpainting or the like, not for drawing from words. %(OTHERWISE)s",
+                path=path,
+                what=unet.get("in_channels"),
+                what2=vae.get("latent_channels", 4),
+                OTHERWISE=OTHERWISE,
+            )
         )
     if unet.get("cross_attention_dim") != text.get("hidden_size"):
         raise Unavailable(
-            f"The network in {path} reads texts of {unet.get('cross_attention_dim')} numbers a token and the text encoder "
-            f"writes {text.get('hidden_size')}: they are of two models. Fetch the model anew."
+            _(
+                "The network in %(path)s reads texts of %(what)s numbers a token and the text "
+                "encoder writes %(what2)s: they are of two models. Fetch the model anew.",
+                path=path,
+                what=unet.get("cross_attention_dim"),
+                what2=text.get("hidden_size"),
+            )
         )
     files = [file for part in _WITH_WEIGHTS for file in weight_files(path / part)]
     try:

@@ -119,7 +119,11 @@ class StarterGenerator:
             self._config = _Config(**{name: given[name] for name in fields})
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unavailable(
-                f"{self._folder / 'config.json'} is damaged, or of another kind of generator ({error})."
+                _(
+                    "%(folder)s is damaged, or of another kind of generator (%(error)s).",
+                    folder=self._folder / "config.json",
+                    error=error,
+                )
             ) from error
         self._patches = PatchBasis.load(self._folder / "patches.npz")
 
@@ -259,7 +263,11 @@ class StarterGenerator:
                 told: Floats = session.run(None, given)[0]
             except Exception as error:  # ONNX Runtime raises classes of its own that share no base
                 raise Unavailable(
-                    f"{self._folder / 'unet.onnx'} is of another kind of model and cannot draw ({str(error)[:200]})."
+                    _(
+                        "%(folder)s is of another kind of model and cannot draw (%(error)s).",
+                        folder=self._folder / "unet.onnx",
+                        error=str(error)[:200],
+                    )
                 ) from error
             return told
 

@@ -1,5 +1,5 @@
 // Lengths: in millimetres where the source gives a spacing, else in pixels, which is said.
-import { _ } from "./words.js";
+import { _, number } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const REACH = { mouse: 12, pen: 16, touch: 28 };  // pixels round an end that take hold of it
@@ -35,7 +35,7 @@ export class Lengths {
   words({ from, to }) {
     const { pixels, scale } = this.measures, [across, down] = scale ?? pixels;
     const length = Math.hypot((to[0] - from[0]) * across, (to[1] - from[1]) * down);
-    const n = length.toFixed(scale && length < 100 ? 1 : 0);
+    const n = number(length, scale && length < 100 ? 1 : 0);
     return scale ? _("%(n)s mm", { n }) : _("%(n)s pixels", { n });
   }
 

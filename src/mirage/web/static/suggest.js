@@ -2,6 +2,7 @@
 // Recent searches lie in this browser alone; where it refuses to keep anything, there are none.
 
 import { data, root } from "./source.js";
+import { number } from "./words.js";
 
 const RECENT = "mirage.recent";
 const MOST = 8;
@@ -90,7 +91,7 @@ function draw(found, isRecent) {
     item.append(piece("what", each.text));
     if (each.name) item.append(piece("by", each.name));
     if (each.kind) item.append(piece("kind", words[each.kind]));
-    if (each.figures) item.append(piece("count", each.figures.toLocaleString("en")));
+    if (each.figures) item.append(piece("count", number(each.figures)));
     return item;
   }));
   part("pop").classList.toggle("recently", isRecent);

@@ -97,7 +97,7 @@ export class Viewer {
   toned(told) {
     this.redraw("tone");
     if (told) this.changed("tone");
-    const { centre, width, inverted } = this.tone, number = (value) => Number(value.toPrecision(width < 10 ? 2 : 4)).toLocaleString("en", { maximumFractionDigits: width < 10 ? 2 : 0 }).replace("-", "−");
+    const { centre, width, inverted } = this.tone, number = (value) => Number(value.toPrecision(width < 10 ? 2 : 4)).toLocaleString(document.documentElement.lang, { maximumFractionDigits: width < 10 ? 2 : 0 }).replace("-", "−");
     const unit = this.stack?.header.unit ?? "";
     const shown = { width: number(width), centre: number(centre), unit: unit && ` ${unit}`, contrast: `${number(25500 / width)} %` };
     // The numbers of a plain picture measure nothing.

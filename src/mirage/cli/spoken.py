@@ -1,0 +1,131 @@
+"""The language of commands: that of the settings, else of the machine.
+
+What commands say goes through the catalogue as they say it. Their help is written when Python reads them, before anybody
+knows for whom, so it is put into the language as a whole, once it is known; scripts/catalogue.py collects it the same way.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mirage import locales
+from mirage.wording import N_, settle, translations
+
+# What the libraries that read arguments say themselves; they look it up in a catalogue that there is none of.
+LIBRARIES = (
+    *(N_("Usage:"), N_("Options"), N_("Arguments"), N_("Commands"), N_("Error"), N_("Aborted."), N_("Aborted!")),
+    *(N_("Show this message and exit."), N_("[default: {}]"), N_("[env var: {}]"), N_("[required]"), N_("(deprecated) ")),
+    *(N_("Try [blue]'{command_path} {help_option}'[/] for help."), N_("Missing command."), N_("Missing argument")),
+    *(N_("Missing option"), N_("No such command {name!r}."), N_("No such option: {name}"), N_("Missing parameter: {param}")),
+    *(N_("Invalid value: {message}"), N_("Invalid value for {param_hint}: {message}"), N_("default: {default}")),
+    *(N_("required"), N_("env var: {var}"), N_("Option {name!r} requires an argument."), N_("Choose from:\n\t{choices}")),
+    *(N_("Got unexpected extra argument ({args})"), N_("Install completion for the current shell.")),
+    N_("Show completion for the current shell, to copy it or customize the installation."),
+)
+
+
+def speak(command: Any) -> None:
+    """Let this process speak the language of whoever runs it.
+
+    Parameters
+    ----------
+    command : click.Command
+        The mirage command, whose help is put into the language.
+    """
+    code = locales.known(_chosen()) or locales.of_environment()
+    if code == locales.ENGLISH:
+        return
+    settle(locales.translations_of(code))
+    for said in helps(command):
+        said.put(translations().gettext(said.text))
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("click", "typer"):
+            _translated(module)
+
+
+def _chosen() -> str:
+    if named := os.environ.get("MIRAGE_LANGUAGE", ""):
+        return named
+    if not Path("mirage.toml").exists():
+        return ""
+    from mirage.settings import Settings  # noqa: PLC0415 - reading them takes longer than most commands need
+
+    try:
+        return Settings().language
+    except Exception:  # the command that needs them says what is wrong with them
+        return ""
+
+
+def _translated(module: Any) -> None:
+    """Let a module look its own texts up in our catalogue, also those that it did when it was read."""
+    for name, value in list(vars(module).items()):
+        if value is gettext.gettext:
+            setattr(module, name, lambda text: translations().gettext(text))
+        elif value is gettext.ngettext:
+            setattr(module, name, lambda one, many, number: translations().ngettext(one, many, number))
+        elif isinstance(value, str) and value in LIBRARIES:
+            setattr(module, name, translations().gettext(value))
+
+
+class Said:
+    """A text of the help, and where it stands.
+
+    Parameters
+    ----------
+    holder : object
+        A command, or a parameter of one.
+    attribute : str
+    module : str
+        In which the command is written.
+
+    Attributes
+    ----------
+    text : str
+    module : str
+    """
+
+    def __init__(self, holder: Any, attribute: str, module: str) -> None:
+        self._holder, self._attribute = holder, attribute
+        self.text: str = getattr(holder, attribute)
+        self.module = module
+
+    def put(self, text: str) -> None:
+        """Put another text in its place."""
+        setattr(self._holder, self._attribute, text)
+
+
+def helps(command: Any, module: str = "mirage.cli") -> Iterator[Said]:
+    """Give every text of the help of a command and of those under it.
+
+    Parameters
+    ----------
+    command : click.Command
+    module : str
+        In which it is written, where that cannot be seen.
+    """
+    module = getattr(command.callback, "__module__", None) or module
+    holders = [(command, ("help", "short_help", "epilog")), *((each, ("help", "show_default")) for each in command.params)]
+    for holder, attributes in holders:
+        for attribute in attributes:
+            if isinstance(text := getattr(holder, attribute, None), str) and text:
+                yield Said(holder, attribute, module)
+    for each in getattr(command, "commands", {}).values():
+        yield from helps(each, module)
+
+
+def for_machines(wanted: bool) -> bool:
+    """Speak English where a program reads: what it looks for stands in the documentation so.
+
+    Parameters
+    ----------
+    wanted : bool
+        Whether JSON is asked for.
+    """
+    if wanted:
+        settle(locales.translations_of(locales.ENGLISH))
+    return wanted

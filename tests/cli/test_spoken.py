@@ -1,0 +1,87 @@
+"""Commands speak the language of the machine, or of the settings; JSON stays as it is documented."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mirage import locales
+from mirage.cli import app, spoken
+from mirage.wording import language, settle
+
+HEAD = 'msgid ""\nmsgstr ""\n"Language: es\\n"\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+SAID = {
+    "What to look for, in words.": "Qué se busca, en palabras.",
+    "The query is empty. Type what you look for, for example “axial brain MRI thalamus”, or drop a picture.": "Vacía.",
+}
+
+
+@pytest.fixture
+def spanish(tmp_path, monkeypatch):
+    """A catalogue that says two texts, and a machine that is set to no language."""
+    (tmp_path / "es.po").write_text(HEAD + "\n".join(f'msgid "{a}"\nmsgstr "{b}"\n' for a, b in SAID.items()), "utf-8")
+    monkeypatch.setattr(locales, "_catalogue", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("MIRAGE_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    kept = (locales.codes, locales.translations_of)
+    for each in kept:
+        each.cache_clear()
+    yield
+    settle(locales.translations_of("en"))
+    for each in kept:
+        each.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("environment", "code"),
+    [
+        ({"LANG": "es_MX.UTF-8"}, "es"),
+        ({"LANG": "en_GB.UTF-8", "MIRAGE_LANGUAGE": "es"}, "es"),
+        ({"LANG": "es_ES", "MIRAGE_LANGUAGE": "en"}, "en"),
+        ({"LANG": "xx_YY"}, "en"),
+        ({"MIRAGE_LANGUAGE": "zz", "LANGUAGE": "es"}, "es"),
+        ({}, "en"),
+    ],
+    ids=range(6),
+)
+def test_a_command_speaks_as_the_machine_or_the_settings_say(spanish, monkeypatch, environment, code):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    spoken.speak(typer.main.get_command(app))
+    assert language() == code
+
+
+def test_settings_that_cannot_be_read_leave_the_language_as_it_is(spanish, tmp_path):
+    (tmp_path / "mirage.toml").write_text("language = 3\nnothing = 1\n")
+    spoken.speak(typer.main.get_command(app))
+    assert language() == "en"
+    (tmp_path / "mirage.toml").write_text('language = "es"\n')
+    spoken.speak(typer.main.get_command(app))
+    assert language() == "es"
+
+
+def test_help_and_errors_are_in_that_language(spanish, monkeypatch):
+    monkeypatch.setenv("LANG", "es")
+    command = typer.main.get_command(app)
+    spoken.speak(command)
+    assert "Qué se busca" in " ".join(each.text for each in spoken.helps(command))
+    answer = CliRunner().invoke(app, ["search"])
+    assert (answer.exit_code, answer.stderr.strip()) == (2, "mirage: Vacía.")
+
+
+def test_what_programs_read_stays_english(spanish, monkeypatch):
+    monkeypatch.setenv("LANG", "es")
+    spoken.speak(typer.main.get_command(app))
+    answer = CliRunner().invoke(app, ["models", "list", "--json"])
+    assert json.loads(answer.stdout)
+    assert language() == "en"
+
+
+def test_every_command_and_option_has_a_help_that_is_collected():
+    texts = {each.text for each in spoken.helps(typer.main.get_command(app)) if each.module.startswith("mirage.")}
+    catalogue = pytest.importorskip("catalogue", reason="babel is not installed")
+    assert {each.id for each in catalogue.collect()} >= texts
