@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from mirage import corpora
-from mirage.corpora.base import HasStacks
+from mirage.corpora.base import HasStacks, Refused
 from mirage.generate.provenance import mark
 from mirage.images import decode
 from mirage.images.marks import SyntheticRecord, watermarked
@@ -158,6 +158,8 @@ def _unmarked(paths: Sequence[Path], *, starter: bool) -> Iterator[Image.Image]:
         return
     corpus = corpora.load("starter")
     for item in corpus.items():
+        if isinstance(item, Refused):
+            continue
         if not item.stacked:
             yield corpus.read(item).image
         elif isinstance(corpus, HasStacks):

@@ -19,8 +19,8 @@ _BEYOND = 12  # the same on the other side of zero across, where a turn of a few
 _MOST = 3.0  # of a pixel, and of a wave, over its neighbours' size: no single structure outvotes the rest
 _FLOOR = 1.0  # grey levels: less than that is rounding
 _AROUND = 6  # how far neighbours reach, in pixels and in waves
-_SIDES = SHORTER / TILES * np.exp(np.arange(-0.132, 0.36, 0.006))
-_ANGLES = np.radians(np.arange(-3.2, 3.3, 0.4))
+_SIDES = SHORTER / TILES * np.exp(np.arange(-0.132, 0.36, 0.008))
+_ANGLES = np.radians(np.arange(-3, 3.1, 0.5))
 
 
 @dataclass(frozen=True, slots=True)

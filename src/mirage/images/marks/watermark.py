@@ -38,8 +38,8 @@ THRESHOLD = 7.5
 probability below exp(-t²/2) in an unmarked one (Hoeffding) for one way of looking. An image is looked at in 5·10⁷ ways
 (sizes and angles, places, views), most of them alike: below 4·10⁻⁵ for all together."""
 _WITH_ID = 6.0  # the same where the id's checksum agrees, which chance does once in a million
-_TRIED = 6  # sizes and angles that are looked at closely
-_WORTH = 5.2  # score of the coarse search from which on it is refined
+_TRIED = 4  # sizes and angles that are looked at closely
+_WORTH = 5.0  # score of the coarse search from which on it is refined
 _GRID = 64  # places along a tile at which it may begin
 _WANTED = np.array([14.0] + [7.5] * SYMBOLS, np.float32)  # scores that content the writer; 23 and 8 are the most
 _ROUNDS = 12
@@ -191,7 +191,7 @@ def _refined(spectrum: Spectrum, side: float, angle: float, view: int, place: tu
     for step in (1.0, 0.5):
         tried = []
         for i, j in nearby:
-            one = (side * (1 + 0.003 * step * i), angle + np.radians(0.2) * step * j)
+            one = (side * (1 + 0.004 * step * i), angle + np.radians(0.25) * step * j)
             tried.append((*_begun(_viewed(waves_at(spectrum, *one), view), place, step), one))
         _, best, place, (side, angle) = max(tried, key=lambda each: each[0])
     return best
