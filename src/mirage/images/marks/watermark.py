@@ -162,25 +162,26 @@ def find(image: Image.Image) -> WatermarkReading:
     return WatermarkReading(score, present, id_ if present else "")
 
 
-def _viewed(waves: Complexes, view: int | slice) -> Complexes:
-    """(…, n) or, for several views, (…, views, n): the waves as they are once the picture is turned and mirrored back."""
-    return np.concatenate([waves, waves.conj()], -1)[..., pattern().views[view]]
+def _viewed(waves: Complexes, view: int) -> Complexes:
+    """(n,) waves as they are once the picture is turned and mirrored back."""
+    viewed: Complexes = np.concatenate([waves, waves.conj()])[pattern().views[view]]
+    return viewed
 
 
 def _placed(waves: Complexes) -> tuple[float, int, int, float, float]:
     """The best score of (g, n) waves over views and places: it, its number in g, its view, where tiles begin (in tiles)."""
     given = pattern()
-    taken = _viewed(waves, slice(None))[..., given.shared]
+    taken = np.concatenate([waves, waves.conj()], -1)[:, given.views[:, given.shared]]
+    taken /= np.sqrt((taken.real**2 + taken.imag**2).sum(-1, keepdims=True) + 1e-6)
     signs = given.signs[given.shared]
     rows, columns = given.rows[given.shared], given.columns[given.shared]
     plane = np.zeros((len(waves), VIEWS, _GRID, _GRID // 2 + 1), np.complex64)
     plane[..., rows, columns] = taken * (signs[:, 0] - 1j * signs[:, 1])
     alone = columns == 0  # in the first column a wave and its opposite both stand
     plane[..., -rows[alone], 0] = plane[..., rows[alone], 0].conj()
-    sums = np.fft.irfft2(plane, (_GRID, _GRID)) * (_GRID * _GRID / 2)
-    sums /= np.sqrt((np.abs(taken) ** 2).sum(-1) + 1e-6)[..., None, None]
+    sums = np.fft.irfft2(plane, (_GRID, _GRID))
     number, view, y, x = (int(at) for at in np.unravel_index(int(np.argmax(sums)), sums.shape))
-    return float(sums[number, view, y, x]), number, view, y / _GRID, x / _GRID
+    return float(sums[number, view, y, x]) * _GRID * _GRID / 2, number, view, y / _GRID, x / _GRID
 
 
 def _refined(spectrum: Spectrum, side: float, angle: float, view: int, place: tuple[float, float]) -> Complexes:
