@@ -343,7 +343,7 @@ def inference(
 def watermark(
     medpix: MedPix = None,
     more: Annotated[list[Path] | None, typer.Option(help="A further folder of real images. May be repeated.")] = None,
-    carriers: Annotated[int, typer.Option(min=1, help="How many are marked, in memory.")] = 40,
+    carriers: Annotated[int, typer.Option(min=1, help="How many are marked, in memory.")] = 500,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the invisible watermark: what it survives, and false alarms on real images."""

@@ -16,13 +16,13 @@ from PIL import Image
 from mirage.images import metadata
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import DEFAULT_LIMITS
-from mirage.images.marks import band, c2pa, watermark
+from mirage.images.marks import band, c2pa, first_watermark, watermark
 from mirage.images.marks.record import SYNTHETIC_TYPES, SyntheticRecord, creator_tool, find_packet, record_in, source_type
 from mirage.wording import N_
 
 MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
 _MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "GIF": "image/gif"}
-_LARGE = 400  # pixels: a picture of more than twice that is made smaller once before the watermark is looked for
+_LARGE = 400  # pixels: a picture of more than twice that is made smaller once before the earlier watermark is looked for
 DICOM_GROUP, DICOM_CREATOR = 0x0099, "MIRAGE"
 """The private block of a DICOM file whose element 1 holds the record as JSON."""
 _DICOM_TAGS = [(0x0008, 0x001C), (0x0008, 0x0070), (DICOM_GROUP, 0x0010), (DICOM_GROUP, 0x1001)]
@@ -127,31 +127,37 @@ def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
 
 
 def find(image: Image.Image, *, thorough: bool) -> watermark.WatermarkReading:
-    """Look for the watermark above the band and in the whole; thorough: with the band at any side, too.
+    """Look for the watermark, and for that of MIRAGE 0.1 and 0.2.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Of any size and mode. In one with a side under 48 pixels nothing is looked for; a large one is looked at reduced.
+        Of any size and mode. In one with a side under 48 pixels nothing is looked for.
     thorough : bool
-        Also look with the band at any side, as in a picture that was turned; takes longer.
+        Look for the earlier one also with the band at any side, as in a picture that was turned; takes longer.
     """
     if min(image.size) < 48:
         return watermark.WatermarkReading(0.0, False, "")
-    grey = image.convert("L")
+    grey = image if image.mode == "L" else image.convert("L")
+    found = watermark.find(grey)
+    if found.present:
+        return found
     if min(grey.size) >= 2 * _LARGE:
         grey = grey.reduce(min(grey.size) // _LARGE)
-    return watermark.find(grey, _places(*grey.size, thorough=thorough))
+    first = first_watermark.find(grey, _places(*grey.size, thorough=thorough))
+    return first if first.present else found
 
 
-def _places(width: int, height: int, *, thorough: bool) -> list[watermark.Box | None]:
-    """Where the content may be: above its band, the whole picture when that is cut off, beside it when it is turned."""
+def _places(width: int, height: int, *, thorough: bool) -> list[first_watermark.Box | None]:
+    """Where the earlier watermark may be: above its band, in the whole without one, beside it when the picture is turned."""
     shares = {round(min(width * band.SHARE / height, 0.5), 4), round(band.SHARE / (1 + band.SHARE), 4)}
-    below: list[watermark.Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
+    below: list[first_watermark.Box | None] = [(0.0, 0.0, float(width), height * (1 - share)) for share in sorted(shares)]
     if not thorough:
         return [(0.0, 0.0, float(width), float(height - min(band.height_of(width), height // 2))), None]
     across = {round(min(height * band.SHARE / width, 0.5), 4), round(band.SHARE / (1 + band.SHARE), 4)}
-    turned: list[watermark.Box | None] = [(0.0, height * share, float(width), float(height)) for share in sorted(shares)]
+    turned: list[first_watermark.Box | None] = [
+        (0.0, height * share, float(width), float(height)) for share in sorted(shares)
+    ]
     for share in sorted(across):
         turned += [(0.0, 0.0, width * (1 - share), float(height)), (width * share, 0.0, float(width), float(height))]
     return [*below, None, *turned]

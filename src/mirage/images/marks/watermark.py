@@ -1,48 +1,52 @@
-"""An invisible mark in the pixels themselves: spread spectrum in the middle frequencies, on numpy alone.
+"""An invisible mark in the pixels themselves: a faint pattern that repeats, on numpy alone.
 
-The content of an image, without its band, is looked at through the discrete cosine transform (DCT-II). A coefficient's
-number says how many half-waves cross the content, so it means the same at every size, and mirroring or turning an image
-only changes signs or swaps axes. A fixed key gives every coefficient of a ring a sign and a use: one part carries a
-detection code that is the same in all marked images, the other the 64 bits of an image's id and a 16-bit checksum, each bit
-in many coefficients.
+The pattern (`mirage.images.marks.pattern`) repeats three times along the shorter side. What repeats can be found without
+knowing where it begins, so a crop does not hide it, and its repetition gives away how large it is and how it is turned
+(Kutter, *Watermarking resistant to translation, rotation and scaling*, Proc. SPIE 3528, 1998). The reader first asks at
+which size and angle the picture has most of what repeats so (`mirage.images.marks.spectrum`), and then at which place the
+waves agree with those that all marked images share, upright, mirrored and turned by quarters. Then it reads the id.
 
 The writer knows what the reader will see, so it adds only what is missing from each sum (informed embedding: Cox, Miller and
-McKellips, *Watermarking as communications with side information*, Proc. IEEE 87(7), 1999), more where the image is busy, and
-looks again until all sums are large enough.
+McKellips, *Watermarking as communications with side information*, Proc. IEEE 87(7), 1999), most at waves that the picture
+has little of, and looks again until all sums are large enough or no more may be added.
 """
 
 from __future__ import annotations
 
-import binascii
-import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Floats = npt.NDArray[np.float32]
-Box = tuple[float, float, float, float]
+from mirage.images.marks.pattern import (
+    HIGHEST,
+    SYMBOLS,
+    TILES,
+    VIEWS,
+    Complexes,
+    Floats,
+    id_in,
+    parts,
+    pattern,
+    shared_score,
+    wanted,
+)
+from mirage.images.marks.spectrum import SHORTER, Spectrum, likeliest, scale_at, seen, waves_at
 
-LOW, HIGH = 28, 128  # half-waves across the content: the ring of coefficients that carries the mark
-ID_BITS, CHECK_BITS = 64, 16
-BITS = ID_BITS + CHECK_BITS
-THRESHOLD = 6.0
-"""From which score on the detection code counts as found. The signs are random and independent of any image, so a score
-above t has a probability below exp(-t²/2) in an unmarked one (Hoeffding): 2e-8 for one way of looking."""
-_SIDE = 320  # pixels: the reader's picture of the content, somewhat more than two for each half-wave
-_DETECTING = 0.25  # share of the ring for the detection code
-_ALTERNATE = np.where(np.arange(HIGH) % 2, np.float32(-1), np.float32(1))
-_KEY = b"MIRAGE watermark, first key"
-_FLOOR = 3.0  # grey levels × coefficient norm: below this a coefficient is rounding and compression, and counts less
-_WANTED = 13.0  # score of the detection code at which the writer is content
-_WANTED_BIT = 4.8  # the same for each bit; no bit can have more than the root of its coefficients, about 10
-_ROUNDS = 16
-_FIRST = 1.4  # how much more the detection code matters than a bit
-_STRIDE = 0.35  # grey levels, root mean square, that one round adds
-_MOST = 3.05  # the same of all rounds together: 38.4 dB
+THRESHOLD = 7.5
+"""From which score on a mark counts as found. The signs are random and independent of any image, so a score above t has a
+probability below exp(-t²/2) in an unmarked one (Hoeffding) for one way of looking. An image is looked at in 5·10⁷ ways
+(sizes and angles, places, views), most of them alike: below 4·10⁻⁵ for all together."""
+_WITH_ID = 6.0  # the same where the id's checksum agrees, which chance does once in a million
+_TRIED = 4  # sizes and angles that are looked at closely
+_WORTH = 5.0  # score of the coarse search from which on it is refined
+_GRID = 64  # places along a tile at which it may begin
+_WANTED = np.array([14.0] + [7.5] * SYMBOLS, np.float32)  # scores that content the writer; 23 and 8 are the most
+_ROUNDS = 12
+_FIRST = 1.4  # how much more what all images share matters than a symbol
+_STRIDE = 0.25  # grey levels, root mean square, that one round adds
+_LEAST_SCALE = 0.3  # of the median: no wave is worth more than that
+_MOST = 2.24  # grey levels, root mean square, of all rounds together: with rounding, 41.1 dB
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,9 @@ class WatermarkReading:
     Attributes
     ----------
     score : float
-        Of the detection code, in standard deviations of what unmarked images give; the best over the ways of looking.
+        Of what all marked images share, in standard deviations of what unmarked ones give; the best way of looking.
     present : bool
-        Whether the score reaches `THRESHOLD`.
+        Whether the score reaches `THRESHOLD`, or nearly and the id's checksum agrees.
     id : str
         16 hex digits when the checksum agrees; else empty.
     """
@@ -62,112 +66,6 @@ class WatermarkReading:
     score: float
     present: bool
     id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Code:
-    inside: npt.NDArray[np.bool_]  # (HIGH, HIGH): the ring
-    signs: Floats  # (HIGH, HIGH), ±1 in the ring, 0 outside
-    use: npt.NDArray[np.intp]  # (HIGH, HIGH): 0 detection, 1 … BITS the bits, -1 outside
-
-
-@lru_cache(maxsize=1)
-def _code() -> _Code:
-    rows, columns = np.mgrid[0:HIGH, 0:HIGH]
-    radius = np.hypot(rows, columns)
-    inside = (radius >= LOW) & (radius < HIGH) & (rows >= 6) & (columns >= 6)
-    count = int(inside.sum())
-    # A hash in place of a random generator: its stream is the same in every version of every library.
-    stream = hashlib.shake_256(_KEY).digest(count * 5)
-    signs = np.where(np.frombuffer(stream, np.uint8, count) & 1, np.float32(1), np.float32(-1))
-    order = np.argsort(np.frombuffer(stream, "<u4", count, offset=count), kind="stable")
-    uses = np.zeros(count, np.intp)
-    rest = order[int(count * _DETECTING) :]
-    uses[rest] = np.arange(len(rest)) % BITS + 1
-    sign_plane = np.zeros((HIGH, HIGH), np.float32)
-    use_plane = np.full((HIGH, HIGH), -1, np.intp)
-    sign_plane[inside], use_plane[inside] = signs, uses
-    return _Code(inside, sign_plane, use_plane)
-
-
-@lru_cache(maxsize=16)
-def _waves(length: int) -> Floats:
-    """(HIGH, length) orthonormal DCT-II rows."""
-    waves: Floats = np.cos(np.pi / length * np.arange(HIGH)[:, None] * (np.arange(length) + 0.5)) * np.sqrt(2 / length)
-    waves[0] /= np.sqrt(2)
-    return np.ascontiguousarray(waves, np.float32)
-
-
-@lru_cache(maxsize=64)
-def _seen(length: int, low: float, high: float) -> Floats:
-    """(HIGH, length): what lies between two edges resized to `_SIDE` pixels, as Pillow's bicubic filter does, and its waves.
-
-    Both are sums over pixels, so they are one matrix.
-    """
-    scale = (high - low) / _SIDE
-    middles = low + (np.arange(_SIDE) + 0.5) * scale
-    away = np.abs(np.arange(length) + 0.5 - middles[:, None]) / max(scale, 1.0)
-    near, far = (1.5 * away - 2.5) * away**2 + 1, ((-0.5 * away + 2.5) * away - 4) * away + 2
-    taken = np.where(away < 1, near, np.where(away < 2, far, 0))
-    taken /= taken.sum(axis=1, keepdims=True)
-    return np.ascontiguousarray(_waves(_SIDE) @ taken, np.float32)
-
-
-def _coefficients(grey: Image.Image, boxes: Iterable[Box | None]) -> Iterator[Floats]:
-    """(HIGH, HIGH) coefficients of what is in each box; those of boxes that are alike across share that half of the work."""
-    # Large ones are made smaller once, as Pillow does with a reducing gap of 3.
-    wide, high = (max(1, side // (3 * _SIDE)) for side in grey.size)
-    pixels = np.asarray(grey.reduce((wide, high)) if max(wide, high) > 1 else grey, np.float32)
-    height, width = pixels.shape
-    halves: dict[tuple[float, float], Floats] = {}
-    for box in boxes:
-        left, top, right, bottom = box or (0.0, 0.0, float(grey.width), float(grey.height))
-        left, right, top, bottom = left / wide, right / wide, top / high, bottom / high
-        if (left, right) not in halves:
-            halves[left, right] = _product(pixels, _seen(width, left, right).T)
-        yield _product(_seen(height, top, bottom), halves[left, right])
-
-
-def _product(left: Floats, right: Floats) -> Floats:
-    """A matrix product in pieces small enough for one thread: threads of the linear algebra that wait for one another
-    cost more than they save here, most of all while another program keeps the processors busy."""
-    pieces = [left[at : at + 4] @ right for at in range(0, len(left), 4)]
-    return np.concatenate(pieces)
-
-
-def _levelled(coefficients: Floats) -> Floats:
-    """Coefficients over the size of their neighbours, and none above 3, so that no single structure outvotes the rest."""
-    return np.asarray(np.clip(coefficients / _scale(coefficients), -3, 3), np.float32)
-
-
-def _scale(coefficients: Floats) -> Floats:
-    squares = np.pad(coefficients**2, 4, mode="reflect")
-    sums = np.cumsum(np.cumsum(squares, 0, dtype=np.float64), 1)
-    sums = np.pad(sums, ((1, 0), (1, 0)))
-    around = (sums[9:, 9:] - sums[:-9, 9:] - sums[9:, :-9] + sums[:-9, :-9]) / 81
-    return np.sqrt(np.maximum(around, 0) + _FLOOR**2).astype(np.float32)
-
-
-def _scores(levelled: Floats) -> Floats:
-    """(1 + BITS,): score of the detection code, then of each bit; about N(0, 1) each where there is no mark."""
-    code = _code()
-    uses = code.use[code.inside]
-    values = levelled[code.inside]
-    sums = np.bincount(uses, values * code.signs[code.inside], BITS + 1)
-    energy = np.bincount(uses, values**2, BITS + 1)
-    return np.asarray(sums / np.sqrt(energy + 1e-3), np.float32)
-
-
-def _bits(id: str) -> npt.NDArray[np.int8]:
-    data = bytes.fromhex(id)
-    data += binascii.crc_hqx(data, 0xFFFF).to_bytes(2, "big")
-    return np.unpackbits(np.frombuffer(data, np.uint8)).astype(np.int8) * 2 - 1
-
-
-def _id(scores: Floats) -> str:
-    data = np.packbits(scores[1:] > 0).tobytes()
-    fits = binascii.crc_hqx(data[:8], 0xFFFF) == int.from_bytes(data[8:], "big")
-    return data[:8].hex() if fits else ""
 
 
 def embed(image: Image.Image, id: str) -> Image.Image:
@@ -185,28 +83,23 @@ def embed(image: Image.Image, id: str) -> Image.Image:
     PIL.Image.Image
         Same mode and size.
     """
-    code = _code()
-    wanted_signs = np.concatenate([[1], _bits(id)]).astype(np.float32)
-    targets = np.concatenate([[_WANTED], np.full(BITS, _WANTED_BIT)]).astype(np.float32)
-    tall, wide = _waves(image.height), _waves(image.width)
+    signs, groups = wanted(id)
+    side = min(image.size) / TILES
+    down, across = _swings(image.height, side), _swings(image.width, side)
     pixels = np.asarray(image, np.float32)
-    grey = np.asarray(image.convert("L"), np.float32)
-    mask = _busy(grey)
-    uses = np.where(code.inside, code.use, 0)
-    # A coefficient that stands among small ones says more for the same change.
-    worth = _scale(next(_coefficients(image.convert("L"), [None]))) + 6
-    added: Floats = np.zeros_like(grey)
-    marked = image
+    added: Floats = np.zeros((image.height, image.width), np.float32)
+    marked, scale = image, None
     for _ in range(_ROUNDS):
-        seen = next(_coefficients(marked.convert("L"), [None]))
-        levelled = _levelled(seen)
-        scores = _scores(levelled) * wanted_signs
-        missing = np.maximum(targets - scores, 0) / targets
+        spectrum = seen(marked.convert("L"))
+        if scale is None:
+            scale = scale_at(spectrum, SHORTER / TILES)
+            scale = scale / np.median(scale) + _LEAST_SCALE
+        missing = np.maximum(_WANTED - _agreement(_from_middle(spectrum), signs, groups), 0) / _WANTED
         missing[0] *= _FIRST
         if not missing.any():
             break
-        step = np.where(code.inside, code.signs * wanted_signs[uses] * missing[uses] / worth, 0).astype(np.float32)
-        wave = (tall.T @ step @ wide) * mask
+        step = signs * np.where(groups >= 0, missing[groups], 0) / scale[:, None]
+        wave = _drawn(step[:, 0] + 1j * step[:, 1], down, across)
         candidate = added + wave * (_STRIDE / max(float(np.sqrt(np.mean(wave**2))), 1e-6))
         size = float(np.sqrt(np.mean(candidate**2)))
         full = size >= _MOST
@@ -218,64 +111,102 @@ def embed(image: Image.Image, id: str) -> Image.Image:
     return marked
 
 
-def _busy(grey: Floats) -> Floats:
-    """(height, width): how much a place can take, mean 1; more where neighbours differ, less where it is flat or black."""
-    small = Image.fromarray(grey.astype(np.uint8))
-    side = (max(1, small.width // 8), max(1, small.height // 8))
-    mean = np.asarray(small.resize(side, Image.Resampling.BOX), np.float32)
-    square = np.asarray(Image.fromarray(grey**2).resize(side, Image.Resampling.BOX), np.float32)
-    spread = np.sqrt(np.maximum(square - mean**2, 0))
-    taken = 0.5 + np.minimum(spread, 24) / 12
-    full = np.asarray(Image.fromarray(taken).resize(small.size, Image.Resampling.BILINEAR), np.float32)
-    return full / float(full.mean())
+def _swings(length: int, side: float) -> Complexes:
+    """(2 · HIGHEST + 1, length) waves of every number of swings over a tile, from the middle."""
+    from_middle = np.arange(length) + 0.5 - length / 2
+    waves = np.exp(2j * np.pi / side * np.arange(-HIGHEST, HIGHEST + 1)[:, None] * from_middle)
+    return np.asarray(waves, np.complex64)
 
 
-def find(image: Image.Image, boxes: list[Box | None] | None = None) -> WatermarkReading:
-    """Look for the mark, upright, mirrored and turned by quarters.
+def _drawn(waves: Complexes, down: Complexes, across: Complexes) -> Floats:
+    """The pattern as pixels, without a scale."""
+    given = pattern()
+    plane = np.zeros((2 * HIGHEST + 1, 2 * HIGHEST + 1), np.complex64)
+    plane[given.rows + HIGHEST, given.columns + HIGHEST] = waves
+    left = down.T @ plane
+    drawn: Floats = np.concatenate([left.real, -left.imag], 1) @ np.concatenate([across.real, across.imag])
+    return drawn
+
+
+def _from_middle(spectrum: Spectrum) -> Complexes:
+    """The waves of upright tiles that meet in the very middle, as the writer draws them."""
+    given, side = pattern(), SHORTER / TILES
+    y, x = (((length - 1) / 2 - length // 2) / side for length in (spectrum.height, spectrum.width))
+    return waves_at(spectrum, side) * np.exp(2j * np.pi * (given.rows * y + given.columns * x)).astype(np.complex64)
+
+
+def _agreement(waves: Complexes, signs: Floats, groups: np.ndarray) -> Floats:
+    """(1 + SYMBOLS,) score of what all images share, then of each symbol."""
+    values = parts(waves)
+    used = groups >= 0
+    sums = np.bincount(groups[used], (values * signs)[used], SYMBOLS + 1)
+    return np.asarray(sums / np.sqrt(np.bincount(groups[used], values[used] ** 2, SYMBOLS + 1) + 1e-6), np.float32)
+
+
+def find(image: Image.Image) -> WatermarkReading:
+    """Look for the mark: cropped, made smaller or larger, turned by up to 3 degrees, mirrored, turned by quarters.
 
     Parameters
     ----------
     image : PIL.Image.Image
         Of any size and mode.
-    boxes : list of (left, top, right, bottom) or None
-        Where the content may be, in pixels; None for the whole image.
     """
-    grey = image if image.mode == "L" else image.convert("L")
-    best = WatermarkReading(0.0, False, "")
-    for coefficients in _coefficients(grey, boxes or [None]):
-        levelled = _levelled(coefficients)
-        scores = _detections(levelled)
-        view = int(np.argmax(scores))
-        if scores[view] > best.score:
-            present = bool(scores[view] >= THRESHOLD)
-            best = WatermarkReading(float(scores[view]), present, _id(_scores(_turned(levelled, view))) if present else "")
-        if best.id:
-            break
+    spectrum = seen(image if image.mode == "L" else image.convert("L"))
+    sides, angles = likeliest(spectrum, _TRIED)
+    score, number, view, y, x = _placed(waves_at(spectrum, sides, angles))
+    if score < _WORTH:
+        return WatermarkReading(score, False, "")
+    waves = _refined(spectrum, float(sides[number, 0]), float(angles[number, 0]), view, (y, x))
+    score, id_ = shared_score(waves), id_in(waves)
+    present = score >= (_WITH_ID if id_ else THRESHOLD)
+    return WatermarkReading(score, present, id_ if present else "")
+
+
+def _viewed(waves: Complexes, view: int) -> Complexes:
+    """(n,) waves as they are once the picture is turned and mirrored back."""
+    viewed: Complexes = np.concatenate([waves, waves.conj()])[pattern().views[view]]
+    return viewed
+
+
+def _placed(waves: Complexes) -> tuple[float, int, int, float, float]:
+    """The best score of (g, n) waves over views and places: it, its number in g, its view, where tiles begin (in tiles)."""
+    given = pattern()
+    taken = np.concatenate([waves, waves.conj()], -1)[:, given.views[:, given.shared]]
+    taken /= np.sqrt((taken.real**2 + taken.imag**2).sum(-1, keepdims=True) + 1e-6)
+    signs = given.signs[given.shared]
+    rows, columns = given.rows[given.shared], given.columns[given.shared]
+    plane = np.zeros((len(waves), VIEWS, _GRID, _GRID // 2 + 1), np.complex64)
+    plane[..., rows, columns] = taken * (signs[:, 0] - 1j * signs[:, 1])
+    alone = columns == 0  # in the first column a wave and its opposite both stand
+    plane[..., -rows[alone], 0] = plane[..., rows[alone], 0].conj()
+    sums = np.fft.irfft2(plane, (_GRID, _GRID))
+    number, view, y, x = (int(at) for at in np.unravel_index(int(np.argmax(sums)), sums.shape))
+    return float(sums[number, view, y, x]) * _GRID * _GRID / 2, number, view, y / _GRID, x / _GRID
+
+
+def _refined(spectrum: Spectrum, side: float, angle: float, view: int, place: tuple[float, float]) -> Complexes:
+    """The waves of the best size, angle and place near those given, from where the tiles begin."""
+    given = pattern()
+    nearby = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    best: Complexes = np.zeros(len(given.rows), np.complex64)
+    for step in (1.0, 0.5):
+        tried = []
+        for i, j in nearby:
+            one = (side * (1 + 0.004 * step * i), angle + np.radians(0.25) * step * j)
+            tried.append((*_begun(_viewed(waves_at(spectrum, *one), view), place, step), one))
+        _, best, place, (side, angle) = max(tried, key=lambda each: each[0])
     return best
 
 
-@lru_cache(maxsize=1)
-def _detecting() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
-    """Rows and columns of the detection code, and its (4, n) signs for each way an image may be mirrored."""
-    code = _code()
-    rows, columns = np.nonzero(code.use == 0)
-    signs = code.signs[rows, columns]
-    odd_rows, odd_columns = _ALTERNATE[rows], _ALTERNATE[columns]
-    return rows, columns, signs * np.stack([np.ones_like(signs), odd_columns, odd_rows, odd_rows * odd_columns])
-
-
-def _detections(levelled: Floats) -> Floats:
-    """(8,) score of the detection code for each way an image may be turned or mirrored."""
-    rows, columns, ways = _detecting()
-    scores = []
-    for values in (levelled[rows, columns], levelled[columns, rows]):
-        scores.append(np.asarray(ways @ values / np.sqrt(float(values @ values) + 1e-3), np.float32))
-    return np.concatenate(scores)
-
-
-def _turned(levelled: Floats, view: int) -> Floats:
-    """The view of that number: mirroring changes the sign of every odd coefficient, turning swaps the axes too."""
-    turned = levelled.T if view >= 4 else levelled
-    if view % 2:
-        turned = turned * _ALTERNATE
-    return turned * _ALTERNATE[:, None] if view % 4 >= 2 else turned
+def _begun(waves: Complexes, place: tuple[float, float], step: float) -> tuple[float, Complexes, tuple[float, float]]:
+    """Where near a place the tiles begin: the score there, the waves from there, and the place."""
+    given = pattern()
+    signs = given.signs[given.shared]
+    wanted_waves = waves[given.shared] * (signs[:, 0] - 1j * signs[:, 1])
+    ys, xs = (at + np.arange(-2, 3) * step / (3 * _GRID) for at in place)
+    rows, columns = (2j * np.pi * each[given.shared] for each in (given.rows, given.columns))
+    sums = ((np.exp(rows * ys[:, None]) * wanted_waves) @ np.exp(columns * xs[:, None]).T).real
+    i, j = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    place = (float(ys[i]), float(xs[j]))
+    waves = (waves * np.exp(2j * np.pi * (given.rows * place[0] + given.columns * place[1]))).astype(np.complex64)
+    return shared_score(waves), waves, place
