@@ -35,8 +35,8 @@ from mirage.images.marks.spectrum import SHORTER, Spectrum, likeliest, scale_at,
 
 THRESHOLD = 7.5
 """From which score on a mark counts as found. The signs are random and independent of any image, so a score above t has a
-probability below exp(-t²/2) in an unmarked one (Hoeffding) for one way of looking. An image is looked at in 5·10⁷ ways
-(sizes and angles, places, views), most of them alike: below 4·10⁻⁵ for all together."""
+probability below exp(-t²/2) in an unmarked one (Hoeffding) for one way of looking. An image is looked at in 3·10⁷ ways
+(sizes and angles, places, views), most of them alike: below 2·10⁻⁵ for all together."""
 _WITH_ID = 6.0  # the same where the id's checksum agrees, which chance does once in a million
 _TRIED = 4  # sizes and angles that are looked at closely
 _WORTH = 5.0  # score of the coarse search from which on it is refined
