@@ -16,6 +16,7 @@ from mirage.errors import Unavailable
 from mirage.models import hub, registry, runtime
 from mirage.models.pins import pin_of
 from mirage.settings import PROFILES, Settings
+from mirage.wording import _
 
 PARTS = {part: (adapter, model.removeprefix("hf-hub:")) for part, (adapter, model) in PROFILES["paper"].items()}
 """Adapter and model of each part of the profile."""
@@ -33,7 +34,7 @@ def checks() -> Iterator[Check]:
     """Look at packages, processor, memory, disk, the hub, the three models and the data set."""
     looks: list[tuple[str, Callable[[], str]]] = [(name, partial(_packages, wanted)) for name, wanted in _PACKAGES.items()]
     looks += [("measuring", _measuring), ("GPU", _gpu), ("memory", _memory), ("disk", _disk)]
-    looks += [(f"{part} {model}", partial(_model, part)) for part, (_, model) in PARTS.items()]
+    looks += [(f"{part} {model}", partial(_model, part)) for part, (_adapter, model) in PARTS.items()]
     looks += [("ROCO", _roco)]
     yield from (checked(f"paper: {name}", look) for name, look in looks)
 
@@ -46,7 +47,13 @@ def _packages(names: tuple[str, ...]) -> str:
         except PackageNotFoundError:
             lacking.append(name)
     if lacking:
-        raise Unavailable(f"lacks {', '.join(lacking)}; install them with: pip install {' '.join(lacking)}")
+        raise Unavailable(
+            _(
+                "lacks %(packages)s; install them with: pip install %(names)s",
+                packages=", ".join(lacking),
+                names=" ".join(lacking),
+            )
+        )
     return ", ".join(found)
 
 
@@ -55,7 +62,7 @@ def _measuring() -> str:
         return f"mirage-research {version('mirage-research')}"
     except PackageNotFoundError:
         raise Unavailable(
-            "lacks mirage-research, which has `mirage evaluate`: in a checkout, pip install ./research"
+            _("lacks mirage-research, which has `mirage evaluate`: in a checkout, pip install ./research")
         ) from None
 
 
@@ -63,7 +70,7 @@ def _torch() -> Any:
     try:
         import torch  # noqa: PLC0415 - the optional part
     except ImportError as error:
-        raise Unavailable(f"torch cannot be used here: {error}") from error
+        raise Unavailable(_("torch cannot be used here: %(error)s", error=error)) from error
     return torch
 
 
@@ -71,47 +78,65 @@ def _gpu() -> str:
     try:
         torch = _torch()
     except Unavailable:
-        return Note("not looked for: torch is not here")
+        return Note(_("not looked for: torch is not here"))
     where = runtime.select_device(torch)
     if where.device == "cpu":
         return Note(
-            "none that torch can use. Everything works on the processor, slowly: a synthetic image takes minutes and ROCO's "
-            "test split hours. A hosted notebook with a GPU runs notebooks/mirage.ipynb"
+            _(
+                "none that torch can use. Everything works on the processor, slowly: a synthetic image takes minutes and "
+                "ROCO's test split hours. A hosted notebook with a GPU runs notebooks/mirage.ipynb"
+            )
         )
     free = runtime.free_memory(torch, where.device)
     name = torch.cuda.get_device_name() if where.device.startswith("cuda") else where.device
     if free is not None and free < _largest():
         raise Unavailable(
-            f"{name} has {size(free)} free, and the largest model wants {size(_largest())}: stop what else uses it, or "
-            "use the processor (CUDA_VISIBLE_DEVICES= hides it)"
+            _(
+                "%(name)s has %(free)s free, and the largest model wants %(wanted)s: stop what else uses it, or use the "
+                "processor (CUDA_VISIBLE_DEVICES= hides it)",
+                name=name,
+                free=size(free),
+                wanted=size(_largest()),
+            )
         )
-    return f"{name}, {where.dtype}{f', {size(free)} free' if free is not None else ''}"
+    return f"{name}, {where.dtype}" + ("" if free is None else ", " + _("%(free)s free", free=size(free)))
 
 
 def _largest() -> int:
     """Bytes of the largest model in use: each can be let go before the next is opened."""
-    return max(pin.memory for _, model in PARTS.values() if (pin := pin_of(model)))
+    return max(pin.memory for _adapter, model in PARTS.values() if (pin := pin_of(model)))
 
 
 def _memory() -> str:
     whole, wanted = runtime.whole_memory(), _largest()
     if whole is None:
-        return Note(f"this system does not tell; the largest model wants {size(wanted)}")
+        return Note(_("this system does not tell; the largest model wants %(wanted)s", wanted=size(wanted)))
     if whole < wanted:
-        raise Unavailable(f"{size(whole)}, and the largest model wants {size(wanted)}: use a machine with more")
-    return f"{size(whole)}; the largest model wants {size(wanted)}"
+        raise Unavailable(
+            _(
+                "%(whole)s, and the largest model wants %(wanted)s: use a machine with more",
+                whole=size(whole),
+                wanted=size(wanted),
+            )
+        )
+    return _("%(whole)s; the largest model wants %(wanted)s", whole=size(whole), wanted=size(wanted))
 
 
 def _disk() -> str:
     home = Settings.load().models
     there = next(each for each in (home, *home.parents) if each.exists())
     free = shutil.disk_usage(there).free
-    if free < _DISK_BYTES and not all(registry.find(model) for _, model in PARTS.values()):
+    if free < _DISK_BYTES and not all(registry.find(model) for _adapter, model in PARTS.values()):
         raise Unavailable(
-            f"{size(free)} free at {there}; the models and ROCO's test split take about {size(_DISK_BYTES)}: make room, or "
-            "name another place with MIRAGE_MODELS"
+            _(
+                "%(free)s free at %(there)s; the models and ROCO's test split take about %(wanted)s: make room, or name "
+                "another place with MIRAGE_MODELS",
+                free=size(free),
+                there=there,
+                wanted=size(_DISK_BYTES),
+            )
         )
-    return f"{size(free)} free at {there}"
+    return _("%(free)s free at %(there)s", free=size(free), there=there)
 
 
 def _model(part: str) -> str:
@@ -119,23 +144,28 @@ def _model(part: str) -> str:
     pin = pin_of(model)
     assert pin is not None  # a test holds the profile to the table of models
     if (folder := registry.find(model)) is not None:
-        return f"here, {folder.name[:12]}, at {folder}"
+        return _("here, %(revision)s, at %(folder)s", revision=folder.name[:12], folder=folder)
     commit = hub.commit_of(model)  # asks the hub, which says what is wrong where it cannot
-    pinned = "" if pin.revision else " (not pinned here)"
+    at = commit[:12] + ("" if pin.revision else " " + _("(not pinned here)"))
     raise Unavailable(
-        f"not on this machine; the hub has it, at commit {commit[:12]}{pinned}. Get it with: mirage models pull {model}"
+        _(
+            "not on this machine; the hub has it, at commit %(at)s. Get it with: mirage models pull %(model)s",
+            at=at,
+            model=model,
+        )
     )
 
 
 def _roco() -> str:
     folder = Settings.load().corpora.get("roco")
-    how = (
-        f"get its test split with: hf download {DATA} --repo-type dataset --include '*test*' --local-dir roco; then say "
-        "where it is: MIRAGE_ROCO=roco"
+    how = _(
+        "get its test split with: hf download %(data)s --repo-type dataset --include '*test*' --local-dir roco; then say "
+        "where it is: MIRAGE_ROCO=roco",
+        data=DATA,
     )
     if folder is None:
-        raise Unavailable(f"nobody has said where it is; {how}")
+        raise Unavailable(_("nobody has said where it is; %(how)s", how=how))
     if not Path(folder).is_dir():
-        raise Unavailable(f"there is no folder {folder}; {how}")
+        raise Unavailable(_("there is no folder %(folder)s; %(how)s", folder=folder, how=how))
     info = corpora.load("roco", path=folder, splits=("test",)).info()
-    return f"{info.title}, version {info.version}, at {folder}"
+    return _("%(title)s, version %(version)s, at %(folder)s", title=info.title, version=info.version, folder=folder)

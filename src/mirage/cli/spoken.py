@@ -16,6 +16,7 @@ from typing import Any
 from mirage import locales
 from mirage.wording import N_, settle, translations
 
+_GETTEXT, _NGETTEXT = gettext.gettext, gettext.ngettext
 # What the libraries that read arguments say themselves; they look it up in a catalogue that there is none of.
 LIBRARIES = (
     *(N_("Usage:"), N_("Options"), N_("Arguments"), N_("Commands"), N_("Error"), N_("Aborted."), N_("Aborted!")),
@@ -46,6 +47,7 @@ def speak(command: Any) -> None:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in ("click", "typer"):
             _translated(module)
+    _translated(gettext)  # for those that are read later, when they have help to print
 
 
 def _chosen() -> str:
@@ -64,9 +66,9 @@ def _chosen() -> str:
 def _translated(module: Any) -> None:
     """Let a module look its own texts up in our catalogue, also those that it did when it was read."""
     for name, value in list(vars(module).items()):
-        if value is gettext.gettext:
+        if value is _GETTEXT:
             setattr(module, name, lambda text: translations().gettext(text))
-        elif value is gettext.ngettext:
+        elif value is _NGETTEXT:
             setattr(module, name, lambda one, many, number: translations().ngettext(one, many, number))
         elif isinstance(value, str) and value in LIBRARIES:
             setattr(module, name, translations().gettext(value))
