@@ -65,6 +65,11 @@ def test_who_dies_is_begun_again_and_all_take_the_same_token(
     pieces = [asked("GET", "/explain/stream", params={"q": "liver, axial CT"}).text for _ in range(12)]
     assert "event: ended" in pieces[0]
     assert len(set(pieces[1:])) == 1  # the first tells what is being written, too
+    # Whichever answers, and whatever another has made by then, it answers in the language that is asked for.
+    for code, way in [("es", "Explorar"), ("en", "Browse")] * 6:
+        page = asked("GET", "/search", params={"q": "liver, axial CT"}, headers={"Accept-Language": code}).text
+        assert (f'<html lang="{code}"' in page, f">{way}<" in page) == (True, True)
+        assert bool({"Strong", "Likely", "Weak"} & set(re.findall(r"<strong>(\w+)</strong>", page))) is (code == "en")
     given = {"X-Mirage-Token": str(first[0]["token"])}
     made = [asked("POST", "/api/collections", json={"title": f"{n}"}, headers=given) for n in range(6)]
     assert {each.status_code for each in made} == {201}

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from mirage.corpora.personal import in_words
 from mirage.errors import BadInput, MirageError
 from mirage.figure import EDITABLE, MODALITIES, PLANES, Figure
+from mirage.locales import day
 from mirage.people.roles import may
 from mirage.people.visitor import visitor
 from mirage.storage.edit import is_own
@@ -115,11 +116,9 @@ def form_of(site: RunningSite, found: FigureView, tried: Mapping[str, str] | Non
 def edited_words(edited: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """The days on which a figure was edited, newest first, in words, each with its fields."""
     days: dict[str, list[str]] = {}
-    for field, day in edited.items():
-        days.setdefault(day, []).append(field)
-    return [
-        (f"{(on := date.fromisoformat(day)).day} {on:%B %Y}", fields) for day, fields in sorted(days.items(), reverse=True)
-    ]
+    for field, on in edited.items():
+        days.setdefault(on, []).append(field)
+    return [(day(date.fromisoformat(on)), fields) for on, fields in sorted(days.items(), reverse=True)]
 
 
 def _seen(view: EditView) -> str:
