@@ -228,6 +228,13 @@ def test_a_language_keeps_places_tags_and_commands(language):
     assert not [message.id for message in language if message.fuzzy and message.id]
 
 
+def test_a_language_is_whole(language, script):
+    """Every text is said in it: name the language to `scripts/catalogue.py`, and fill in what is empty."""
+    there = {message.id for message in language if message.id and all(said for _, said in _texts(message))}
+    lacking = [message.id for message in script.collect() if message.id and message.id not in there]
+    assert not lacking, f"{len(lacking)}, among them {lacking[:20]}"
+
+
 def _of_errors(tree: ast.Module, kinds: set[str]) -> Iterator[ast.Call]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) in kinds and call.args:
