@@ -1,0 +1,162 @@
+"""What a site's search runs on in a browser: Pyodide for Python, ONNX Runtime for the two towers.
+
+Both come as the archives that ``npm pack`` gives, which is asked where it is installed, or that somebody names. Nothing of
+them is kept here, and a site is whole without them: it then searches words alone, and says so.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mirage.errors import BadInput
+from mirage.wording import _
+
+# The versions that this was made and tested with.
+PYTHON, TOWERS = "pyodide", "onnxruntime-web"
+VERSIONS = {PYTHON: "314.0.7", TOWERS: "1.30.0"}
+_FILES = {
+    PYTHON: ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"),
+    TOWERS: ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm"),
+}
+_LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "README.md", "package.json")
+_MOST = 64_000_000  # bytes of one file
+_SECONDS = 120
+# Of Python's library what neither Pyodide nor a search imports.
+_UNUSED = frozenset(
+    "_pyrepl bdb cProfile compileall ctypes curses dbm difflib doctest ensurepip filecmp ftplib getopt idlelib imaplib "
+    "lib2to3 mailbox multiprocessing netrc nturl2path optparse pdb pickletools plistlib poplib profile pstats pty "
+    "py_compile pyclbr pydoc pydoc_data rlcompleter sched shelve smtplib socketserver sqlite3 symtable tabnanny tarfile test "
+    "this timeit tkinter trace tracemalloc turtle turtledemo unittest venv wave webbrowser wsgiref xml xmlrpc zipapp".split()
+)
+_ENCODINGS = frozenset("__init__ aliases ascii cp1252 cp437 idna latin_1 punycode utf_8 utf_8_sig utf_16 utf_16_le".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What was found.
+
+    Attributes
+    ----------
+    files : dict
+        Package to its files, by the last part of their names; a package that was not found is not there.
+    notices : dict
+        Package to what it says of itself and its licence.
+    missing : dict
+        Package to why it is not there, in words.
+    """
+
+    files: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def find(given: Sequence[Path] = (), *, fetch: bool = True) -> Runtime:
+    """Find what a site's search runs on.
+
+    Parameters
+    ----------
+    given : sequence of Path
+        Archives as ``npm pack`` writes them.
+    fetch : bool
+        Whether ``npm`` is asked for what is not given.
+
+    Raises
+    ------
+    mirage.errors.BadInput
+        When a file that is given is none of these archives, or lacks something.
+    """
+    found = Runtime()
+    for path in given:
+        _read(path, found)
+    lacking = [name for name in VERSIONS if name not in found.files]
+    if lacking and fetch:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in lacking:
+                why = _fetch(name, Path(folder))
+                if why:
+                    found.missing[name] = why
+                else:
+                    _read(next(Path(folder).glob(f"{name}-*.tgz")), found)
+    elif lacking:
+        found.missing.update(dict.fromkeys(lacking, _("it was not given")))
+    return found
+
+
+def _fetch(name: str, folder: Path) -> str:
+    """Have npm write an archive; why it could not, or an empty text."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return _("npm, which fetches it, is not installed")
+    command = [npm, "pack", f"{name}@{VERSIONS[name]}", "--pack-destination", str(folder), "--silent"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return _("npm did not answer within %(seconds)s seconds", seconds=_SECONDS)
+    if done.returncode or not list(folder.glob(f"{name}-*.tgz")):
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        return _("npm could not fetch it (%(why)s)", why=lines[0][:200] if lines else done.returncode)
+    return ""
+
+
+def _read(path: Path, found: Runtime) -> None:
+    """Read what is needed of an archive."""
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            members = {member.name: member for member in archive if member.isfile() and member.size <= _MOST}
+
+            def read(name: str) -> bytes:
+                opened = archive.extractfile(members[name])
+                return opened.read() if opened else b""
+
+            about = json.loads(read("package/package.json"))
+            name = str(about["name"])
+            if name not in _FILES:
+                raise BadInput(
+                    _(
+                        "%(path)s is an archive of %(name)s; a site runs on %(wanted)s.",
+                        path=path,
+                        name=name[:80],
+                        wanted=" and ".join(VERSIONS),
+                    )
+                )
+            found.files[name] = {Path(each).name: read(f"package/{each}") for each in _FILES[name]}
+            said = f"{name} {about.get('version', '')}, {about.get('license', '')}, {about.get('homepage', '')}"
+            texts = [
+                read(f"package/{each}").decode("utf-8", "replace") for each in _LICENCES[:3] if f"package/{each}" in members
+            ]
+            found.notices[name] = "\n\n".join((said, *texts))
+    except (OSError, KeyError, ValueError, tarfile.TarError, EOFError) as error:
+        raise BadInput(
+            _(
+                "%(path)s is no archive of %(wanted)s as `npm pack` writes it, or a damaged one (%(why)s).",
+                path=path,
+                wanted=" or ".join(f"{name} {version}" for name, version in VERSIONS.items()),
+                why=str(error)[:200],
+            )
+        ) from error
+
+
+def slim(library: bytes) -> bytes:
+    """Python's library without what no search imports.
+
+    Parameters
+    ----------
+    library : bytes
+        ``python_stdlib.zip``.
+    """
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(library)) as whole, zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as small:
+        for each in whole.infolist():
+            first, _slash, rest = each.filename.partition("/")
+            if first.removesuffix(".py") not in _UNUSED and (first != "encodings" or rest.removesuffix(".py") in _ENCODINGS):
+                small.writestr(zipfile.ZipInfo(each.filename), whole.read(each))
+    return made.getvalue()

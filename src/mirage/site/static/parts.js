@@ -1,0 +1,89 @@
+// Brings the parts of a site to its search, and asks it questions.
+
+const plan = JSON.parse(document.getElementById("plan")?.textContent ?? "{}");
+export const root = document.documentElement.dataset.root;
+export const has = (name) => name in plan;
+
+// A part is a script, which a browser loads from a folder on a disk too; it hands itself over under its name.
+const taken = new Map();
+globalThis.mirageTake = (name, coded) => taken.get(name)?.(coded);
+
+function decoded(coded) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(coded);
+  const letters = atob(coded), made = new Uint8Array(letters.length);
+  for (let place = 0; place < letters.length; place++) made[place] = letters.charCodeAt(place);
+  return made;
+}
+
+export function part(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    taken.set(name, (coded) => resolve(decoded(coded)));
+    script.onload = () => script.remove();
+    script.onerror = () => (script.remove(), reject(new Error(name)));
+    script.src = root + plan[name];
+    document.head.append(script);
+  }).finally(() => taken.delete(name));
+}
+
+export async function unpacked(name) {
+  const whole = new Response(new Blob([await part(name)]).stream().pipeThrough(new DecompressionStream("gzip")));
+  return whole.text();
+}
+
+const asking = new Map();
+let begun = null, questions = 0;
+
+// The search; `tell` hears of progress. It fails where the browser lacks something, or a part does not load.
+export function begin(tell = () => {}) {
+  begun ??= (async () => {
+    if (!plan["python-machine"]) throw new Error("words");
+    if (typeof WebAssembly !== "object") throw new Error("wasm");
+    const source = await unpacked("worker");
+    const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), { type: "module" });
+    return new Promise((resolve, reject) => {
+      worker.onerror = (event) => reject(new Error(event.message || "worker"));
+      const heard = {
+        need: ({ name }) => part(name).then(
+          (found) => worker.postMessage({ kind: "part", name, bytes: found }, [found.buffer]),
+          () => worker.postMessage({ kind: "lost", name }),
+        ),
+        progress: tell,
+        note: tell,
+        failed: ({ why }) => reject(new Error(why)),
+        ready: ({ towers }) => resolve({ worker, towers }),
+        answer: ({ id, answer, milliseconds }) => asking.get(id)({ ...answer, milliseconds }),
+        seen: ({ id, token, why }) => asking.get(id)({ token, why }),
+      };
+      worker.onmessage = ({ data }) => heard[data.kind](data);
+      worker.postMessage({ kind: "begin", plan: Object.fromEntries(Object.keys(plan).map((name) => [name, true])) });
+    });
+  })();
+  return begun;
+}
+
+async function sent(message, moved = []) {
+  const { worker } = await begin();
+  const id = ++questions;
+  return new Promise((resolve) => {
+    asking.set(id, (answer) => (asking.delete(id), resolve(answer)));
+    worker.postMessage({ ...message, id }, moved);
+  });
+}
+
+// Answer a query's address, as `mirage.query.Query.parse` reads it.
+export const ask = (query) => sent({ kind: "ask", query });
+
+// A picture as a term of a query's address.
+export async function look(file) {
+  const picture = await createImageBitmap(file);
+  const { width, height } = picture;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { colorSpace: "srgb" });
+  context.drawImage(picture, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  return sent({ kind: "look", pixels: data.buffer, width, height }, [data.buffer]);
+}
+
+// For other scripts of a page: the same search.
+globalThis.mirageSite = { begin, ask, look };

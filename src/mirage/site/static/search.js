@@ -1,0 +1,166 @@
+// The search page of a site: words or a picture in, figures out.
+
+import { _ } from "./words.js";
+import { ask, begin, has, look, root } from "./parts.js";
+import { card, made, summary } from "./cards.js";
+import { plainly } from "./plain.js";
+
+// Why the whole search does not run here, in words; the words alone are searched then.
+export function why(error) {
+  const said = String(error.message ?? error);
+  if (said === "words") return _("This site was made without what the search runs on, so words alone are searched, and how sure a hit is is not told.");
+  if (said === "wasm") return _("This browser has no WebAssembly, so words alone are searched, and how sure a hit is is not told. A browser of the last years has it.");
+  if (/memory/i.test(said)) return _("This browser has too little memory for the whole search, so words alone are searched. Close other pages and load this one again.");
+  return _("The whole search could not begin (%(why)s), so words alone are searched, and how sure a hit is is not told. Load the page again to try once more.", { why: said.slice(0, 160) });
+}
+
+// Answer a query: the whole search, or by words where it cannot run.
+export async function answered(query, status) {
+  try {
+    await begin();
+  } catch (error) {
+    const text = new URLSearchParams(query).get("q") ?? "";
+    if (!text.trim()) return { error: _("A picture is searched with by the whole search only. %(why)s", { why: why(error) }) };
+    try {
+      return { plain: true, fits: true, notes: [why(error)], hits: await plainly(text), quotes: [], facets: {} };
+    } catch {
+      return { error: _("The words of this site could not be loaded. Is its folder whole, and are you online? Load the page again to try once more.") };
+    }
+  }
+  status?.(_("Searching …"));
+  const answer = await ask(query);
+  if (answer.why !== undefined) return { error: _("This search did not end well (%(why)s). Search again; a part of the site may not have loaded.", { why: answer.why.slice(0, 160) }) };
+  return answer;
+}
+
+const form = document.getElementById("search");
+const results = document.getElementById("results");
+const figures = Number(results?.dataset.figures ?? 0);
+let newest = 0, picture = "", preview = "";
+
+const status = (text) => {
+  const place = document.getElementById("status");
+  place.textContent = text;
+  place.hidden = !text;
+};
+
+function shown(answer) {
+  if (answer.error !== undefined) return [made("p", { class: "problem", role: "alert" }, answer.error)];
+  const blocks = [summary(answer, figures)];
+  if (answer.quotes?.length) {
+    const list = made("ol", { class: "claims" });
+    for (const { sentence, id } of answer.quotes) {
+      const hit = answer.hits.findIndex((one) => one.id === id);
+      list.append(made("li", { class: "claim" }, made("p", { class: "sentence", lang: "en", dir: "auto" }, made("q", {}, sentence), " ", made("a", { class: "cite", href: root + answer.hits[hit].page }, String(hit + 1)))));
+    }
+    const page = answer.explained && made("p", {}, made("a", { href: root + answer.explained }, _("Read the whole explanation")));
+    blocks.push(made("details", { class: "quoted" }, made("summary", {}, _("What the captions say of it")), made("p", { class: "hint" }, _("Sentences of the captions of what fits, word for word; each number is its figure. For learning: this does not diagnose.")), list, page || ""));
+  }
+  blocks.push(made("ol", { class: "grid", "data-grid": "" }, ...answer.hits.map(card)));
+  return blocks;
+}
+
+async function search(query, { written = true } = {}) {
+  const mine = ++newest;
+  const address = query.toString();
+  if (written) history.pushState(null, "", `?${address}`);
+  results.setAttribute("aria-busy", "true");
+  status(_("Loading the search …"));
+  document.getElementById("welcome").hidden = true;
+  const given = new URLSearchParams(query);
+  if (picture) given.append("picture", picture);
+  const answer = await answered(given.toString(), status);
+  if (mine !== newest) return;
+  results.replaceChildren(...shown(answer));
+  results.removeAttribute("aria-busy");
+  results.dataset.milliseconds = answer.milliseconds ?? "";
+  status("");
+  if (answer.facets && !answer.plain) narrowed(answer.facets, given);
+}
+
+function narrowed(facets, given) {
+  const place = document.getElementById("filters");
+  place.replaceChildren();
+  for (const name of ["modality", "plane", "region"]) {
+    const values = Object.entries(facets[name] ?? {}).filter(([value]) => value).sort((a, b) => b[1] - a[1]).slice(0, 12);
+    if (values.length < 2 && !given.has(name)) continue;
+    const choose = made("select", { name, form: "search", "aria-label": place.dataset[name] }, made("option", { value: "" }, place.dataset[name]));
+    for (const [value, count] of values) choose.append(made("option", { value }, `${value} (${count})`));
+    choose.value = given.get(name) ?? "";
+    choose.addEventListener("change", () => form.requestSubmit());
+    place.append(choose);
+  }
+}
+
+function asked() {
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (String(value).trim()) query.append(name, value);
+  return query;
+}
+
+async function withPicture(file) {
+  if (!file) return;
+  status(_("Reading the picture …"));
+  let seen;
+  try {
+    await begin();
+    seen = await look(file);
+  } catch (error) {
+    seen = { token: "", why: String(error.message ?? error) };
+  }
+  if (!seen.token) {
+    status("");
+    const reads = has("towers-machine");
+    const said = reads ? _("“%(name)s” could not be read as a picture. JPEG, PNG, WebP and what else this browser shows can be searched with; it was not sent anywhere.", { name: file.name || "picture" }) : _("This site searches words only: it was made without the models that read pictures.");
+    results.replaceChildren(made("p", { class: "problem", role: "alert" }, said));
+    return;
+  }
+  picture = seen.token;
+  if (preview) URL.revokeObjectURL(preview);
+  preview = URL.createObjectURL(file);
+  const place = document.getElementById("with-picture");
+  place.hidden = false;
+  place.querySelector("img").src = preview;
+  search(asked(), { written: false });
+}
+
+if (form && results) {
+  begin().catch(() => {});
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const query = asked();
+    if (query.toString() || picture) search(query);
+    else status(_("Type what you look for, or drop a picture."));
+  });
+  const file = document.getElementById("file");
+  document.querySelector("[data-pick]").addEventListener("click", () => file.click());
+  file.addEventListener("change", () => withPicture(file.files[0]));
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    withPicture(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => event.clipboardData.files.length && withPicture(event.clipboardData.files[0]));
+  document.querySelector("[data-forget-picture]").addEventListener("click", () => {
+    picture = "";
+    document.getElementById("with-picture").hidden = true;
+    if (asked().toString()) search(asked());
+    else results.replaceChildren();
+  });
+  const fromAddress = () => {
+    const given = new URLSearchParams(location.search);
+    form.elements.q.value = given.get("q") ?? "";
+    if ([...given.keys()].length) search(given, { written: false });
+    else {
+      results.replaceChildren();
+      document.getElementById("welcome").hidden = false;
+    }
+  };
+  addEventListener("popstate", fromAddress);
+  fromAddress();
+}
+
+// What worked with a network goes on without one; a page from a folder needs none.
+if ("serviceWorker" in navigator && /^https?:$/.test(location.protocol)) {
+  navigator.serviceWorker.register(`${root}sw.js`).catch(() => {});
+}

@@ -1,0 +1,74 @@
+"""A site of a part of the starter atlas, made once for all; with what its search runs on, where npm can fetch that."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browsing import started
+from mirage.atlas import Atlas
+from mirage.site import export, runtime
+from parts import copy_atlas
+
+
+@pytest.fixture(scope="session")
+def plain_site(some_folder: Path, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """A site without what a search runs on."""
+
+    def make(folder: Path) -> None:
+        with Atlas.open(copy_atlas(some_folder, folder.with_name("plain-site-atlas"))) as atlas:
+            export.write(atlas, folder, title="Some <of> it", fetch=False)
+
+    return made_once("plain-site", make)
+
+
+@pytest.fixture(scope="session")
+def whole_site(some_folder: Path, made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """A site that searches; the test is skipped where npm cannot fetch what that runs on."""
+
+    def make(folder: Path) -> None:
+        with Atlas.open(copy_atlas(some_folder, folder.with_name("whole-site-atlas"))) as atlas:
+            export.write(atlas, folder, explain=False)
+
+    folder = made_once("whole-site", make)
+    if missing := [name for name in runtime.VERSIONS if not (folder / "NOTICES" / f"{name}.txt").exists()]:
+        pytest.skip(f"npm could not fetch {' and '.join(missing)}")
+    return folder
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """Serve a folder as any web host does."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A Chromium for the tests of a module."""
+    with started() as browser:
+        loop = asyncio.get_running_loop()
+        yield browser
+        for context in browser.contexts:
+            context.close()
+        asyncio._set_running_loop(loop)
+    asyncio._set_running_loop(None)

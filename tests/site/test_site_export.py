@@ -1,0 +1,230 @@
+"""What an export of a site writes, refuses and leaves out."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import html.parser
+import io
+import json
+import re
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from typer.testing import CliRunner
+
+from mirage.atlas import Atlas
+from mirage.cli import app
+from mirage.errors import BadInput
+from mirage.figure import Licence
+from mirage.site import export, runtime
+from parts import copy_atlas
+
+HOSTS = re.compile(r"https?://[^\s\"'<>]+")
+
+
+class Links(html.parser.HTMLParser):
+    """The addresses that a page names, and its ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[tuple[str, str]] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.ids += [known["id"]] if known.get("id") else []
+        self.addresses += [(tag, known[name]) for name in ("href", "src", "action") if known.get(name)]  # type: ignore[list-item]
+
+
+def part(folder: Path, name: str) -> bytes:
+    script = next((folder / "data").glob(f"{name}-*.js")).read_text()
+    coded = re.fullmatch(r'mirageTake\("[\w-]+","([^"]*)"\);\n', script)
+    assert coded
+    return gzip.decompress(base64.b64decode(coded[1]))
+
+
+def test_every_link_of_every_page_leads_to_a_file_or_to_a_source(plain_site: Path) -> None:
+    pages = sorted(plain_site.rglob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        found = Links()
+        found.feed(page.read_text("utf-8"))
+        assert len(found.ids) == len(set(found.ids)), page
+        for tag, address in found.addresses:
+            split = urlsplit(address)
+            if split.scheme:
+                assert split.scheme in ("http", "https"), (page, address)
+                assert tag == "a", (page, address)  # nothing is loaded from elsewhere
+                continue
+            assert not address.startswith("/"), (page, address)  # a site may lie below any path, or on a disk
+            if split.path:
+                assert (page.parent / unquote(split.path)).resolve().is_file(), (page, address)
+            elif split.fragment:
+                assert split.fragment in found.ids, (page, address)
+
+
+def test_every_figure_has_its_source_licence_and_page(plain_site: Path, some: Atlas) -> None:
+    rows = {row.figure.id: row.figure for batch in some.store.each() for row in batch}
+    with (plain_site / "licences.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert {row["figure"] for row in table} == set(rows)
+    for row in table[:60]:
+        page = (plain_site / row["page"]).read_text("utf-8")
+        assert row["licence"] == str(rows[row["figure"]].source.licence)
+        assert row["licence"] in page
+        assert rows[row["figure"]].id in page
+
+
+def test_titles_of_people_are_text_and_no_markup(plain_site: Path) -> None:
+    page = (plain_site / "index.html").read_text("utf-8")
+    assert "Some &lt;of&gt; it" in page
+    assert "Some <of>" not in page
+
+
+def test_without_what_the_search_runs_on_the_site_says_so(plain_site: Path) -> None:
+    about = (plain_site / "about.html").read_text("utf-8")
+    assert "What does not run here" in about
+    assert "pyodide" in about
+    plan = json.loads(re.search(r'id="plan">(.*?)</script>', (plain_site / "index.html").read_text("utf-8"), re.S)[1])  # type: ignore[index]
+    assert "python-machine" not in plan
+    assert json.loads(part(plain_site, "head"))["ids"]
+
+
+def test_the_same_atlas_gives_the_same_parts(plain_site: Path, some: Atlas, tmp_path: Path) -> None:
+    export.write(some, tmp_path / "again", title="Some <of> it", fetch=False, explain=False)
+    first, second = ({path.name for path in (folder / "data").iterdir()} for folder in (plain_site, tmp_path / "again"))
+    assert {name for name in first if not name.startswith("head-")} == {
+        name for name in second if not name.startswith("head-")
+    }
+
+
+def test_what_may_not_be_passed_on_what_is_hidden_and_what_was_withdrawn_stays_out(
+    some: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [row for batch in some.store.each() for row in batch]
+    closed, hidden = [row for row in rows if row.figure.stack is None][:2]
+    source = replace(closed.figure.source, licence=Licence("All rights reserved"))
+    changed = replace(closed, figure=replace(closed.figure, source=source))
+    monkeypatch.setattr(some.store, "each", lambda: iter([[changed if row is closed else row for row in rows]]))
+    monkeypatch.setattr(type(some), "hidden_keys", lambda _: frozenset({hidden.key}))
+    made = export.write(some, tmp_path / "site", fetch=False, explain=False)
+    assert made.figures == len(rows) - 2
+    assert [str(licence) for licence in made.behind] == ["All rights reserved"]
+    whole = b"".join(path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.suffix in (".html", ".csv"))
+    head = part(tmp_path / "site", "head").decode()
+    for gone in (closed.figure.id, hidden.figure.id):
+        assert f'"{gone}"' not in head
+        assert f"{gone}<".encode() not in whole
+        assert f"\n{gone},".encode() not in whole
+
+
+def test_a_folder_with_other_files_is_refused_and_stays_as_it_is(some: Atlas, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("dear")
+    for target in (tmp_path / "mine", tmp_path / "mine" / "thesis.txt"):
+        with pytest.raises(BadInput, match=r"other files|is a file"):
+            export.write(some, target, fetch=False)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_export_cut_short_leaves_the_site_that_was_there(
+    some: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "site"
+    target.mkdir()
+    (target / export.MANIFEST).write_text("{}")
+    (target / "index.html").write_text("before")
+
+    def fails(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export._Writing, "_licences", fails)
+    with pytest.raises(KeyboardInterrupt):
+        export.write(some, target, fetch=False, explain=False)
+    assert (target / "index.html").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+    monkeypatch.undo()
+    export.write(some, target, fetch=False, explain=False)
+    assert "search" in (target / "index.html").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def archive(path: Path, name: str, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as made:
+        for each, content in {"package.json": json.dumps({"name": name}).encode(), **files}.items():
+            member = tarfile.TarInfo(f"package/{each}")
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"no tar", mtime=0), b""], ids=["text", "gzip", "empty"])
+def test_a_file_that_is_no_runtime_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
+    given = tmp_path / "given.tgz"
+    given.write_bytes(content)
+    with pytest.raises(BadInput, match=r"given\.tgz is no archive"):
+        runtime.find([given], fetch=False)
+
+
+def test_archives_of_other_packages_and_incomplete_ones_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="an archive of left-pad"):
+        runtime.find([archive(tmp_path / "a.tgz", "left-pad", {})], fetch=False)
+    with pytest.raises(BadInput, match="damaged"):
+        runtime.find([archive(tmp_path / "b.tgz", "pyodide", {"pyodide.mjs": b""})], fetch=False)
+    with pytest.raises(BadInput, match=r"missing\.tgz is no archive"):
+        runtime.find([tmp_path / "missing.tgz"], fetch=False)
+
+
+def test_where_npm_is_not_or_fails_the_site_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert set(runtime.find().missing.values()) == {"npm, which fetches it, is not installed"}
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\necho 'npm error network down' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert set(runtime.find().missing.values()) == {"npm could not fetch it (npm error network down)"}
+
+
+def test_the_command_writes_a_site_while_the_atlas_is_open_elsewhere(
+    some_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "VERSIONS", {})  # nothing is fetched
+    with Atlas.open(some_copy):
+        done = CliRunner().invoke(
+            app, ["export", "--site", str(tmp_path / "site"), "--atlas", str(some_copy), "--no-explanations"]
+        )
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "site" / "index.html").exists()
+    assert "a site of" in done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export"],
+        ["export", "a.mirage", "--site", "b"],
+        ["export", "a.mirage", "--title", "x"],
+        ["export", "--site", "b", "--for", "myself"],
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_done(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "--site" in done.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_that_is_moved_is_whole(plain_site: Path, tmp_path: Path) -> None:
+    moved = copy_atlas(plain_site, tmp_path / "elsewhere")
+    known = json.loads((moved / export.MANIFEST).read_text())
+    assert all((moved / name).is_file() for name in known["files"])
+    assert not HOSTS.findall((moved / "site" / "all.js").read_text("utf-8").replace("https?:", ""))
