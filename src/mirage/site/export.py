@@ -39,11 +39,15 @@ from mirage.site.pages import PASSAGE_WORDS, Pages, Shown, case_page, concept_pa
 from mirage.site.runtime import Runtime
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.records import FigureRow
+from mirage.study.quiz.making import questions
+from mirage.study.quiz.pictures import drawn
+from mirage.study.quiz.question import own
 from mirage.wording import _, language
 
 MANIFEST = "mirage-site.json"
 _THUMBNAIL = 320  # pixels of the longest side
 _SIBLINGS = 24
+_QUESTIONS = 40
 _QUALITY = 85
 _LEAST_SIDE = 64
 _PACKAGE = Path(__file__).parent.parent
@@ -328,12 +332,12 @@ class _Writing:
                 python["pyodide.asm.wasm"],
                 runtime.slim(python["python_stdlib.zip"]),
             )
-            if (
-                towers := self._found.files.get(runtime.TOWERS)
-            ) and self._atlas.encoder_info.digest == StarterEncoder().info().digest:
+            if (towers := self._found.files.get(runtime.TOWERS)) and self._atlas.encoder_info.digest == StarterEncoder().info().digest:
                 engine["towers-loader"] = towers["ort.wasm.bundle.min.mjs"]
                 engine["towers-machine"] = towers["ort-wasm-simd-threaded.wasm"]
-                engine["text"], engine["image"] = ((ENCODER / f"{each}.onnx").read_bytes() for each in ("text", "image"))
+                engine["text"], engine["image"] = (
+                    (ENCODER / f"{each}.onnx").read_bytes() for each in ("text", "image")
+                )
         for name, content in engine.items():
             plan[name] = self._part(name, content)
             self.engine_files.append(plan[name])
@@ -372,10 +376,31 @@ class _Writing:
         pages.write("index.html", "index.html", examples=self._examples())
         pages.write("concepts.html", "concepts.html", explained={name: concept_page(name) for name in explained})
         pages.write("compare.html", "compare.html")
-        pages.write("quiz.html", "quiz.html", questions=[])
+        pages.write("quiz.html", "quiz.html", questions=self._questions(shown))
         notices = {name: text for name, text in self._found.notices.items() if name in self._found.files}
         pages.write("about.html", "about.html", corpora=self._corpora(), licences=self._counted(), notices=notices)
         pages.write("404.html", "404.html")
+
+    def _questions(self, shown: Mapping[str, Shown]) -> list[dict[str, Any]]:
+        """Questions with answers to choose from, made as a server makes them; the right answer first."""
+        made: list[dict[str, Any]] = []
+        quiz = questions([each.figure for each in shown.values()], self._atlas, kinds=("choose", "side"), count=_QUESTIONS)
+        for number, question in enumerate(quiz.questions):
+            figure = shown.get(own(question.figure))
+            right = next((each.text for each in question.choices if each.concept == question.asked), "")
+            tinted = question.value if question.kind == "side" else 0
+            if figure is None or not right or (tinted and not self._may_alter(figure)):
+                continue
+            image = Image.open(io.BytesIO(drawn(question.pictures[0], self._atlas, tinted)))
+            picture = self._picture(f"pictures/question-{number}.webp", image, self._side)
+            others = [each.text for each in question.choices if each.text != right]
+            told = {"asks": question.asks, "grounds": question.grounds, "answers": [right, *others], "answer": question.answer}
+            made.append({**told, "picture": picture, "page": figure.page})
+        return made
+
+    def _may_alter(self, shown: Shown) -> bool:
+        way = "page", self._purpose
+        return licensing.may_leave(shown.figure, *way, altered=True, non_commercial=self._non_commercial).allowed
 
     def _examples(self) -> list[str]:
         ids = {row.figure.id for row in self.rows}

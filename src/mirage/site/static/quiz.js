@@ -37,7 +37,7 @@ if (quiz) {
     }
     quiz.replaceChildren(
       made("p", { class: "hint" }, _("%(done)s of %(count)s answered", { done, count: questions.length })),
-      made("img", { src: root + question.picture, alt: _("The figure to name"), class: "quiz-picture" }), made("h2", {}, question.asks), answers, said,
+      made("img", { src: root + question.picture, alt: _("The figure to name"), class: "quiz-picture" }), made("h2", {}, question.asks), made("p", { class: "hint" }, question.grounds), answers, said,
     );
   };
   next();

@@ -192,7 +192,18 @@ for text, vector in json.loads(known).items():
 made
 `);
   for (const name of ["head", "known", "exceptions", "pieces"]) python.globals.delete(name);
+  await warmed();
   post("ready", { towers: Boolean(towers) });
+}
+
+// A first question takes several times as long as the next: tables are read, and the words of figures are brought.
+async function warmed() {
+  for (;;) {
+    const { wanted } = JSON.parse(engine.answer("q=axial+CT+of+the+chest"));
+    if (!wanted) return;
+    for (const words of wanted.texts) await read(words);
+    for (const shard of wanted.shards) engine.take(shard, await text(`words-${shard}`));
+  }
 }
 
 async function begunPython() {
