@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import hosted  # type: ignore[attr-defined]
 from PIL import Image
 
 from browsing import expect
+from hosting import hosted
 from mirage.atlas import Atlas
 from mirage.query import Query, Term
 from mirage.site import export

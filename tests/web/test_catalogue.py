@@ -34,7 +34,7 @@ def test_the_catalogue_is_as_new_as_the_texts(script):
 
 
 def test_the_site_knows_which_texts_its_scripts_look_up(script):
-    of_scripts = {each.id for each in script.collect() if any("/static/" in file for file, _ in each.locations)}
+    of_scripts = {each.id for each in script.collect() if any("/web/static/" in file for file, _ in each.locations)}
     assert of_scripts == script_texts()
 
 

@@ -157,7 +157,7 @@ def _postings(points: Sequence[Point]) -> tuple[bytes, dict[str, list[int]]]:
 
 
 def _written(held: Mapping[int, Sequence[tuple[int, float]]]) -> bytes:
-    """The numbers, ascending; where the pairs of each end; the keys of all pairs; their weights. All little-endian, 4 bytes."""
+    """The numbers, ascending; where the pairs of each end; the keys of all pairs; their weights: 4 bytes each."""
     numbers = sorted(held)
     ends = np.cumsum([len(held[number]) for number in numbers], dtype=np.int64).astype("<u4")
     pairs = [pair for number in numbers for pair in held[number]]

@@ -53,8 +53,8 @@ _LEAST_SIDE = 64
 _PACKAGE = Path(__file__).parent.parent
 # What of this package a search runs on in a browser.
 _MODULES = (
-    "__init__.py", "errors.py", "figure.py", "letters.py", "licensing.py", "locales.py", "once.py", "plugins.py", "query.py", "wording.py",
-    "indexes/__init__.py", "indexes/base.py", "indexes/bm25.py", "indexes/ranking.py", "storage/__init__.py",
+    "__init__.py", "errors.py", "figure.py", "letters.py", "licensing.py", "locales.py", "once.py", "plugins.py", "query.py",
+    "wording.py", "indexes/__init__.py", "indexes/base.py", "indexes/bm25.py", "indexes/ranking.py", "storage/__init__.py",
     "storage/searched.py", "shipped/__init__.py", "site/__init__.py", "site/browser/__init__.py", "site/browser/engine.py",
     "site/browser/wordpiece.py",
 )  # fmt: skip
@@ -137,7 +137,7 @@ def write(
     ----------
     atlas : Atlas
     target : Path
-        A folder that is not there or is empty, or a site that this wrote before, which is replaced once the new one is whole.
+        A folder that is not there or is empty, or a site of before, which is replaced once the new one is whole.
     title : str
         What the site is called.
     corpora : sequence of str
@@ -250,9 +250,9 @@ class _Writing:
         data.head["explained"] = {name: concept_page(name) for name in explained}
         plan = self._data(data, shown)
         common = {
-            "site_title": title, "version": __version__, "figures": len(self.rows), "plan": plan,
-            "missing": self._found.missing,
-            "language": language(), "teaches": _("For teaching. Nothing here diagnoses."), "PASSAGES": PASSAGE_WORDS, "case_page": case_page,
+            "site_title": title, "version": __version__, "figures": len(self.rows), "plan": plan, "language": language(),
+            "missing": self._found.missing, "teaches": _("For teaching. Nothing here diagnoses."),
+            "PASSAGES": PASSAGE_WORDS, "case_page": case_page,
         }  # fmt: skip
         pages = Pages(self._folder, common)
         self._pages(pages, shown, cases, told, explained)
@@ -332,12 +332,12 @@ class _Writing:
                 python["pyodide.asm.wasm"],
                 runtime.slim(python["python_stdlib.zip"]),
             )
-            if (towers := self._found.files.get(runtime.TOWERS)) and self._atlas.encoder_info.digest == StarterEncoder().info().digest:
+            if (
+                towers := self._found.files.get(runtime.TOWERS)
+            ) and self._atlas.encoder_info.digest == StarterEncoder().info().digest:
                 engine["towers-loader"] = towers["ort.wasm.bundle.min.mjs"]
                 engine["towers-machine"] = towers["ort-wasm-simd-threaded.wasm"]
-                engine["text"], engine["image"] = (
-                    (ENCODER / f"{each}.onnx").read_bytes() for each in ("text", "image")
-                )
+                engine["text"], engine["image"] = ((ENCODER / f"{each}.onnx").read_bytes() for each in ("text", "image"))
         for name, content in engine.items():
             plan[name] = self._part(name, content)
             self.engine_files.append(plan[name])
@@ -394,7 +394,12 @@ class _Writing:
             image = Image.open(io.BytesIO(drawn(question.pictures[0], self._atlas, tinted)))
             picture = self._picture(f"pictures/question-{number}.webp", image, self._side)
             others = [each.text for each in question.choices if each.text != right]
-            told = {"asks": question.asks, "grounds": question.grounds, "answers": [right, *others], "answer": question.answer}
+            told = {
+                "asks": question.asks,
+                "grounds": question.grounds,
+                "answers": [right, *others],
+                "answer": question.answer,
+            }
             made.append({**told, "picture": picture, "page": figure.page})
         return made
 

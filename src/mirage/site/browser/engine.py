@@ -29,6 +29,7 @@ from mirage.search.confidence import Calibration, ConfidenceModel
 from mirage.search.searcher import Searcher
 from mirage.site.browser.wordpiece import WordPiece
 from mirage.storage.searched import SearchRow, SliceVectors, StoredMention
+from mirage.wording import _
 
 SHARD = 200  # figures whose words lie in one file
 _MOST_QUOTES = 8
@@ -149,7 +150,7 @@ class SiteStore:
         """
         key = self._keys.get(figure_id, self._keys.get(figure_id.rpartition("~")[0]))
         if key is None:
-            raise NotFound(f"No figure {figure_id[:80]} is on this site.")
+            raise NotFound(_("No figure %(id)s is on this site.", id=figure_id[:80]))
         return self.rows([key])[key]
 
     def keys_of(self, ids: Sequence[str]) -> dict[str, int]:
@@ -370,7 +371,7 @@ class Engine:
 
     def _answered(self, query: Query) -> dict[str, Any]:
         if self._words_only and not query.text:
-            raise MirageError("This site searches words only: it was made without the models that read pictures.")
+            raise MirageError(_("This site searches words only: it was made without the models that read pictures."))
         found = self._searcher.search(query)
         return {
             "query": query.print(),
