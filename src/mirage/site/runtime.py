@@ -35,7 +35,8 @@ _UNUSED = frozenset(
     "_pyrepl bdb cProfile compileall ctypes curses dbm difflib doctest ensurepip filecmp ftplib getopt idlelib imaplib "
     "lib2to3 mailbox multiprocessing netrc nturl2path optparse pdb pickletools plistlib poplib profile pstats pty "
     "py_compile pyclbr pydoc pydoc_data rlcompleter sched shelve smtplib socketserver sqlite3 symtable tabnanny tarfile "
-    "test this timeit tkinter trace tracemalloc turtle turtledemo unittest venv wave webbrowser wsgiref xml xmlrpc zipapp".split()
+    "test this timeit tkinter trace tracemalloc turtle turtledemo unittest venv wave webbrowser wsgiref xml xmlrpc "
+    "zipapp".split()
 )
 _ENCODINGS = frozenset("__init__ aliases ascii cp1252 cp437 idna latin_1 punycode utf_8 utf_8_sig utf_16 utf_16_le".split())
 
