@@ -47,14 +47,24 @@ def translations_of(code: str) -> NullTranslations:
     """
     if code == ENGLISH:
         return _ENGLISH
+    return GNUTranslations(io.BytesIO(compiled(code)))
+
+
+def compiled(code: str) -> bytes:
+    """Give the texts of a language in the form that `gettext` reads.
+
+    Parameters
+    ----------
+    code : str
+        One of `codes`, and not English, which has no file.
+    """
     # Here, because who reads English should not wait for it.
     from babel.messages.mofile import write_mo  # noqa: PLC0415
     from babel.messages.pofile import read_po  # noqa: PLC0415
 
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO((_catalogue() / f"{code}.po").read_bytes()), locale=code))
-    compiled.seek(0)
-    return GNUTranslations(compiled)
+    made = io.BytesIO()
+    write_mo(made, read_po(io.BytesIO((_catalogue() / f"{code}.po").read_bytes()), locale=code))
+    return made.getvalue()
 
 
 @lru_cache(maxsize=8)

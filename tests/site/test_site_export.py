@@ -17,11 +17,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from typer.testing import CliRunner
 
+from mirage import locales
 from mirage.atlas import Atlas
 from mirage.cli import app
 from mirage.errors import BadInput
 from mirage.figure import Licence
 from mirage.site import export, runtime
+from mirage.wording import speaking
 from parts import copy_atlas
 
 HOSTS = re.compile(r"https?://[^\s\"'<>]+")
@@ -228,3 +230,15 @@ def test_a_copy_that_is_moved_is_whole(plain_site: Path, tmp_path: Path) -> None
     known = json.loads((moved / export.MANIFEST).read_text())
     assert all((moved / name).is_file() for name in known["files"])
     assert not HOSTS.findall((moved / "site" / "all.js").read_text("utf-8").replace("https?:", ""))
+
+
+def test_a_site_speaks_the_language_that_it_is_written_in(some: Atlas, tmp_path: Path) -> None:
+    with speaking(locales.translations_of("es")):
+        export.write(some, tmp_path / "sitio", fetch=False, explain=False)
+    page = (tmp_path / "sitio" / "index.html").read_text("utf-8")
+    assert '<html lang="es"' in page
+    assert ">Buscar<" in page
+    words = json.loads(re.search(r'id="script-words">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    assert words["Nothing here fits."]
+    assert not [text for text in export._script_words() if text]  # none in English
+    assert part(tmp_path / "sitio", "head").count(b'"language":"') >= 1

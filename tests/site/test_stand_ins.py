@@ -17,12 +17,16 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 from tokenizers import Tokenizer
 
+from mirage import locales
+from mirage.errors import BadQuery
 from mirage.language.concepts import lexicon
 from mirage.language.words import stem
+from mirage.query import Query
 from mirage.shipped import SHIPPED
 from mirage.site import export
 from mirage.site.browser import arrays, nearness, stems
 from mirage.site.browser.wordpiece import WordPiece
+from mirage.wording import speaking
 
 STRANGE = [
     "",
@@ -145,3 +149,32 @@ print(json.dumps(compiled))
     assert not [
         name for name in compiled if name.partition(".")[0] in ("numpy", "rapidfuzz", "qdrant_edge", "pydantic_core")
     ]
+
+
+def test_a_site_in_spanish_says_its_notes_and_numbers_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(export._engine())) as archive:
+        archive.extractall(tmp_path)
+    (tmp_path / "es.mo").write_bytes(locales.compiled("es"))
+    code = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from gettext import GNUTranslations
+from mirage.errors import MirageError
+from mirage.locales import number
+from mirage.query import Query
+from mirage.wording import settle
+settle(GNUTranslations(open(sys.argv[1] + "/es.mo", "rb")))
+print(number(12345))
+try:
+    Query.parse("less=contrast")
+except MirageError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with speaking(locales.translations_of("es")), pytest.raises(BadQuery) as refused:
+        Query.parse("less=contrast")
+    assert done.stdout.splitlines() == ["12.345", str(refused.value)]
+    assert "Say at least" not in done.stdout

@@ -31,6 +31,7 @@ from mirage.explain.explanation import Explanation
 from mirage.figure import Case, Licence
 from mirage.images import decode
 from mirage.images.store import cannot_write
+from mirage.locales import ENGLISH, compiled
 from mirage.settings import Settings
 from mirage.shipped import SHIPPED
 from mirage.site import runtime
@@ -42,7 +43,7 @@ from mirage.storage.records import FigureRow
 from mirage.study.quiz.making import questions
 from mirage.study.quiz.pictures import drawn
 from mirage.study.quiz.question import own
-from mirage.wording import _, language
+from mirage.wording import _, language, translations
 
 MANIFEST = "mirage-site.json"
 _THUMBNAIL = 320  # pixels of the longest side
@@ -72,6 +73,9 @@ _SHIMS: Mapping[str, str] = {
     "rapidfuzz/process.py": "from rapidfuzz import extract\n",
     "rapidfuzz/distance.py": "from rapidfuzz import OSA\n",
     "snowballstemmer/__init__.py": "",
+    # Numbers of notes are small; of thousands the sign between is Spanish's and most others'.
+    "babel/__init__.py": "class UnknownLocaleError(Exception): ...\nclass Locale:\n    parse = staticmethod(str)\n",
+    "babel/numbers.py": 'def format_decimal(value, pattern, locale):\n    return f"{value:,}".translate({44: 46, 46: 44})\n',
 }
 _SCRIPTS = (
     "parts.js",
@@ -82,6 +86,7 @@ _SCRIPTS = (
     "stack.js",
     "quiz.js",
 )  # each after what it imports
+_TEXT = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"')  # a text of a script
 _IMPORT, _EXPORT = re.compile(r"(?m)^import .*\n"), re.compile(r"(?m)^export (?=const |function |async function )")
 
 
@@ -252,7 +257,7 @@ class _Writing:
         common = {
             "site_title": title, "version": __version__, "figures": len(self.rows), "plan": plan, "language": language(),
             "missing": self._found.missing, "teaches": _("For teaching. Nothing here diagnoses."),
-            "PASSAGES": PASSAGE_WORDS, "case_page": case_page,
+            "PASSAGES": PASSAGE_WORDS, "script_words": _script_words(), "case_page": case_page,
         }  # fmt: skip
         pages = Pages(self._folder, common)
         self._pages(pages, shown, cases, told, explained)
@@ -312,6 +317,8 @@ class _Writing:
     def _data(self, data: SiteData, shown: Mapping[str, Shown]) -> dict[str, str]:
         """Write the parts of the search; each part's name to its file."""
         head = {**data.head, "thumbnails": [shown[id].thumbnail for id in data.head["ids"]]}
+        if (code := language()) != ENGLISH:
+            head["language"] = base64.b64encode(compiled(code)).decode()
         head["pages"] = [shown[id].page for id in data.head["ids"]]
         parts: dict[str, bytes] = {
             "head": _json(head),
@@ -499,6 +506,13 @@ def _script() -> bytes:
     sources = [_PACKAGE / "web" / "static" / "words.js", *(_PACKAGE / "site" / "static" / name for name in _SCRIPTS)]
     texts = (_EXPORT.sub("", _IMPORT.sub("", source.read_text("utf-8"))) for source in sources)
     return f'"use strict";\n(() => {{\n{"".join(texts)}}})();\n'.encode()
+
+
+def _script_words() -> dict[str, str]:
+    """What the texts of the site's scripts are in the language that is spoken; none in English."""
+    say = translations().gettext
+    texts = (json.loads(f'"{text}"') for text in _TEXT.findall(_script().decode()))
+    return {text: said for text in texts if (said := say(text)) != text}
 
 
 def _json(what: Any) -> bytes:

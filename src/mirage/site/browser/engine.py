@@ -7,10 +7,13 @@ and asks again.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from gettext import GNUTranslations
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
@@ -29,7 +32,7 @@ from mirage.search.confidence import Calibration, ConfidenceModel
 from mirage.search.searcher import Searcher
 from mirage.site.browser.wordpiece import WordPiece
 from mirage.storage.searched import SearchRow, SliceVectors, StoredMention
-from mirage.wording import _
+from mirage.wording import _, settle
 
 SHARD = 200  # figures whose words lie in one file
 _MOST_QUOTES = 8
@@ -323,6 +326,8 @@ class Engine:
     def __init__(self, head: str, host: Host, pieces: str) -> None:
         known = json.loads(head)
         self._head = known
+        if "language" in known:
+            settle(GNUTranslations(io.BytesIO(base64.b64decode(known["language"]))))
         weights = known["calibration"]
         calibration = Calibration(
             weights["encoder"], weights["weights"], ConfidenceModel(**weights["text"]),

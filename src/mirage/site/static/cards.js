@@ -5,7 +5,7 @@ import { root } from "./parts.js";
 
 export function made(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== null && value !== "") element.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) if (value !== null && value !== undefined) element.setAttribute(name, value);
   element.append(...children.filter((child) => child !== null && child !== ""));
   return element;
 }

@@ -79,13 +79,13 @@ async function search(query, { written = true } = {}) {
 }
 
 function narrowed(facets, given) {
-  const place = document.getElementById("filters");
+  const place = document.getElementById("filters"), names = JSON.parse(place.dataset.names);
   place.replaceChildren();
   for (const name of ["modality", "plane", "region"]) {
     const values = Object.entries(facets[name] ?? {}).filter(([value]) => value).sort((a, b) => b[1] - a[1]).slice(0, 12);
     if (values.length < 2 && !given.has(name)) continue;
     const choose = made("select", { name, form: "search", "aria-label": place.dataset[name] }, made("option", { value: "" }, place.dataset[name]));
-    for (const [value, count] of values) choose.append(made("option", { value }, `${value} (${count})`));
+    for (const [value, count] of values) choose.append(made("option", { value }, `${names[value] ?? value} (${count})`));
     choose.value = given.get(name) ?? "";
     choose.addEventListener("change", () => form.requestSubmit());
     place.append(choose);
