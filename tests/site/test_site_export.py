@@ -10,19 +10,28 @@ import io
 import json
 import re
 import tarfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from mirage import locales
 from mirage.atlas import Atlas
 from mirage.cli import app
+from mirage.corpora.base import CorpusCard, CorpusInfo, Item
 from mirage.errors import BadInput
-from mirage.figure import Licence
+from mirage.figure import Case, Figure, Licence, Source
+from mirage.images import DecodedPicture
+from mirage.indexes import bm25
+from mirage.language.mentions import number_of
 from mirage.site import export, runtime
+from mirage.site.data import gather
+from mirage.storage.ingest import add
 from mirage.wording import speaking
 from parts import copy_atlas
 
@@ -41,6 +50,30 @@ class Links(html.parser.HTMLParser):
         known = dict(attrs)
         self.ids += [known["id"]] if known.get("id") else []
         self.addresses += [(tag, known[name]) for name in ("href", "src", "action") if known.get(name)]  # type: ignore[list-item]
+
+
+class TwoTerms:
+    """One figure that may be passed on, of a case that may not."""
+
+    card = CorpusCard("Terms", "A figure and its case.")
+
+    def __init__(self, figure: Licence, case: Licence, words: str) -> None:
+        self._figure, self._case, self._words = figure, case, words
+
+    def info(self) -> CorpusInfo:
+        return CorpusInfo("terms", "Terms", "A figure and its case.", "1", "", self._figure)
+
+    def __len__(self) -> int:
+        return 1
+
+    def items(self) -> Iterator[Item]:
+        own, whole = (Source("terms", "Somebody", licence=each) for each in (self._figure, self._case))
+        case = Case("terms:case", "A closed case", whole, discussion=self._words, topic="Zebrafinkitis")
+        figure = Figure("terms:one", "A chest film.", own, title="A film", case_id=case.id)
+        yield Item(figure, case, "one.png", "1")
+
+    def read(self, item: Item) -> DecodedPicture:
+        return DecodedPicture(Image.linear_gradient("L").resize((300, 280)), "PNG")
 
 
 def part(folder: Path, name: str) -> bytes:
@@ -242,3 +275,33 @@ def test_a_site_speaks_the_language_that_it_is_written_in(some: Atlas, tmp_path:
     assert words["Nothing here fits."]
     assert not [text for text in export._script_words() if text]  # none in English
     assert part(tmp_path / "sitio", "head").count(b'"language":"') >= 1
+
+
+def test_a_picture_that_is_lost_stays_behind_and_is_told(some_copy: Path, tmp_path: Path) -> None:
+    with Atlas.open(some_copy) as atlas:
+        rows = [row for batch in atlas.store.each() for row in batch]
+        single = next(row for row in rows if row.figure.stack is None)
+        same = [row for row in rows if row.picture.name == single.picture.name]
+        atlas.pictures.path(single.picture.name).unlink()
+        made = export.write(atlas, tmp_path / "site", fetch=False, explain=False)
+    assert made.lost == len(same)
+    assert made.figures == len(rows) - len(same)
+    assert single.figure.id not in (tmp_path / "site" / "licences.csv").read_text()
+
+
+def test_the_words_of_a_case_that_may_not_be_passed_on_are_nowhere_on_the_site(tmp_path: Path) -> None:
+    secret = "Zebrafinkitis, as the discussion of this closed case alone says, and pneumothorax."
+    open_terms, closed = Licence("CC0-1.0"), Licence("All rights reserved")
+    with Atlas.open(tmp_path / "atlas", create=True) as atlas:
+        add(atlas, TwoTerms(open_terms, closed, secret))
+        made = export.write(atlas, tmp_path / "site", fetch=False, explain=False)
+        data = gather(atlas, [row for batch in atlas.store.each() for row in batch], {})
+    assert made.figures == 1
+    assert [str(each) for each in made.stories] == ["All rights reserved"]
+    whole = b"".join(path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.suffix in (".html", ".csv"))
+    parts = b"".join(part(tmp_path / "site", name) for name in ("head", "words-0"))
+    assert b"ebrafink" not in whole + parts
+    assert b"pneumothorax" not in parts
+    numbers = np.frombuffer(data.postings, "<u4")
+    assert bm25.number("zebrafinkitis") not in numbers
+    assert number_of("pneumothorax", "rest") not in numbers

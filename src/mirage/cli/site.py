@@ -54,7 +54,8 @@ def write_site(
     behind, stories = licensing.behind(made.behind), licensing.behind(made.stories, "case")
     counts = {"figures": made.figures, "cases": made.cases, "explained": made.concepts}
     sizes = {"bytes": made.bytes, "gzipped": made.gzipped, "search_gzipped": made.search_gzipped}
-    if printed(json, {"folder": str(target), **counts, **sizes, "missing": made.missing, "seconds": made.seconds}):
+    lacking = {"missing": made.missing, "lost": made.lost}
+    if printed(json, {"folder": str(target), **counts, **sizes, **lacking, "seconds": made.seconds}):
         return
     say(
         _(
@@ -72,6 +73,8 @@ def write_site(
     for package, why in made.missing.items():
         lost = _("it searches words only, and says so") if package == PYTHON else _("it searches words and no pictures")
         say(_("Without %(package)s (%(why)s) %(lost)s. `--runtime FILE` gives it.", package=package, why=why, lost=lost))
+    if made.lost:
+        say(_("Left out: %(figures)s, whose picture is lost or damaged.", figures=counted(made.lost, "figure")))
     for stayed in filter(None, (behind, stories)):
         say(stayed)
     say(

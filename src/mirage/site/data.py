@@ -20,6 +20,7 @@ from mirage.indexes import bm25
 from mirage.indexes.base import FILTER_FIELDS, Point
 from mirage.language.concepts import lexicon
 from mirage.language.lexicon_files import Concept
+from mirage.language.mentions import postings
 from mirage.language.vocabulary import common
 from mirage.language.words import stem
 from mirage.search.concepts import COUNTED_FIELDS
@@ -29,6 +30,7 @@ from mirage.site.browser.engine import SHARD
 from mirage.storage.folder import points_of, words_in
 from mirage.storage.mentions import WORD as TITLE_WORD
 from mirage.storage.records import FigureRow
+from mirage.storage.rows import FIGURE_FIELDS
 
 _WORD = re.compile(r"[^\W_]+")
 CHANNELS = ("words", "case", "concepts")
@@ -70,7 +72,7 @@ def gather(atlas: Atlas, rows: Sequence[FigureRow], cases: Mapping[str, Case]) -
     """
     with atlas.snapshot() as now:
         digest, calibration, encoder = atlas.encoder_info.digest, now.searcher.calibration, now.encoder
-    points = {point.key: _without_story(point, row, cases) for row, point in _points(atlas, rows, digest)}
+    points = {point.key: point for point in _points(atlas, rows, digest, cases)}
     rows = [row for row in rows if row.key in points]
     number = {row.key: place for place, row in enumerate(rows)}
     ordered = [points[row.key] for row in rows]
@@ -91,7 +93,7 @@ def gather(atlas: Atlas, rows: Sequence[FigureRow], cases: Mapping[str, Case]) -
         "uncaptioned": sorted(number[key] for key in silent if key in number),
         "captioned": [point.caption is not None for point in ordered],
         "slices": {number[key]: found.numbers.tolist() for key, found in sliced.items()},
-        "title words": sorted(set(map(lexicon().canonical, _title_words(rows, titles)))),
+        "title words": sorted(set(map(lexicon().canonical, _title_words(rows, titles, cases)))),
         "encoder": {name: getattr(atlas.encoder_info, name) for name in ("name", "digest", "dimension", "max_tokens")},
         "calibration": asdict(calibration),
         "known": {
@@ -109,30 +111,29 @@ def gather(atlas: Atlas, rows: Sequence[FigureRow], cases: Mapping[str, Case]) -
     return SiteData(head, shards, vectors, b"".join(slices), postings)
 
 
-def _points(atlas: Atlas, rows: Sequence[FigureRow], digest: str) -> Iterator[tuple[FigureRow, Point]]:
+def _points(atlas: Atlas, rows: Sequence[FigureRow], digest: str, cases: Mapping[str, Case]) -> Iterator[Point]:
+    """What the index keeps; of a figure whose case may not be told, without the words of that."""
     for start in range(0, len(rows), SHARD):
         some = rows[start : start + SHARD]
         by_key = {row.key: row for row in some}
-        yield from ((by_key[point.key], point) for point in points_of(atlas.store, some, digest))
-
-
-def _without_story(point: Point, row: FigureRow, cases: Mapping[str, Case]) -> Point:
-    """A point without the words of a case whose passages may not be passed on."""
-    if not row.figure.case_id or row.figure.case_id in cases:
-        return point
-    _, whole = words_in(row.figure, None)
-    return replace(point, case=bm25.weighted(whole, "case"))
+        own = atlas.store.mentions.of(list(by_key), (), FIGURE_FIELDS)
+        for point in points_of(atlas.store, some, digest):
+            figure = by_key[point.key].figure
+            if not figure.case_id or figure.case_id in cases:
+                yield point
+            else:
+                _, whole = words_in(figure, None)
+                yield replace(point, case=bm25.weighted(whole, "case"), concepts=postings(own[point.key]))
 
 
 def _shown(atlas: Atlas, row: FigureRow, searched: Any, mentions: Any, told: bool) -> dict[str, Any]:
     figure = row.figure
-    own = {"title", "diagnosis", "caption"}
     return {
         **_figure(figure),
         "look": f"{searched.look:x}",
         "stems": sorted(searched.stems),
         "folded": " ".join(sorted(searched.words)),
-        "mentions": [list(each[1:]) for each in mentions if told or each.field in own],
+        "mentions": [list(each[1:]) for each in mentions if told or each.field in FIGURE_FIELDS],
         "picture": {"name": row.picture.name, "width": row.picture.width, "height": row.picture.height},
     }
 
@@ -166,10 +167,10 @@ def _written(held: Mapping[int, Sequence[tuple[int, float]]]) -> bytes:
     return np.array(numbers, "<u4").tobytes() + ends.tobytes() + keys.tobytes() + weights.tobytes()
 
 
-def _title_words(rows: Sequence[FigureRow], cases: Mapping[str, Case]) -> set[str]:
+def _title_words(rows: Sequence[FigureRow], cases: Mapping[str, Case], told: Mapping[str, Case]) -> set[str]:
     """The words of titles, diagnoses and topics: an error of a query may be mended to them."""
     texts = [text for row in rows for text in (row.figure.title, row.figure.diagnosis)]
-    texts += [text for case in cases.values() for text in (case.title, case.topic)]
+    texts += [case.title for case in cases.values()] + [case.topic for case in told.values()]
     return {word for text in texts for word in TITLE_WORD.findall(text)}
 
 

@@ -25,7 +25,7 @@ from mirage.aside import beside
 from mirage.atlas import Atlas
 from mirage.encoders.starter import SHIPPED as ENCODER
 from mirage.encoders.starter import StarterEncoder
-from mirage.errors import BadInput, MirageError, Unavailable
+from mirage.errors import BadInput, MirageError, Unavailable, meant
 from mirage.explain import explainers
 from mirage.explain.explanation import Explanation
 from mirage.figure import Case, Licence
@@ -104,6 +104,8 @@ class SiteReport:
         Of that the models and what they run on.
     missing : dict
         Package that the search runs on to why it is not there; empty where all is there.
+    lost : int
+        Figures that stayed behind because their picture is lost or damaged.
     behind, stories : tuple
         As in `mirage.storage.archive_export.ExportReport`.
     seconds : float
@@ -117,6 +119,7 @@ class SiteReport:
     gzipped: int
     search_gzipped: int
     missing: dict[str, str]
+    lost: int
     behind: tuple[Licence | str, ...]
     stories: tuple[Licence, ...]
     seconds: float
@@ -188,7 +191,7 @@ def write(
     return SiteReport(
         target, len(writing.rows), writing.cases, writing.concepts, sum(size for size, _ in sizes.values()),
         sum(size for _, size in sizes.values()), sum(sizes[name][1] for name in writing.engine_files),
-        found.missing, tuple(writing.behind), tuple(writing.stories), time.monotonic() - started,
+        found.missing, writing.lost, tuple(writing.behind), tuple(writing.stories), time.monotonic() - started,
     )  # fmt: skip
 
 
@@ -236,6 +239,7 @@ class _Writing:
     concepts: int = 0
     behind: list[Licence | str] = field(default_factory=list)
     stories: list[Licence] = field(default_factory=list)
+    lost: int = 0
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     engine_files: list[str] = field(default_factory=list)
 
@@ -247,10 +251,14 @@ class _Writing:
         told = {id: case for id, case in cases.items() if self._leaves(case.source.licence).allowed}
         self.stories = [case.source.licence for id, case in cases.items() if id not in told]
         meter = ProgressMeter(len(self.rows), progress)
-        data = gather(self._atlas, self.rows, told)
+        shown = {row.figure.id: each for row, each in self._pictures(meter)}
+        self.lost = len(self.rows) - len(shown)
+        data = gather(self._atlas, [row for row in self.rows if row.figure.id in shown], told)
         encoded = set(data.head["ids"])
         self.rows = [row for row in self.rows if row.figure.id in encoded]
-        shown = {row.figure.id: each for row, each in self._pictures(meter)}
+        shown = {id: each for id, each in shown.items() if id in encoded}
+        if not shown:
+            raise BadInput(_("No figure of this atlas is encoded and has a picture that can be read. Ask `mirage doctor`."))
         explained = self._explained(shown) if self._explain else {}
         data.head["explained"] = {name: concept_page(name) for name in explained}
         plan = self._data(data, shown)
@@ -272,6 +280,8 @@ class _Writing:
 
     def _leaving(self, corpora: Sequence[str]) -> list[FigureRow]:
         hidden, kept = self._atlas.hidden_keys(), list[FigureRow]()
+        titles = {corpus.name: corpus.title for corpus in self._atlas.store.corpora()}
+        corpora = [meant(each, titles, "corpus") for each in corpora]
         for row in (row for batch in self._atlas.store.each() for row in batch):
             if row.key in hidden or (corpora and row.figure.source.corpus not in corpora):
                 continue
@@ -285,15 +295,18 @@ class _Writing:
 
     def _pictures(self, meter: ProgressMeter) -> Iterator[tuple[FigureRow, Shown]]:
         for row in self.rows:
+            meter.move(1, 1, seldom=True)
             name = row.picture.name.partition(".")[0][:32]
-            image = decode(self._atlas.pictures.read(row.picture.name))
+            try:
+                image, slices = decode(self._atlas.pictures.read(row.picture.name)), self._slices(row)
+            except (MirageError, OSError):  # lost or damaged: the others go, and it is told
+                continue
             picture = self._picture(f"pictures/{name}.webp", image, self._side)
             small = picture
             if max(image.size) > _SMALL_ENOUGH:
                 small = self._picture(f"pictures/{name}-small.webp", image, _THUMBNAIL)
             width, height = _fitted(image.size, self._side)
-            yield row, Shown(row.figure, picture, small, width, height, self._slices(row))
-            meter.move(1, 1, seldom=True)
+            yield row, Shown(row.figure, picture, small, width, height, slices)
 
     def _slices(self, row: FigureRow) -> tuple[str, ...]:
         if row.figure.stack is None:
@@ -431,7 +444,11 @@ class _Writing:
                 explained = self._atlas.explain(name, explainer=explainers.DEFAULT)
             except MirageError:
                 continue
-            known = {each.number for each in explained.evidence if shown.keys() & set(each.figures)}
+            known = {
+                each.number
+                for each in explained.evidence
+                if shown.keys() & set(each.figures) and self._leaves(each.source.licence).allowed
+            }
             if explained.claims and all(set(claim.cites) <= known for claim in explained.claims):
                 made[name] = explained
         return made
