@@ -52,7 +52,7 @@ def test_a_table_with_columns_of_its_own_is_read_as_far_as_they_are_known(tmp_pa
 
 
 def test_a_table_without_what_is_needed_is_refused_with_its_columns(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"license_information\.csv has no column for the licence.*ID, Words"):
+    with pytest.raises(BadInput, match=r"license_information\.csv has no column for licence.*ID, Words"):
         Rocov2Corpus(make_rocov2(tmp_path, "ID,Words\n1,x\n"))
 
 
