@@ -173,7 +173,7 @@ def test_an_export_cut_short_leaves_the_site_that_was_there(
 ) -> None:
     target = tmp_path / "site"
     target.mkdir()
-    (target / export.MANIFEST).write_text("{}")
+    (target / export.MANIFEST).write_text('{"files": ["index.html"]}')
     (target / "index.html").write_text("before")
 
     def fails(*_: object) -> None:
@@ -203,7 +203,7 @@ def archive(path: Path, name: str, files: dict[str, bytes]) -> Path:
 def test_a_file_that_is_no_runtime_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
     given = tmp_path / "given.tgz"
     given.write_bytes(content)
-    with pytest.raises(BadInput, match=r"given\.tgz is no archive"):
+    with pytest.raises(BadInput, match=r"given\.tgz is none of the archives"):
         runtime.find([given], fetch=False)
 
 
@@ -212,7 +212,7 @@ def test_archives_of_other_packages_and_incomplete_ones_are_refused(tmp_path: Pa
         runtime.find([archive(tmp_path / "a.tgz", "left-pad", {})], fetch=False)
     with pytest.raises(BadInput, match="damaged"):
         runtime.find([archive(tmp_path / "b.tgz", "pyodide", {"pyodide.mjs": b""})], fetch=False)
-    with pytest.raises(BadInput, match=r"missing\.tgz is no archive"):
+    with pytest.raises(BadInput, match=r"There is no file .*missing\.tgz"):
         runtime.find([tmp_path / "missing.tgz"], fetch=False)
 
 
@@ -294,7 +294,7 @@ def test_the_words_of_a_case_that_may_not_be_passed_on_are_nowhere_on_the_site(t
     open_terms, closed = Licence("CC0-1.0"), Licence("All rights reserved")
     with Atlas.open(tmp_path / "atlas", create=True) as atlas:
         add(atlas, TwoTerms(open_terms, closed, secret))
-        made = export.write(atlas, tmp_path / "site", fetch=False, explain=False)
+        made = export.write(atlas, tmp_path / "site", fetch=False)
         data = gather(atlas, [row for batch in atlas.store.each() for row in batch], {})
     assert made.figures == 1
     assert [str(each) for each in made.stories] == ["All rights reserved"]
@@ -305,3 +305,46 @@ def test_the_words_of_a_case_that_may_not_be_passed_on_are_nowhere_on_the_site(t
     numbers = np.frombuffer(data.postings, "<u4")
     assert bm25.number("zebrafinkitis") not in numbers
     assert number_of("pneumothorax", "rest") not in numbers
+
+
+def test_a_site_with_files_of_somebody_else_beside_it_is_not_replaced(plain_site: Path, some: Atlas, tmp_path: Path) -> None:
+    target = copy_atlas(plain_site, tmp_path / "clone")
+    export.check_target(target)
+    (target / ".git").mkdir()
+    export.check_target(target)
+    (target / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    with pytest.raises(BadInput, match=r"holds other files, as \.git/HEAD"):
+        export.write(some, target, fetch=False)
+    assert (target / ".git" / "HEAD").exists()
+
+
+def test_a_site_that_cannot_be_put_in_place_leaves_the_one_that_is_there(
+    plain_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, made = copy_atlas(plain_site, tmp_path / "site"), tmp_path / "made"
+    made.mkdir()
+    rename = Path.rename
+
+    def fails(self: Path, to: Path) -> Path:
+        if self == made:
+            raise OSError("no")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(OSError, match="no"):
+        export._put_in_place(made, target)
+    assert (target / "index.html").is_file()
+
+
+def test_what_a_service_worker_keeps_is_another_once_anything_on_the_site_is(
+    plain_site: Path, some: Atlas, tmp_path: Path
+) -> None:
+    stamps = set()
+    for title in ("One", "Two"):
+        export.write(some, tmp_path / title, title=title, fetch=False, explain=False)
+        stamps.add(re.search(r'"stamp": "(\w+)"', (tmp_path / title / "sw.js").read_text())[1])  # type: ignore[index]
+    assert len(stamps) == 2
+
+
+def test_tables_of_licences_reckon_nothing() -> None:
+    assert [export._no_formula(each) for each in ("=1+1", "@x", "CC0-1.0", "")] == ["'=1+1", "'@x", "CC0-1.0", ""]

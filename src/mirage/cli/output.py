@@ -107,7 +107,9 @@ def duration(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Bytes as a person reads them."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
+    if count >= 1e9:
+        return f"{locales.number(count / 1e9, 1)} GB"
+    return f"{locales.number(count / 1e6, 1)} MB" if count >= 1e5 else f"{locales.number(count / 1e3)} kB"
 
 
 def day(moment: float) -> str:

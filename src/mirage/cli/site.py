@@ -54,7 +54,7 @@ def write_site(
     behind, stories = licensing.behind(made.behind), licensing.behind(made.stories, "case")
     counts = {"figures": made.figures, "cases": made.cases, "explained": made.concepts}
     sizes = {"bytes": made.bytes, "gzipped": made.gzipped, "search_gzipped": made.search_gzipped}
-    lacking = {"missing": made.missing, "lost": made.lost}
+    lacking = {"missing": made.missing, "lost": made.lost, "unencoded": made.unencoded}
     if printed(json, {"folder": str(target), **counts, **sizes, **lacking, "seconds": made.seconds}):
         return
     say(
@@ -75,6 +75,8 @@ def write_site(
         say(_("Without %(package)s (%(why)s) %(lost)s. `--runtime FILE` gives it.", package=package, why=why, lost=lost))
     if made.lost:
         say(_("Left out: %(figures)s, whose picture is lost or damaged.", figures=counted(made.lost, "figure")))
+    if made.unencoded:
+        say(_("Left out: %(figures)s, which are not encoded.", figures=counted(made.unencoded, "figure")))
     for stayed in filter(None, (behind, stories)):
         say(stayed)
     say(

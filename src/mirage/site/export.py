@@ -31,12 +31,14 @@ from mirage.explain.explanation import Explanation
 from mirage.figure import Case, Licence
 from mirage.images import decode
 from mirage.images.store import cannot_write
+from mirage.language.concepts import lexicon
+from mirage.language.reading import NORMAL
 from mirage.locales import ENGLISH, compiled
 from mirage.settings import Settings
 from mirage.shipped import SHIPPED
 from mirage.site import runtime
 from mirage.site.data import SiteData, gather
-from mirage.site.pages import PASSAGE_WORDS, Pages, Shown, case_page, concept_page, of_rows
+from mirage.site.pages import PASSAGE_WORDS, Pages, Shown, case_page, concept_page, of_rows, value_words
 from mirage.site.runtime import Runtime
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.records import FigureRow
@@ -104,8 +106,8 @@ class SiteReport:
         Of that the models and what they run on.
     missing : dict
         Package that the search runs on to why it is not there; empty where all is there.
-    lost : int
-        Figures that stayed behind because their picture is lost or damaged.
+    lost, unencoded : int
+        Figures that stayed behind because their picture is lost or damaged, or because they are not encoded.
     behind, stories : tuple
         As in `mirage.storage.archive_export.ExportReport`.
     seconds : float
@@ -120,6 +122,7 @@ class SiteReport:
     search_gzipped: int
     missing: dict[str, str]
     lost: int
+    unencoded: int
     behind: tuple[Licence | str, ...]
     stories: tuple[Licence, ...]
     seconds: float
@@ -175,6 +178,7 @@ def write(
         raise BadInput(
             _("Pictures have a side of at least %(least)s pixels, not %(side)s.", least=_LEAST_SIDE, side=picture_side)
         )
+    target = Path(target).expanduser().resolve()
     check_target(target)
     started = time.monotonic()
     found = runtime.find(given, fetch=fetch)
@@ -191,7 +195,8 @@ def write(
     return SiteReport(
         target, len(writing.rows), writing.cases, writing.concepts, sum(size for size, _ in sizes.values()),
         sum(size for _, size in sizes.values()), sum(sizes[name][1] for name in writing.engine_files),
-        found.missing, writing.lost, tuple(writing.behind), tuple(writing.stories), time.monotonic() - started,
+        found.missing, writing.lost, writing.unencoded, tuple(writing.behind), tuple(writing.stories),
+        time.monotonic() - started,
     )  # fmt: skip
 
 
@@ -204,23 +209,39 @@ def check_target(target: Path) -> None:
     """
     if target.is_file():
         raise BadInput(_("%(target)s is a file. A site is a folder: name one.", target=target))
-    if target.is_dir() and any(target.iterdir()) and not (target / MANIFEST).exists():
+    if target.is_dir() and (strange := _not_of_a_site(target)):
         raise BadInput(
             _(
-                "%(target)s holds other files, which a site would replace. Name a folder that is not there yet.",
+                "%(target)s holds other files, as %(name)s, which a site would replace. "
+                "Name a folder that is not there yet.",
                 target=target,
+                name=strange,
             )
         )
 
 
+def _not_of_a_site(target: Path) -> str:
+    """A file in a folder that no export wrote there; empty where all are a site's."""
+    try:
+        own = {MANIFEST, *json.loads((target / MANIFEST).read_text("utf-8"))["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        own = set()
+    found = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
+    return next((name for name in found if name not in own), "")
+
+
 def _put_in_place(made: Path, target: Path) -> None:
-    """Move a site where it belongs, in place of one that is there."""
-    if target.exists():
-        with beside(target) as old:
-            target.rename(old)
-            made.rename(target)
-    else:
+    """Move a site where it belongs, in place of one that is there, which comes back where that fails."""
+    if not target.exists():
         made.rename(target)
+        return
+    with beside(target) as old:
+        target.rename(old)
+        try:
+            made.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
 
 
 @dataclass
@@ -240,32 +261,36 @@ class _Writing:
     behind: list[Licence | str] = field(default_factory=list)
     stories: list[Licence] = field(default_factory=list)
     lost: int = 0
+    unencoded: int = 0
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     engine_files: list[str] = field(default_factory=list)
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def all(self, title: str, corpora: Sequence[str], progress: Tell) -> None:
         self.rows = self._leaving(corpora)
         if not self.rows:
             raise BadInput(_("No figure of this atlas may be put on a site. %(why)s", why=licensing.behind(self.behind)))
+        meter = ProgressMeter(len(self.rows), progress)
+        shown = {row.figure.id: each for row, each in self._pictures(meter)}
+        encoded = self._atlas.store.vectors.of([row.key for row in self.rows], self._atlas.encoder_info.digest)
+        kept = [row for row in self.rows if row.figure.id in shown and row.key in encoded]
+        self.lost = len(self.rows) - len(shown)
+        self.unencoded, self.rows = len(shown) - len(kept), kept
+        shown = {row.figure.id: shown[row.figure.id] for row in kept}
+        if not shown:
+            raise BadInput(_("No figure of this atlas is encoded and has a picture that can be read. Ask `mirage doctor`."))
         cases = self._atlas.store.cases({row.figure.case_id for row in self.rows if row.figure.case_id})
         told = {id: case for id, case in cases.items() if self._leaves(case.source.licence).allowed}
         self.stories = [case.source.licence for id, case in cases.items() if id not in told]
-        meter = ProgressMeter(len(self.rows), progress)
-        shown = {row.figure.id: each for row, each in self._pictures(meter)}
-        self.lost = len(self.rows) - len(shown)
-        data = gather(self._atlas, [row for row in self.rows if row.figure.id in shown], told)
-        encoded = set(data.head["ids"])
-        self.rows = [row for row in self.rows if row.figure.id in encoded]
-        shown = {id: each for id, each in shown.items() if id in encoded}
-        if not shown:
-            raise BadInput(_("No figure of this atlas is encoded and has a picture that can be read. Ask `mirage doctor`."))
+        data = gather(self._atlas, self.rows, told)
         explained = self._explained(shown) if self._explain else {}
         data.head["explained"] = {name: concept_page(name) for name in explained}
         plan = self._data(data, shown)
         common = {
             "site_title": title, "version": __version__, "figures": len(self.rows), "plan": plan, "language": language(),
             "missing": self._found.missing, "teaches": _("For teaching. Nothing here diagnoses."),
-            "PASSAGES": PASSAGE_WORDS, "script_words": _script_words(), "case_page": case_page,
+            "PASSAGES": PASSAGE_WORDS, "names": _names_of(data.head["values"]), "script_words": _script_words(),
+            "case_page": case_page,
         }  # fmt: skip
         pages = Pages(self._folder, common)
         self._pages(pages, shown, cases, told, explained)
@@ -332,6 +357,9 @@ class _Writing:
         head = {**data.head, "thumbnails": [shown[id].thumbnail for id in data.head["ids"]]}
         if (code := language()) != ENGLISH:
             head["language"] = base64.b64encode(compiled(code)).decode()
+        for shard in data.shards:
+            for row in shard:
+                row["condition"] = licensing.passing_on(shown[row["id"]].figure)
         head["pages"] = [shown[id].page for id in data.head["ids"]]
         parts: dict[str, bytes] = {
             "head": _json(head),
@@ -413,13 +441,10 @@ class _Writing:
                 continue
             image = Image.open(io.BytesIO(drawn(question.pictures[0], self._atlas, tinted)))
             picture = self._picture(f"pictures/question-{number}.webp", image, self._side)
-            others = [each.text for each in question.choices if each.text != right]
-            told = {
-                "asks": question.asks,
-                "grounds": question.grounds,
-                "answers": [right, *others],
-                "answer": question.answer,
-            }
+            others = [translations().gettext(each.text) for each in question.choices if each.text != right]
+            right = translations().gettext(right)  # of a side a text of the catalogue; a diagnosis is its source's words
+            hung = _("In the picture the patient's left is on the right.") if question.kind == "side" else ""
+            told = {"asks": question.asks, "grounds": question.grounds, "answers": [right, *others], "why": hung}
             made.append({**told, "picture": picture, "page": figure.page})
         return made
 
@@ -438,6 +463,8 @@ class _Writing:
         """Explanations of what titles and diagnoses of the site name, where figures of the site hold all that is cited."""
         said = self._atlas.store.mentions.of([row.key for row in self.rows], (), ("title", "diagnosis"))
         named = {each.concept for told in said.values() for each in told if each.polarity == "affirmed"}
+        # What a chest is, no sentence of a case says; and what is normal differs from organ to organ.
+        named = {name for name in named if name != NORMAL and lexicon().kind(name) in ("disease", "finding")}
         made: dict[str, Explanation] = {}
         for name in sorted(named):
             try:
@@ -475,7 +502,7 @@ class _Writing:
         kept = [name for name in self.sizes if not name.startswith(("pictures/", "slices/", "figure/", "case/"))]
         rest = [name for name in self.sizes if name not in kept]
         worker = (_PACKAGE / "site" / "static" / "sw.js").read_text("utf-8")
-        stamp = sha256(_json(sorted(self.sizes))).hexdigest()[:16]
+        stamp = sha256(_json(sorted(self._digests.items()))).hexdigest()[:16]
         known = f"const FILES = {json.dumps({'stamp': stamp, 'core': ['./', *kept], 'rest': rest})};\n"
         self._put("sw.js", (known + worker).encode())
         self._put(".nojekyll", b"")
@@ -487,7 +514,7 @@ class _Writing:
         for row in self.rows:
             source = row.figure.source
             own = row.figure.id, shown[row.figure.id].page, source.corpus, source.attribution
-            writer.writerow((*own, str(source.licence), source.licence.url, source.url))
+            writer.writerow([_no_formula(each) for each in (*own, str(source.licence), source.licence.url, source.url)])
         self._put("licences.csv", table.getvalue().encode())
 
     def _manifest(self, title: str) -> None:
@@ -507,6 +534,7 @@ class _Writing:
         content = (self._folder / name).read_bytes() if content is None else content
         packed = len(content) if name.endswith(".webp") else len(gzip.compress(content, 6))
         self.sizes[name] = len(content), packed
+        self._digests[name] = sha256(content).hexdigest()
 
 
 _SMALL_ENOUGH = 640  # pixels up to which a picture is its own thumbnail
@@ -523,6 +551,18 @@ def _script() -> bytes:
     sources = [_PACKAGE / "web" / "static" / "words.js", *(_PACKAGE / "site" / "static" / name for name in _SCRIPTS)]
     texts = (_EXPORT.sub("", _IMPORT.sub("", source.read_text("utf-8"))) for source in sources)
     return f'"use strict";\n(() => {{\n{"".join(texts)}}})();\n'.encode()
+
+
+def _no_formula(cell: str) -> str:
+    """A cell that no table program reckons: one that begins as a formula does stands behind an apostrophe."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def _names_of(values: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What the values are called that one can filter by."""
+    return {
+        value: value_words(field, value) for field in ("modality", "plane", "region") for value in values[field] if value
+    }
 
 
 def _script_words() -> dict[str, str]:

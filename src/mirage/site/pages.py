@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from mirage import licensing
 from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES, PROOFS, Case, Figure
+from mirage.locales import code_of, listed
 from mirage.storage.records import FigureRow
 from mirage.wording import N_, Words, translations
 
@@ -89,7 +90,7 @@ class Pages:
         spoken = translations()
         env.policies["ext.i18n.trimmed"] = True
         env.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
-        env.globals.update(common, MODALITIES=MODALITIES, PROOFS=PROOFS, passing_on=licensing.passing_on)
+        env.globals.update(common, value_words=value_words, listed=listed, code_of=code_of, passing_on=licensing.passing_on)
         self._env = env
 
     @property
@@ -151,7 +152,16 @@ class Pages:
         """
         cited = {number for claim in explained.claims for number in claim.cites}
         evidence = [each for each in explained.evidence if each.number in cited]
-        self.write(concept_page(name), "concept.html", name=name, explained=explained, evidence=evidence, by_id=by_id)
+        places = {each.number: place for place, each in enumerate(evidence, 1)}
+        self.write(
+            concept_page(name), "concept.html", name=name, explained=explained, evidence=evidence, places=places, by_id=by_id
+        )
+
+
+def value_words(field: str, value: str) -> str:
+    """A modality, plane, region or proof for people; one of a source's own as the source says it."""
+    named = {"modality": MODALITIES, "proof": PROOFS}.get(field, {}).get(value, value)
+    return translations().gettext(named) if named else ""
 
 
 def case_page(case_id: str) -> str:

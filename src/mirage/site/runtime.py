@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mirage.errors import BadInput
+from mirage.locales import listed
 from mirage.wording import _
 
 # The versions that this was made and tested with.
@@ -110,6 +111,8 @@ def _fetch(name: str, folder: Path) -> str:
 
 def _read(path: Path, found: Runtime) -> None:
     """Read what is needed of an archive."""
+    if not path.is_file():
+        raise BadInput(_("There is no file %(path)s. `npm pack` writes what is asked for here.", path=path))
     try:
         with tarfile.open(path, "r:gz") as archive:
             members = {member.name: member for member in archive if member.isfile() and member.size <= _MOST}
@@ -126,7 +129,7 @@ def _read(path: Path, found: Runtime) -> None:
                         "%(path)s is an archive of %(name)s; a site runs on %(wanted)s.",
                         path=path,
                         name=name[:80],
-                        wanted=" and ".join(VERSIONS),
+                        wanted=listed(list(VERSIONS)),
                     )
                 )
             found.files[name] = {Path(each).name: read(f"package/{each}") for each in _FILES[name]}
@@ -138,9 +141,9 @@ def _read(path: Path, found: Runtime) -> None:
     except (OSError, KeyError, ValueError, tarfile.TarError, EOFError) as error:
         raise BadInput(
             _(
-                "%(path)s is no archive of %(wanted)s as `npm pack` writes it, or a damaged one (%(why)s).",
+                "%(path)s is none of the archives of %(wanted)s as `npm pack` writes it, or a damaged one (%(why)s).",
                 path=path,
-                wanted=" or ".join(f"{name} {version}" for name, version in VERSIONS.items()),
+                wanted=listed([f"{name} {version}" for name, version in VERSIONS.items()]),
                 why=str(error)[:200],
             )
         ) from error

@@ -25,9 +25,9 @@ export function card(hit) {
   const item = made("li", { class: "card", "data-tenths": tenths, "data-figure": hit.id });
   const picture = made("img", { src: root + hit.thumbnail, width: hit.width, height: hit.height, loading: "lazy", decoding: "async", alt: hit.alt });
   item.append(made("a", { class: "shot", href: page }, picture));
-  item.append(made("p", { class: "title", dir: "auto" }, hit.title || hit.caption || hit.alt));
-  if (hit.caption && hit.caption !== hit.title) item.append(made("p", { class: "caption clipped", dir: "auto" }, hit.caption));
-  if (hit.stack) item.append(made("p", { class: "hint stacked" }, _("%(count)s slices to scroll through", { count: hit.stack }), hit.slice ? ` · ${hit.slice.why}` : ""));
+  item.append(made("p", { class: "title", dir: "auto", lang: hit.language ? null : "en" }, hit.title || hit.caption || hit.alt));
+  if (hit.caption && hit.caption !== hit.title) item.append(made("p", { class: "caption clipped", dir: "auto", lang: hit.language ? null : "en" }, hit.caption));
+  if (hit.stack) item.append(made("p", { class: "hint stacked" }, _("%(count)s slices to scroll through", { count: hit.stack }), hit.slice ? ` · ${_("slice %(number)s: %(why)s", { number: hit.slice.number + 1, why: hit.slice.why })}` : ""));
   if (hit.confidence) {
     const basis = (hit.confidence !== "strong" && UNSURE()[hit.basis]) || BASIS()[hit.basis];
     const sure = made("p", { class: `sure sure-${hit.confidence}` }, made("span", { class: "bars", "aria-hidden": "true" }));

@@ -7,7 +7,10 @@ import { answered } from "./search.js";
 const compared = document.getElementById("compared");
 const sides = document.getElementById("sides");
 
+let compares = 0;
+
 async function compare(a, b) {
+  const mine = ++compares;
   sides.replaceChildren(made("p", { role: "status" }, _("Searching …")));
   const columns = [];
   for (const [own, other] of [[a, b], [b, a]]) {
@@ -23,7 +26,7 @@ async function compare(a, b) {
     }
     columns.push(column);
   }
-  sides.replaceChildren(...columns);
+  if (mine === compares) sides.replaceChildren(...columns);
 }
 
 if (compared && sides) {
@@ -37,7 +40,12 @@ if (compared && sides) {
     history.pushState(null, "", `?${new URLSearchParams({ a, b })}`);
     compare(a, b);
   });
-  const given = new URLSearchParams(location.search);
-  for (const name of ["a", "b"]) compared.elements[name].value = given.get(name) ?? "";
-  if (given.get("a") && given.get("b")) compare(given.get("a"), given.get("b"));
+  const fromAddress = () => {
+    const given = new URLSearchParams(location.search);
+    for (const name of ["a", "b"]) compared.elements[name].value = given.get(name) ?? "";
+    if (given.get("a") && given.get("b")) compare(given.get("a"), given.get("b"));
+    else sides.replaceChildren();
+  };
+  addEventListener("popstate", fromAddress);
+  fromAddress();
 }

@@ -19,7 +19,7 @@ export function part(name) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     taken.set(name, (coded) => resolve(decoded(coded)));
-    script.onload = () => script.remove();
+    script.onload = () => (script.remove(), reject(new Error(name))); // too late where it was handed over
     script.onerror = () => (script.remove(), reject(new Error(name)));
     script.src = root + plan[name];
     document.head.append(script);
@@ -42,7 +42,12 @@ export function begin(tell = () => {}) {
     const source = await unpacked("worker");
     const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), { type: "module" });
     return new Promise((resolve, reject) => {
-      worker.onerror = (event) => reject(new Error(event.message || "worker"));
+      worker.onerror = (event) => {
+        const why = event.message || "worker";
+        reject(new Error(why));
+        begun = null; // the next question begins anew
+        for (const answer of asking.values()) answer({ why });
+      };
       const heard = {
         need: ({ name }) => part(name).then(
           (found) => worker.postMessage({ kind: "part", name, bytes: found }, [found.buffer]),

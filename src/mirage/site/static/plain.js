@@ -29,7 +29,7 @@ export async function plainly(text, most = 24) {
     return {
       id: figure.id, key, title: figure.title, caption: figure.caption, alt: figure.caption || figure.title, language: figure.language,
       case: figure.case_id, confidence: "", basis: "", folded: 0, contradictions: [], attribution: source.attribution, url: source.url,
-      licence: source.licence.name, condition: "", width: figure.picture.width, height: figure.picture.height,
+      licence: source.licence.name, condition: figure.condition, width: figure.picture.width, height: figure.picture.height,
       stack: figure.stack ? figure.stack.shape[0] : 0, slice: null, page: head.pages[key], thumbnail: head.thumbnails[key],
     };
   });

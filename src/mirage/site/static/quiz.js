@@ -25,7 +25,7 @@ if (quiz) {
         right += fits;
         for (const other of answers.children) other.disabled = true;
         said.replaceChildren(
-          fits ? _("Right: %(answer)s.", { answer: question.answers[0] }) : _("No: it is %(answer)s.", { answer: question.answers[0] }), " ",
+          fits ? _("Right: %(answer)s.", { answer: question.answers[0] }) : _("No: it is %(answer)s.", { answer: question.answers[0] }), " ", question.why, " ",
           made("a", { href: root + question.page }, _("Look at the figure and its source")), " ",
         );
         const more = made("button", { type: "button" }, _("Next"));

@@ -86,10 +86,25 @@ function narrowed(facets, given) {
     if (values.length < 2 && !given.has(name)) continue;
     const choose = made("select", { name, form: "search", "aria-label": place.dataset[name] }, made("option", { value: "" }, place.dataset[name]));
     for (const [value, count] of values) choose.append(made("option", { value }, `${names[value] ?? value} (${count})`));
+    const chosen = given.get(name);
+    if (chosen && !values.some(([value]) => value === chosen)) choose.append(made("option", { value: chosen }, names[chosen] ?? chosen));
     choose.value = given.get(name) ?? "";
     choose.addEventListener("change", () => form.requestSubmit());
     place.append(choose);
   }
+}
+
+function forget() {
+  picture = "";
+  document.getElementById("with-picture").hidden = true;
+}
+
+function welcome() {
+  newest += 1; // what is still being searched for comes too late
+  results.replaceChildren();
+  results.removeAttribute("aria-busy");
+  status("");
+  document.getElementById("welcome").hidden = false;
 }
 
 function asked() {
@@ -142,19 +157,16 @@ if (form && results) {
   });
   document.addEventListener("paste", (event) => event.clipboardData.files.length && withPicture(event.clipboardData.files[0]));
   document.querySelector("[data-forget-picture]").addEventListener("click", () => {
-    picture = "";
-    document.getElementById("with-picture").hidden = true;
+    forget();
     if (asked().toString()) search(asked());
-    else results.replaceChildren();
+    else welcome();
   });
   const fromAddress = () => {
+    forget(); // of a picture an address says nothing
     const given = new URLSearchParams(location.search);
     form.elements.q.value = given.get("q") ?? "";
     if ([...given.keys()].length) search(given, { written: false });
-    else {
-      results.replaceChildren();
-      document.getElementById("welcome").hidden = false;
-    }
+    else welcome();
   };
   addEventListener("popstate", fromAddress);
   fromAddress();

@@ -25,8 +25,7 @@ async function need(name) {
   const packed = await new Promise((resolve, reject) => {
     waiting.set(name, { resolve, reject });
     post("need", { name });
-  });
-  waiting.delete(name);
+  }).finally(() => waiting.delete(name));
   const whole = new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip")));
   return new Uint8Array(await whole.arrayBuffer());
 }
