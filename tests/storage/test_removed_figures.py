@@ -24,6 +24,7 @@ from mirage.corpora.starter import StarterCorpus
 from mirage.errors import BadInput, MirageError, NotFound, Removed, Unavailable
 from mirage.indexes.embedded import EmbeddedIndex
 from mirage.jobs import change
+from mirage.search import calibrations
 from mirage.search.confidence import Calibration
 from mirage.storage import gone, manifest
 from mirage.storage.archive_export import export
@@ -339,7 +340,7 @@ def test_the_atlas_s_own_calibration_goes_with_a_corpus_and_is_not_gone_by_any_m
             return now.searcher.calibration
 
     chosen = used()
-    replace(chosen, encoder=atlas.encoder_info.digest, weights={**chosen.weights, "words": 7.0}).write(own)
+    calibrations.write(replace(chosen, encoder=atlas.encoder_info.digest, weights={**chosen.weights, "words": 7.0}), own)
     atlas.renewed()
     assert used().weights["words"] == 7.0
     atlas.remove("volumes:liver 3")

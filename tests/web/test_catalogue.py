@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import symtable
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ from jinja2 import nodes
 from pygments.lexers.javascript import JavascriptLexer
 from pygments.token import Comment, String, Whitespace
 
+from mirage.shipped import SHIPPED
 from mirage.web.templating import _ENVIRONMENT, script_texts
 
 ROOT = Path(__file__).parents[2]
@@ -288,3 +290,22 @@ def test_what_is_said_bare_is_found():
         'BadInput(f"{a}: {b}")',
     ]
     assert [_said_bare(ast.parse(each).body[0].value.args[0]) for each in calls] == [True, True, False, False]
+
+
+def _hides_the_translator(table: symtable.SymbolTable) -> Iterator[str]:
+    """The functions of which a name `_` of their own is read: there it is no longer what translates."""
+    for symbol in table.get_symbols() if table.get_type() == "function" else ():
+        if symbol.get_name() == "_" and symbol.is_referenced() and (symbol.is_local() or symbol.is_free()):
+            yield f"{table.get_name()} (line {table.get_lineno()})"
+    for inner in table.get_children():
+        yield from _hides_the_translator(inner)
+
+
+def test_no_variable_stands_before_the_function_that_translates():
+    source = "from x import _\ndef outer():\n    def inner():\n        return _('no')\n    for _ in ():\n        inner()\n"
+    assert list(_hides_the_translator(symtable.symtable(source, "made", "exec"))) == ["inner (line 3)"]
+    found = {
+        path.name: list(_hides_the_translator(symtable.symtable(path.read_text("utf-8"), str(path), "exec")))
+        for path in SHIPPED.parent.rglob("*.py")
+    }
+    assert {name: those for name, those in found.items() if those} == {}

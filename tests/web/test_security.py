@@ -9,8 +9,10 @@ from fastapi.routing import APIRoute
 from mirage.web import create_app
 from mirage.web.security import SAFE_METHODS, Guard
 
-# Posts that change nothing: a query that is too large or too private for an address.
+# Posts that change nothing here: a query that is too large or too private for an address, and a choice that stays in the
+# cookie of who makes it; that another site cannot make it is tested in test_languages.py.
 READING_POSTS = {
+    "/language",
     "/search",
     "/api/search",
     "/api/embed",
