@@ -306,7 +306,7 @@ def test_the_activation_is_as_configured_unless_one_is_named(copy: Callable[[str
     config["model_cfg"]["quick_gelu"] = True
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     assert OpenClipEncoder(str(folder)).info().digest == quick.info().digest
-    with pytest.raises(BadInput, match="gelu or quick_gelu"):
+    with pytest.raises(BadInput, match="one of gelu, quick_gelu"):
         OpenClipEncoder(str(folder), activation="relu")
 
 

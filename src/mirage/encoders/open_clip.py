@@ -75,7 +75,7 @@ class OpenClipEncoder(TorchEncoder):
         if activation and activation not in ACTIVATIONS:
             raise BadInput(
                 _(
-                    "The activation is %(ACTIVATIONS)s, not %(activation)s.",
+                    "The activation is one of %(ACTIVATIONS)s, not %(activation)s.",
                     ACTIVATIONS=", ".join(ACTIVATIONS),
                     activation=repr(activation),
                 )

@@ -14,6 +14,7 @@ from mirage.encoders.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing, th
 from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.encoders.towers import TorchEncoder, TorchTowers
 from mirage.errors import Unavailable
+from mirage.locales import listed
 from mirage.models.files import LocalModel, shards
 from mirage.models.runtime import Placement, first_line, remembered_sha256
 from mirage.wording import _
@@ -139,7 +140,7 @@ def _family(found: LocalModel, config: Mapping[str, Any]) -> Family:
                 "%(FAMILIES)s. Name another (setting encoder_model).",
                 found=found.name,
                 kind=repr(kind),
-                FAMILIES=", ".join(FAMILIES),
+                FAMILIES=listed(list(FAMILIES)),
             )
         )
     return FAMILIES[str(kind)]
