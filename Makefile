@@ -101,7 +101,8 @@ lint: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/zensical build --strict
 
-# The newest versions that pyproject.toml allows, for every system and Python, with their hashes. Run it when dependencies change.
+# The newest versions that pyproject.toml allows, for every system and Python, with their hashes, and those of what only the
+# workflows need. Run it when dependencies change.
 pins: $(VENV)/.installed-dev
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install --quiet uv
 	@mkdir -p requirements
@@ -109,6 +110,8 @@ pins: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile .pins.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet \
 	  --no-emit-package mirage-atlas --no-emit-package mirage-research --output-file requirements/ci.txt; \
 	  status=$$?; rm .pins.in; exit $$status
+	$(BIN)/uv pip compile requirements/tools.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --quiet \
+	  --output-file requirements/tools.txt
 
 # What changes an atlas, killed at random moments: KILLS="--count 1000 --seed 2". Nothing may be lost, doubled or left over.
 kills: $(VENV)/.installed-dev

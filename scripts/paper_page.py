@@ -2,8 +2,8 @@
 
     python scripts/paper_page.py results
 
-Reads ``retrieval.json``, as `mirage evaluate retrieval --json` writes it, and ``asked.json``, as `mirage ask --json` does,
-and writes ``README.md`` beside them. It shows texts and pictures of ROCO: read each figure's licence before it is passed on.
+Reads ``retrieval.json``, as `mirage evaluate retrieval --json` writes it, ``asked.json``, as `mirage ask --json` does, and
+``roco-revision.txt``, which commit of the data set was measured, and writes ``README.md`` beside them. It shows texts and pictures of ROCO: read each figure's licence before it is passed on.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ CARD = {"text to image": 0.679, "image to text": 0.675}
 MEASURES = ("R@1", "R@5", "R@10")
 
 
-def page(retrieval: dict, asked: dict | None) -> str:
+def page(retrieval: dict, asked: dict | None, revision: str = "") -> str:
     """Write the page as Markdown.
 
     Parameters
     ----------
     retrieval, asked : dict
+    revision : str
+        Of ROCO's copy.
     """
     lines = [
         "# The paper's models on ROCO's test split",
@@ -31,6 +33,8 @@ def page(retrieval: dict, asked: dict | None) -> str:
         "",
     ]
     lines += [f"- encoder: {each['label']}, digest {each['digest'][:16]}" for each in retrieval["encoders"]]
+    if revision:
+        lines.append(f"- ROCO: mdwiratathya/ROCO-radiology at {revision}")
     lines += [
         "",
         f"| task | system | pool | {' | '.join(MEASURES)} | card, R@10 on validation |",
@@ -56,7 +60,9 @@ def main(folder: Path) -> None:
     retrieval = json.loads((folder / "retrieval.json").read_text("utf-8"))
     told = folder / "asked.json"
     asked = json.loads(told.read_text("utf-8")) if told.is_file() else None
-    (folder / "README.md").write_text(page(retrieval, asked), "utf-8")
+    pinned = folder / "roco-revision.txt"
+    revision = pinned.read_text("utf-8").strip() if pinned.is_file() else ""
+    (folder / "README.md").write_text(page(retrieval, asked, revision), "utf-8")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def test_every_module_class_and_file_that_a_page_names_is_there(page: Path) -> N
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_and_option_that_a_page_names_is_there(page: Path) -> None:
     text = page.read_text("utf-8").replace("\\\n", " ")
-    faults = {told: _fault_of(told.split()) for told in _commands_in(text)}
+    faults = {told: fault_of(told.split()) for told in _commands_in(text)}
     assert {told: fault for told, fault in faults.items() if fault} == {}
 
 
@@ -69,7 +69,7 @@ def _commands_in(text: str) -> list[str]:
     return [told.strip() for told in COMMAND.findall(code)]
 
 
-def _fault_of(words: list[str]) -> str:
+def fault_of(words: list[str]) -> str:
     """Which command or option of a line is not there; empty when all are."""
     command: Any = _mirage()
     context = command.context_class(command)

@@ -11,8 +11,6 @@ import pytest
 from parts import mirage
 from shelf_maker import make_collection
 
-WORKFLOWS = Path(__file__).parents[1] / ".github" / "workflows"
-
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -25,6 +23,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_puts_what_was_measured_beside_the_card(measured: Path) -> None:
+    (measured / "roco-revision.txt").write_text("0" * 40 + "\n")
     paper_page.main(measured)
     page = (measured / "README.md").read_text("utf-8")
     told = json.loads((measured / "retrieval.json").read_text("utf-8"))
@@ -34,15 +33,4 @@ def test_the_page_puts_what_was_measured_beside_the_card(measured: Path) -> None
         assert f"{told['tasks'][task]['systems'][main]['R@10'][0]:.3f}" in line
         assert line.endswith(f"| {card:.3f} |")
     assert "may have been seen in training" in page
-
-
-@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.yml")), ids=lambda path: path.name)
-def test_every_workflow_reads_only_unless_it_says_otherwise_and_says_that_it_was_not_run(path: Path) -> None:
-    text = path.read_text("utf-8")
-    told = pytest.importorskip("yaml").safe_load(text)
-    assert told["permissions"] == {"contents": "read"}
-    assert "Not yet run" in text.splitlines()[0]
-    named = [job.get("needs", []) for job in told["jobs"].values()]
-    needed = {each for some in named for each in ([some] if isinstance(some, str) else some)}
-    assert needed <= set(told["jobs"])
-    assert all("timeout-minutes" in job or "runs-on" in job for job in told["jobs"].values())
+    assert f"mdwiratathya/ROCO-radiology at {'0' * 40}" in page
