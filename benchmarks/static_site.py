@@ -30,7 +30,9 @@ from mirage import corpora
 from mirage.atlas import Atlas
 from mirage.query import Query
 from mirage.site import export
+from mirage.site.choosing import Choice
 from mirage.site.pages import Shown
+from mirage.site.writing import Writing
 from mirage.storage import ingest
 
 _TOP = 10
@@ -87,16 +89,18 @@ def static_site(setting: Setting) -> Outcome:
 def _without_pictures(atlas: Atlas, target: Path) -> None:
     """A site of figures that are repeated, whose pictures nobody looks at."""
 
-    class Writing(export._Writing):
-        def _pictures(self, meter: ingest.ProgressMeter) -> Iterator[Any]:
-            return ((row, Shown(row.figure, "none.webp", "none.webp", 1, 1)) for row in self.rows)
-
-        def _examples(self) -> list[str]:
+    class Unasked(Choice):
+        def examples(self) -> list[str]:
             return []
 
-    writing = Writing(atlas, target, export.runtime.find(), 64, "pass-on", False, False)
+    class Pictureless(Writing):
+        def _pictures(self, meter: ingest.ProgressMeter) -> Iterator[Any]:
+            return ((row, Shown(row.figure, "none.webp", "none.webp", 1, 1)) for row in self.choice.rows)
+
+    choice = Unasked(atlas, "pass-on", non_commercial=False)
+    choice.take(())
     target.mkdir()
-    writing.all("wide", (), lambda _: None)
+    Pictureless(choice, target, export.runtime.find(), 64, explain=False).all("wide", lambda _: None)
 
 
 def known_queries(atlas: Atlas, texts: Sequence[str], pictures: int) -> Iterator[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 import typer.testing
 from filelock import FileLock
 
+import browsing
 import postgres
 from mirage import corpora
 from mirage.atlas import Atlas
@@ -281,3 +283,23 @@ def locked_disk(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
 
     yield copied
     subprocess.run(["umount", "-l", disk], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def _browser() -> Iterator[tuple[Any, Any]]:
+    """One Chromium for all modules: starting it takes as long as a test. Its loop counts as running until it ends."""
+    with browsing.started() as browser:
+        loop = asyncio.get_running_loop()
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(scope="module")
+def chromium(_browser: tuple[Any, Any]) -> Iterator[Any]:
+    """A Chromium for the tests of a module."""
+    browser, loop = _browser
+    asyncio._set_running_loop(loop)
+    yield browser
+    for context in browser.contexts:
+        context.close()
+    asyncio._set_running_loop(None)  # a test that comes after may run a loop of its own

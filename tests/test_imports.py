@@ -134,3 +134,8 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         mirage.no_such_name  # noqa: B018
+
+
+def test_no_test_imports_from_a_conftest_since_every_folder_has_one_of_that_name() -> None:
+    tests = [path for folder in ("tests", "research/tests") for path in (ROOT / folder).rglob("*.py")]
+    assert not [str(path) for path in tests if re.search(r"^\s*(from|import) conftest\b", path.read_text("utf-8"), re.M)]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from browsing import started
 from mirage.atlas import Atlas
 from mirage.site import export, runtime
 from parts import copy_atlas
@@ -38,15 +35,3 @@ def whole_site(some_folder: Path, made_once: Callable[[str, Callable[[Path], obj
     if missing := [name for name in runtime.VERSIONS if not (folder / "NOTICES" / f"{name}.txt").exists()]:
         pytest.skip(f"npm could not fetch {' and '.join(missing)}")
     return folder
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A Chromium for the tests of a module."""
-    with started() as browser:
-        loop = asyncio.get_running_loop()
-        yield browser
-        for context in browser.contexts:
-            context.close()
-        asyncio._set_running_loop(loop)
-    asyncio._set_running_loop(None)

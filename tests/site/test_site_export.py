@@ -29,7 +29,7 @@ from mirage.figure import Case, Figure, Licence, Source
 from mirage.images import DecodedPicture
 from mirage.indexes import bm25
 from mirage.language.mentions import number_of
-from mirage.site import export, runtime
+from mirage.site import export, runtime, writing
 from mirage.site.data import gather
 from mirage.storage.ingest import add
 from mirage.wording import speaking
@@ -173,13 +173,13 @@ def test_an_export_cut_short_leaves_the_site_that_was_there(
 ) -> None:
     target = tmp_path / "site"
     target.mkdir()
-    (target / export.MANIFEST).write_text('{"files": ["index.html"]}')
+    (target / writing.MANIFEST).write_text('{"files": ["index.html"]}')
     (target / "index.html").write_text("before")
 
     def fails(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(export._Writing, "_licences", fails)
+    monkeypatch.setattr(writing.Writing, "_licences", fails)
     with pytest.raises(KeyboardInterrupt):
         export.write(some, target, fetch=False, explain=False)
     assert (target / "index.html").read_text() == "before"
@@ -260,7 +260,7 @@ def test_options_that_do_not_go_together_are_refused_before_anything_is_done(
 
 def test_a_copy_that_is_moved_is_whole(plain_site: Path, tmp_path: Path) -> None:
     moved = copy_atlas(plain_site, tmp_path / "elsewhere")
-    known = json.loads((moved / export.MANIFEST).read_text())
+    known = json.loads((moved / writing.MANIFEST).read_text())
     assert all((moved / name).is_file() for name in known["files"])
     assert not HOSTS.findall((moved / "site" / "all.js").read_text("utf-8").replace("https?:", ""))
 
@@ -273,7 +273,7 @@ def test_a_site_speaks_the_language_that_it_is_written_in(some: Atlas, tmp_path:
     assert ">Buscar<" in page
     words = json.loads(re.search(r'id="script-words">(.*?)</script>', page, re.S)[1])  # type: ignore[index]
     assert words["Nothing here fits."]
-    assert not [text for text in export._script_words() if text]  # none in English
+    assert not [text for text in writing._script_words() if text]  # none in English
     assert part(tmp_path / "sitio", "head").count(b'"language":"') >= 1
 
 
@@ -347,4 +347,4 @@ def test_what_a_service_worker_keeps_is_another_once_anything_on_the_site_is(
 
 
 def test_tables_of_licences_reckon_nothing() -> None:
-    assert [export._no_formula(each) for each in ("=1+1", "@x", "CC0-1.0", "")] == ["'=1+1", "'@x", "CC0-1.0", ""]
+    assert [writing._no_formula(each) for each in ("=1+1", "@x", "CC0-1.0", "")] == ["'=1+1", "'@x", "CC0-1.0", ""]

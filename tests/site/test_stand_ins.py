@@ -23,7 +23,7 @@ from mirage.language.concepts import lexicon
 from mirage.language.words import stem
 from mirage.query import Query
 from mirage.shipped import SHIPPED
-from mirage.site import export
+from mirage.site import runtime
 from mirage.site.browser import arrays, nearness, stems
 from mirage.site.browser.wordpiece import WordPiece
 from mirage.wording import speaking
@@ -124,7 +124,7 @@ def test_vectors_are_reckoned_as_numpy_reckons_them() -> None:
 
 def test_the_search_of_a_site_begins_and_reads_without_any_compiled_library(tmp_path: Path) -> None:
     """As in a browser: only the archive, in a Python that finds nothing that is installed."""
-    with zipfile.ZipFile(io.BytesIO(export._engine())) as archive:
+    with zipfile.ZipFile(io.BytesIO(runtime.engine())) as archive:
         archive.extractall(tmp_path)
     code = """
 import sys
@@ -152,7 +152,7 @@ print(json.dumps(compiled))
 
 
 def test_a_site_in_spanish_says_its_notes_and_numbers_so(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(export._engine())) as archive:
+    with zipfile.ZipFile(io.BytesIO(runtime.engine())) as archive:
         archive.extractall(tmp_path)
     (tmp_path / "es.mo").write_bytes(locales.compiled("es"))
     code = """

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Served, picture, serving
+from serving import Served, picture, serving
 
 from mirage.atlas import Atlas
 from mirage.settings import Settings

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Served, serving
 from PIL import Image
+from serving import Served, serving
 
 from mirage.atlas import Atlas
 from mirage.search.answer import Answer, FoundFacets

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Served, picture, serving
+from serving import Served, picture, serving
 from under import escaped
 
 from mirage.atlas import Atlas

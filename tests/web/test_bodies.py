@@ -6,7 +6,7 @@ import threading
 from contextlib import ExitStack
 
 import pytest
-from conftest import picture
+from serving import picture
 
 from mirage.errors import Busy
 from mirage.images.limits import BUDGET, MemoryBudget

@@ -6,7 +6,7 @@ import re
 from html import unescape
 
 import pytest
-from conftest import serving
+from serving import serving
 
 from browsing import opened, too_wide
 from mirage.atlas import Atlas

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import picture, serving
+from serving import picture, serving
 
 from browsing import drawn, ended, expect, focused, holding, opened, rested
 from mirage.atlas import Atlas

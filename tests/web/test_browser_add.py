@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 
 from browsing import ended, expect, opened, sized, too_wide
 from mirage.atlas import Atlas

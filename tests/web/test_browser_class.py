@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 
 from browsing import QUESTIONS, expect, opened, rested, sized
 from mirage.atlas import Atlas

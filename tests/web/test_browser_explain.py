@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
-from conftest import picture, serving
+from serving import picture, serving
 
 from browsing import expect, opened, rested
 from chat_server import hanging, saying

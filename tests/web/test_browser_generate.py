@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import serving
+from serving import serving
 from under import PREFIX
 
 from browsing import expect, opened, too_wide

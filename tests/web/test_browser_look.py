@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import serving
+from serving import serving
 
 from browsing import ended, expect, holding, opened
 from live_maker import installed

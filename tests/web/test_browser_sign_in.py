@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import Served, serving
+from serving import Served, serving
 
 from browsing import expect, opened
 from issuer import CLIENT, SECRET, issuing

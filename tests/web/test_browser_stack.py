@@ -9,8 +9,8 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import pytest
-from conftest import serving
 from PIL import Image
+from serving import serving
 from under import PREFIX
 
 from browsing import QUESTIONS, expect, opened, rested, too_wide

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import serving
+from serving import serving
 
 from browsing import expect, opened, rested
 from mirage.atlas import Atlas

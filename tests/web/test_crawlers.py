@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 from under import PREFIX
 
 from mirage.atlas import Atlas

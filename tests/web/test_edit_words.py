@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 
 from mirage import corpora
 from mirage.atlas import Atlas

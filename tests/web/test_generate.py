@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import picture, serving
 from PIL import Image
+from serving import picture, serving
 
 from marks_maker import read
 from mirage.atlas import Atlas

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Served, serving
 from prometheus_client.parser import text_string_to_metric_families
+from serving import Served, serving
 
 from mirage.atlas import Atlas
 from mirage.errors import AtlasError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import serving
 from PIL import Image
+from serving import serving
 
 from mirage.atlas import Atlas
 from mirage.corpora.folder import FolderCorpus

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import serving
+from serving import serving
 
 from dicom_maker import make_dicom
 from mirage.atlas import Atlas

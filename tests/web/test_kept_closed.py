@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from conftest import picture
+from serving import picture
 
 from mirage.atlas import Atlas
 from mirage.errors import AtlasError, Unavailable

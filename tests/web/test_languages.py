@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from conftest import serving
+from serving import serving
 
 from mirage import locales
 from mirage.atlas import Atlas

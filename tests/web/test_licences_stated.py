@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import serving
+from serving import serving
 from typer.testing import CliRunner
 
 from mirage import corpora

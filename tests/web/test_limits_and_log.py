@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import picture
+from serving import picture
 
 from mirage.errors import BadPicture, NotFound
 from mirage.generate.outputs import Outputs

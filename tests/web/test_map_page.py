@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
-from conftest import serving
+from serving import serving
 
 from browsing import expect, opened
 from mirage.atlas import Atlas

@@ -7,8 +7,8 @@ from gettext import NullTranslations
 
 import pytest
 import sqlalchemy as sa
-from conftest import serving
 from lxml import html
+from serving import serving
 from site_states import states
 
 from browsing import expect, opened

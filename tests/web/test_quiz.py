@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 
 from mirage.atlas import Atlas
 from mirage.errors import BadInput, NotFound

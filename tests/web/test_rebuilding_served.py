@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Served, picture, serving
 from PIL import Image
+from serving import Served, picture, serving
 
 from mirage.atlas import Atlas
 from mirage.jobs import Jobs

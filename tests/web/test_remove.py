@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 
 from mirage import corpora
 from mirage.atlas import Atlas

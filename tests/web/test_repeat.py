@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 
 from browsing import expect, opened, too_wide
 from learner import Clock, Learner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import picture
+from serving import picture
 
 from browsing import expect, opened
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import picture, serving
+from serving import picture, serving
 
 from browsing import expect, opened
 from mirage.atlas import Atlas

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import picture
 from PIL import Image
+from serving import picture
 
 from mirage.images import read_picture
 from mirage.query import PictureTerm

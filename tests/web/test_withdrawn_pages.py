@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from conftest import Served, serving
+from serving import Served, serving
 from typer.testing import CliRunner
 
 from mirage.atlas import Atlas

@@ -1,7 +1,7 @@
-"""What a site's search runs on in a browser: Pyodide for Python, ONNX Runtime for the two towers.
+"""What a site's search runs on in a browser: Pyodide for Python, ONNX Runtime for the two towers, a part of this package.
 
-Both come as the archives that ``npm pack`` gives, which is asked where it is installed, or that somebody names. Nothing of
-them is kept here, and a site is whole without them: it then searches words alone, and says so.
+The first two come as the archives that ``npm pack`` gives: it is asked where it is installed, or somebody names them.
+Nothing of them is kept here, and a site is whole without them: it then searches words alone, and says so.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import snowballstemmer
+
 from mirage.errors import BadInput
 from mirage.locales import listed
+from mirage.settings import Settings
+from mirage.shipped import SHIPPED
 from mirage.wording import _
 
 # The versions that this was made and tested with.
@@ -40,6 +44,33 @@ _UNUSED = frozenset(
     "zipapp".split()
 )
 _ENCODINGS = frozenset("__init__ aliases ascii cp1252 cp437 idna latin_1 punycode utf_8 utf_8_sig utf_16 utf_16_le".split())
+
+_PACKAGE = Path(__file__).parent.parent
+# What of this package a search runs on in a browser.
+_MODULES = (
+    "__init__.py", "errors.py", "figure.py", "letters.py", "licensing.py", "locales.py", "once.py", "plugins.py", "query.py",
+    "wording.py", "indexes/__init__.py", "indexes/base.py", "indexes/bm25.py", "indexes/ranking.py", "storage/__init__.py",
+    "storage/searched.py", "shipped/__init__.py", "site/__init__.py", "site/browser/__init__.py", "site/browser/engine.py",
+    "site/browser/wordpiece.py",
+)  # fmt: skip
+_FOLDERS = ("language", "search", "shipped/lexicon")
+_NOT_IN_BROWSERS = frozenset({"search/calibrations.py", "search/facets.py"})
+# Module in a browser to what takes its place: a file of `browser`, or a text.
+_IN_PLACE: Mapping[str, str] = {
+    "numpy/__init__.py": "arrays.py",
+    "qdrant_edge/__init__.py": "stems.py",
+    "rapidfuzz/__init__.py": "nearness.py",
+    "mirage/settings.py": "settings.py",
+}
+_SHIMS: Mapping[str, str] = {
+    "numpy/typing.py": "class NDArray:\n    def __class_getitem__(cls, kind):\n        return cls\n",
+    "rapidfuzz/process.py": "from rapidfuzz import extract\n",
+    "rapidfuzz/distance.py": "from rapidfuzz import OSA\n",
+    "snowballstemmer/__init__.py": "",
+    # Numbers of notes are small; of thousands the sign between is Spanish's and most others'.
+    "babel/__init__.py": "class UnknownLocaleError(Exception): ...\nclass Locale:\n    parse = staticmethod(str)\n",
+    "babel/numbers.py": 'def format_decimal(value, pattern, locale):\n    return f"{value:,}".translate({44: 46, 46: 44})\n',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +194,30 @@ def slim(library: bytes) -> bytes:
             first, _slash, rest = each.filename.partition("/")
             if first.removesuffix(".py") not in _UNUSED and (first != "encodings" or rest.removesuffix(".py") in _ENCODINGS):
                 small.writestr(zipfile.ZipInfo(each.filename), whole.read(each))
+    return made.getvalue()
+
+
+def engine() -> bytes:
+    """The part of this package that runs in a browser, as an archive; see `mirage.site.browser`."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+
+        def put(name: str, content: bytes) -> None:
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+        names = set(_MODULES)
+        for folder in _FOLDERS:
+            names |= {path.relative_to(_PACKAGE).as_posix() for path in (_PACKAGE / folder).glob("*.*")}
+        for name in sorted(names - _NOT_IN_BROWSERS):
+            put(f"mirage/{name}", (_PACKAGE / name).read_bytes())
+        put("mirage/shipped/encoder/tokenizer.json", (SHIPPED / "encoder" / "tokenizer.json").read_bytes())
+        for name, own in _IN_PLACE.items():
+            put(name, (_PACKAGE / "site" / "browser" / own).read_bytes())
+        for name, text in _SHIMS.items():
+            put(name, text.encode())
+        stemmer = Path(str(snowballstemmer.__file__)).parent
+        for own in ("english_stemmer.py", "basestemmer.py", "among.py"):
+            put(f"snowballstemmer/{own}", (stemmer / own).read_bytes())
+        if lexicon := Settings.load().lexicon:
+            put("atlas/lexicon.jsonl", Path(lexicon).read_bytes())
     return made.getvalue()
