@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -206,13 +206,22 @@ def agreement(asked: Stated, texts: Iterable[str]) -> Agreement:
     """
     if not (asked.ranks or asked.adjectives):  # most queries state nothing, and reading 64 captions takes long
         return "held"
-    told = [stated(text) for text in texts if text]
-    ranks = [rank for each in told for rank in each.ranks]
+    told, left = list[Stated](), iter(texts)
+
+    def in_turn() -> Iterator[Stated]:
+        """What the texts state, each read when it is come to and once."""
+        yield from told
+        for text in left:
+            if text:
+                told.append(stated(text))
+                yield told[-1]
+
+    ranks = [rank for each in in_turn() for rank in each.ranks] if asked.ranks else []
     found: set[Agreement] = {_of_rank(rank, ranks) for rank in asked.ranks}
     for place, values in asked.adjectives.items():
-        if place in asked.granted and not any(place in each.adjectives for each in told):
+        said = next((each.adjectives[place] for each in in_turn() if place in each.adjectives), frozenset[str]())
+        if place in asked.granted and not said:
             continue
-        said = next((each.adjectives[place] for each in told if place in each.adjectives), frozenset[str]())
         another = (said.isdisjoint(values) or (place == "side" and "both" in values)) and "both" not in said
         found.add("held" if values <= said else "contrary" if said and another else "silent")
     return "contrary" if "contrary" in found else "silent" if "silent" in found else "held"

@@ -7,7 +7,7 @@ discussion or history say counts for less, and what is denied for nothing. Menti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Literal
 
 from mirage.language.asking import SPANISH, modifiers
@@ -273,8 +273,8 @@ def confidence(
     return (sure if normal == "said" else _at_most_likely(sure)), basis
 
 
-def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tuple[str, ...]:
-    """A figure's words, those that likeliest say the side of what is asked for first.
+def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> Iterator[str]:
+    """A figure's words, those that likeliest say the side of what is asked for first; most are not asked for.
 
     A caption that lists *left lung, right lung* has a nodule in one: what counts is the clause that names the nodule,
     then the sentence that does, then the clause that names the organ, then all that is no list and does not say how the
@@ -283,26 +283,34 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> tup
     things = [each for each in reading.wanted if each.kind != "anatomy"]
     if things or any(word not in SIDES for word in reading.others):
         head, caption = without_shown(head), without_shown(caption)
-    sentences = [each for each in cut(caption) if not _HUNG.search(each)]
-    prose = [each for each in cut(_LIST.sub(" ", caption)) if not _HUNG.search(each)]
-
     others = {word for word in reading.others if word not in SIDES}  # a *screw* that is no concept is a thing, too
+    lists = caption if not (things or others) else _LIST.sub(" ", caption)
+    prose = [each for each in cut(lists) if not _HUNG.search(each)]
 
     def naming(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> str:
         names = frozenset[str]().union(*({each.name, *each.narrower} for each in concepts))
         return ". ".join(
-            part for part in parts if not names.isdisjoint(named_in(part)) or not others.isdisjoint(lexicon().words(part))
+            part
+            for part in parts
+            if not names.isdisjoint(named_in(part)) or (others and not others.isdisjoint(lexicon().words(part)))
         )
 
     def clauses(of: Iterable[str]) -> list[str]:
         return [clause for sentence in of for clause in _CLAUSE.split(sentence)]
 
     if things or others:
-        own = naming(things, clauses([head, *prose])), naming(things, [head, *prose])
-        if not own[1]:  # another wording, or only its case names it: a title may list organs of both sides
-            return naming(reading.wanted, clauses(prose)), _of_one_side(" ".join(prose))
-        return (*own, naming(reading.wanted, clauses(prose)), head, _of_one_side(" ".join(prose)))
-    return naming(reading.wanted, clauses([head, *sentences])), head, " ".join(prose)
+        if sentences := naming(things, [head, *prose]):
+            yield naming(things, clauses([head, *prose]))
+            yield sentences
+            yield naming(reading.wanted, clauses(prose))
+            yield head
+        else:  # another wording, or only its case names it: a title may list organs of both sides
+            yield naming(reading.wanted, clauses(prose))
+        yield _of_one_side(" ".join(prose))
+        return
+    yield naming(reading.wanted, clauses([head, *prose]))
+    yield head
+    yield " ".join(each for each in cut(_LIST.sub(" ", caption)) if not _HUNG.search(each))
 
 
 def _of_one_side(text: str) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mirage.errors import BadQuery
@@ -19,7 +20,7 @@ from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
 from mirage.language.reading import QueryReading, read
 from mirage.once import loaded_once
-from mirage.query import Query, shown
+from mirage.query import Query, Term, shown
 from mirage.search import concepts, fusion
 from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Basis, Calibration, Confidence, HitFeatures
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # what a browser, where searches run too, has not
 
 _POOR = 1 / 3  # of what a text scores with all words of a query; where the best has less, it gains less
 _ROWS_BYTES, _MENTIONS_BYTES = 32 * 2**20, 16 * 2**20  # for what figures are ranked by, some 8 kB and 6 kB of each
+_READ = 32  # queries whose reading is remembered
 SPARE = 40  # more than k, for those that are folded or whose words lift them
 
 
@@ -83,6 +85,8 @@ class Searcher:
         self._stacks = Stacks(store, index, self._encoder_info.digest)
         self._rows = Known(store.search_rows, _ROWS_BYTES, size_of_row)
         self._told = Known(self._read_mentions, _MENTIONS_BYTES, size_of_mentions)
+        # Who asks again, for the next page or with a filter or because something was missing, asks in the same words.
+        self._read = lru_cache(maxsize=_READ)(self._reading)
 
     @loaded_once
     def facets(self) -> dict[str, dict[str, int]]:
@@ -110,7 +114,7 @@ class Searcher:
         notes: list[str] = []
         if not self._size:
             return Answer(query, (), False, (_("This atlas is empty. Add a corpus to it."),), 0.0)
-        reading = self._read(query)
+        reading = self._read(query.terms)
         if reading and reading.says_nothing and all(term.text and term.weight > 0 for term in query.terms):
             notes.append(_said_nothing(reading))
             return Answer(query, (), False, tuple(notes), time.perf_counter() - started, reading)
@@ -278,12 +282,12 @@ class Searcher:
             sure[key] = concepts.confidence(one, reading, figure, said, normal)
         return sure
 
-    def _read(self, query: Query) -> QueryReading | None:
+    def _reading(self, terms: Sequence[Term]) -> QueryReading | None:
         """The query's words as they are read, if it has any.
 
         What counts for less than a whole term is no condition, nor is what the query wants less of.
         """
-        texts = [(term.text, term.weight) for term in query.terms if term.text]
+        texts = [(term.text, term.weight) for term in terms if term.text]
         asked = [text for text, weight in texts if weight >= 1] or [text for text, weight in texts if weight > 0]
         if not asked:
             return None
@@ -326,7 +330,7 @@ class Searcher:
 
     def vector(self, query: Query) -> Vector:
         """The (d,) float32 unit vector that the picture channels search with."""
-        return self._vectors.vector(query, [])
+        return self._vectors.vector(_in_english(query, self._read(query.terms)), [])
 
     def _figure_vector(self, figure_id: str) -> Vector:
         key = self._store.row(figure_id).key

@@ -193,7 +193,7 @@ class SiteStore:
     ) -> dict[int, list[StoredMention]]:
         # Of concepts none is ever left out here: a search chooses among what is told by itself.
         return {
-            key: [StoredMention(key, *each) for each in own["mentions"] if each[1] in fields]
+            key: [StoredMention(key, name, field, polarity) for name, field, polarity in own["mentions"] if field in fields]
             for key, own in self._rows(keys).items()
         }
 
@@ -336,6 +336,7 @@ class Engine:
         self._words_only = pieces == "{}"
         self._store, self._index = SiteStore(known, host), SiteIndex(known, host, self._words_only)
         self._encoder = SiteEncoder(known, host, json.loads(pieces))
+        self._last: tuple[Query, Answer] | None = None
         places = SimpleNamespace(places=lambda name: (name, name))
         self._searcher = Searcher(
             self._store,  # type: ignore[arg-type]
@@ -377,7 +378,10 @@ class Engine:
     def _answered(self, query: Query) -> dict[str, Any]:
         if self._words_only and not query.text:
             raise MirageError(_("This site searches words only: it was made without the models that read pictures."))
+        if not self._words_only:
+            self._searcher.vector(query)  # what the towers have to read is told before anything is counted
         found = self._searcher.search(query)
+        self._last = query, found
         return {
             "query": query.print(),
             "text": query.text,
@@ -386,10 +390,18 @@ class Engine:
             "withdrawn": found.withdrawn,
             "reading": _reading(found),
             "hits": [self._hit(hit) for hit in found.hits],
-            "quotes": _quotes(found),
-            "explained": self._explained(found),
             "facets": self._searcher.facets,
         }
+
+    def quotes(self, query: str) -> str:
+        """What the captions of the hits of a query's address say of it: JSON with ``quotes`` and ``explained``.
+
+        Captions are read for it one by one, which hits need not wait for. Only what was answered last is quoted from.
+        """
+        asked, found = self._last or (None, None)
+        if found is None or Query.parse(query) != asked:
+            return json.dumps({"quotes": [], "explained": ""})
+        return json.dumps({"quotes": _quotes(found), "explained": self._explained(found)}, ensure_ascii=False)
 
     def _explained(self, found: Answer) -> str:
         """The page that explains what is asked for, where it is one thing."""
@@ -471,7 +483,7 @@ def _or_none(values: Sequence[float]) -> Vector | None:
 
 def place_of(own: Mapping[str, Any]) -> SlicePlace:
     """A place in a stack from JSON."""
-    return SlicePlace(own["stack"], own["view"], own["number"], tuple((name, share) for name, share in own["shares"]))
+    return SlicePlace(own["stack"], own["view"], own["number"], tuple(map(tuple, own["shares"])))
 
 
 def figure_of(own: Mapping[str, Any]) -> Figure:

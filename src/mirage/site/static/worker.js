@@ -61,17 +61,16 @@ const near = (score) => Math.round(score * 1e4);
 
 // The best, in the order in which `mirage.indexes.ranking` puts them: what scores alike stands by key.
 function best(scores, keys, limit) {
+  const rounded = Int32Array.from(keys, (key) => near(scores[key]));
   let least = -Infinity;
-  if (keys.length > limit * 2) {
-    const sorted = Float64Array.from(keys, (key) => scores[key]).sort();
-    least = near(sorted[sorted.length - limit]);
-  }
-  const chosen = keys.filter((key) => near(scores[key]) >= least);
-  chosen.sort((a, b) => near(scores[b]) - near(scores[a]) || a - b);
+  if (keys.length > limit) least = rounded.slice().sort()[keys.length - limit];
+  const chosen = [];
+  for (let place = 0; place < keys.length; place++) if (rounded[place] >= least) chosen.push(place);
+  chosen.sort((a, b) => rounded[b] - rounded[a] || keys[a] - keys[b]);
   const flat = new Float64Array(2 * Math.min(limit, chosen.length));
   for (let place = 0; place < flat.length / 2; place++) {
-    flat[2 * place] = chosen[place];
-    flat[2 * place + 1] = scores[chosen[place]];
+    flat[2 * place] = keys[chosen[place]];
+    flat[2 * place + 1] = scores[keys[chosen[place]]];
   }
   return flat;
 }
@@ -80,7 +79,7 @@ function host(head, vectors, slices, postings) {
   const count = head.ids.length, size = head.encoder.dimension;
   const all = unpacked(vectors, size);
   const of = { image: all.subarray(0, count * size), caption: all.subarray(count * size) };
-  const everyone = Array.from({ length: count }, (_, key) => key);
+  const everyone = Uint32Array.from({ length: count }, (_, key) => key);
   const captioned = everyone.filter((key) => head.captioned[key]);
   const cut = unpacked(slices, size), sliced = new Map();
   let start = 0;
@@ -98,9 +97,15 @@ function host(head, vectors, slices, postings) {
     };
   }
   const product = (vector, matrix, start) => {
-    let sum = 0;
-    for (let place = 0; place < size; place++) sum += vector[place] * matrix[start + place];
-    return sum;
+    // Four sums, of which none waits for another; sizes of vectors are multiples of four.
+    let one = 0, two = 0, three = 0, four = 0;
+    for (let place = 0, there = start; place < size; place += 4, there += 4) {
+      one += vector[place] * matrix[there];
+      two += vector[place + 1] * matrix[there + 1];
+      three += vector[place + 2] * matrix[there + 2];
+      four += vector[place + 3] * matrix[there + 3];
+    }
+    return one + two + three + four;
   };
   const placeOf = ({ numbers }, number) => {
     let low = 0, high = numbers.length - 1;
@@ -130,17 +135,18 @@ function host(head, vectors, slices, postings) {
     },
     matching(channel, given, weights, limit, among) {
       const list = lists[channel], scores = new Float64Array(count), worth = plain(weights);
-      const found = new Set();
+      const seen = new Uint8Array(count), found = [];
       plain(given).forEach((number, which) => {
         const place = placeOf(list, number);
         if (place < 0) return;
         for (let pair = from(list, place); pair < list.ends[place]; pair++) {
-          scores[list.keys[pair]] += list.weights[pair] * worth[which];
-          found.add(list.keys[pair]);
+          const key = list.keys[pair];
+          scores[key] += list.weights[pair] * worth[which];
+          if (!seen[key]) found.push(key);
+          seen[key] = 1;
         }
       });
-      const keys = among ? plain(among).filter((key) => found.has(key)) : [...found];
-      return best(scores, keys, limit);
+      return best(scores, among ? plain(among).filter((key) => seen[key]) : found, limit);
     },
     frequency(channel, number) {
       const place = placeOf(lists[channel], number);
