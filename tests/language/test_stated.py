@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mirage.language.stated import agreement, asked_beside_names, stated, without_shown
+from mirage import corpora
+from mirage.language.stated import agreement, asked_beside_names, may_tell_side, stated, without_shown
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,31 @@ def test_a_caption_of_one_word_or_of_one_word_again_and_again_is_read_at_once(pi
     told = stated(piece * (100_000 // len(piece)) + " Bosniak IV")
     assert told.ranks[-1].value == "4"
     assert "bosniak" in told.ranks[-1].names
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("Left renal mass", True),
+        ("masa renal izquierda", True),
+        ("RUL mass", True),
+        ("bi-lateral effusions", True),
+        ("a left-sided effusion", True),
+        ("both kidneys", True),
+        ("a cleft palate", True),  # letters are enough to look closer
+        ("a mass of the liver", False),
+        ("rul", False),
+        ("", False),
+    ],
+)
+def test_what_has_no_letters_of_a_side_states_none(text: str, may: bool) -> None:
+    assert may_tell_side(text) is may
+    assert may or "side" not in stated(text).adjectives
+
+
+def test_no_text_of_the_starter_atlas_states_a_side_without_its_letters() -> None:
+    figures = [item.figure for item in corpora.load("starter").items() if hasattr(item, "figure")]
+    told = [text for each in figures for text in (each.caption, each.title, each.diagnosis) if text]
+    sided = [text for text in told if "side" in stated(text).adjectives]
+    assert len(sided) > 100
+    assert all(map(may_tell_side, sided))

@@ -171,9 +171,26 @@ def test_what_cannot_be_asked_is_told_in_words(site: Site, address: str) -> None
 
 
 def test_captions_are_quoted_word_for_word_and_only_of_what_fits(site: Site) -> None:
-    answer = site.ask(Query.of("liver"))
+    query = Query.of("liver")
+    answer = site.ask(query)
     fitting = {hit["id"]: hit["caption"] for hit in answer["hits"] if hit["confidence"] != "weak"}
-    assert answer["quotes"]
-    for quote in answer["quotes"]:
+    quotes = json.loads(site.engine.quotes(query.print()))["quotes"]
+    assert quotes
+    for quote in quotes:
         assert quote["sentence"] in fitting[quote["id"]]
-    assert site.ask(Query.of("something that nobody has"))["quotes"] == []
+    other = Query.of("something that nobody has")
+    assert json.loads(site.engine.quotes(other.print()))["quotes"] == []  # which was not asked
+    site.ask(other)
+    assert json.loads(site.engine.quotes(other.print()))["quotes"] == []
+
+
+def test_what_the_towers_have_to_read_is_told_before_anything_is_counted(site: Site, monkeypatch) -> None:
+    counted: list[str] = []
+    for name in ("nearest", "matching"):
+        own = getattr(NumpyHost, name)
+        monkeypatch.setattr(NumpyHost, name, lambda self, *given, own=own: counted.append(own.__name__) or own(self, *given))
+    query = Query.of("a liver that no other test asks for").print()
+    assert json.loads(site.engine.answer(query))["wanted"]["texts"]
+    assert not counted
+    site.ask(Query.parse(query))
+    assert {"nearest", "matching"} <= set(counted)

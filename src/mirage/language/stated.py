@@ -92,6 +92,7 @@ _NOT_OF_IT = re.compile(
     rf"(?i)\b(?:{_BOTH}(?= {_PICTURE}\b)|(?:one|either) of (?P<one>both)\b"
     rf"|(?P<well>both)(?= (?:\w+ ){{1,3}}?(?:(?:is|are|was|were|appear) (?:\w+ )?(?:{_WELL})|\w+ normally)))"
 )
+_NO_LETTERS = re.compile(r"[\W_]+")
 _NEAR = 60  # characters behind "both" in which a name begins or ends
 
 
@@ -289,6 +290,24 @@ def _value(value: str, part: str | None) -> str:
 def _names(*words: str | None) -> frozenset[str]:
     folded = (lexicon().canonical(word) for word in words if word and word.lower() not in _NO_NAMES)
     return frozenset(word for word in folded if word not in GRADED and word not in SIDES)
+
+
+def may_tell_side(text: str) -> bool:
+    """Whether a text holds letters that name a side; where it does not, `stated` finds none. Much faster than that.
+
+    Parameters
+    ----------
+    text : str
+    """
+    words, short = _letters_of_sides()
+    return bool(words.search(_NO_LETTERS.sub("", text)) or short.search(text))
+
+
+@lru_cache(maxsize=1)
+def _letters_of_sides() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Words for sides wherever they stand in a text without blanks and hyphens, and short forms as they are written."""
+    words = [*SIDES, *(word for word, english in SPANISH.items() if english in SIDES)]
+    return re.compile("|".join(words), re.IGNORECASE), re.compile(rf"\b(?:{'|'.join(map(re.escape, _sided()))})\b")
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from mirage.language.laterality import SIDES
 from mirage.language.mentions import REST, number_of
 from mirage.language.reading import NORMAL, VARIANT, AskedConcept, QueryReading
 from mirage.language.sentences import cut
-from mirage.language.stated import agreement, asked_beside_names, without_shown
+from mirage.language.stated import agreement, asked_beside_names, may_tell_side, without_shown
 from mirage.search.confidence import Basis, Confidence
 from mirage.search.making import made_as_asked, made_otherwise, made_so, named_in
 from mirage.storage.searched import SearchRow, StoredMention
@@ -262,7 +262,9 @@ def confidence(
     if sure != "weak" and not reading.versus:
         texts = f"{figure.title}. {figure.diagnosis}", figure.caption
         asked = asked_beside_names(reading.text)
-        agreed = agreement(asked, _where_a_side_is_told(reading, *texts) if "side" in asked.adjectives else texts)
+        nothing_else = not asked.ranks and asked.adjectives.keys() == {"side"}
+        sided = _where_a_side_is_told(reading, *texts, nothing_else) if "side" in asked.adjectives else texts
+        agreed = agreement(asked, sided)
         if agreed == "contrary":
             return "weak", "alike"
         sure = sure if agreed == "held" else _at_most_likely(sure)
@@ -273,12 +275,13 @@ def confidence(
     return (sure if normal == "said" else _at_most_likely(sure)), basis
 
 
-def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> Iterator[str]:
+def _where_a_side_is_told(reading: QueryReading, head: str, caption: str, nothing_else: bool) -> Iterator[str]:
     """A figure's words, those that likeliest say the side of what is asked for first; most are not asked for.
 
     A caption that lists *left lung, right lung* has a nodule in one: what counts is the clause that names the nodule,
     then the sentence that does, then the clause that names the organ, then all that is no list and does not say how the
-    picture is hung. Of an organ lists count, too.
+    picture is hung. Of an organ lists count, too. Where nothing else is asked for than the side, what tells none is not
+    looked at.
     """
     things = [each for each in reading.wanted if each.kind != "anatomy"]
     if things or any(word not in SIDES for word in reading.others):
@@ -287,21 +290,24 @@ def _where_a_side_is_told(reading: QueryReading, head: str, caption: str) -> Ite
     lists = caption if not (things or others) else _LIST.sub(" ", caption)
     prose = [each for each in cut(lists) if not _HUNG.search(each)]
 
-    def naming(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> str:
+    def that_name(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> Iterator[str]:
         names = frozenset[str]().union(*({each.name, *each.narrower} for each in concepts))
-        return ". ".join(
+        return (
             part
             for part in parts
             if not names.isdisjoint(named_in(part)) or (others and not others.isdisjoint(lexicon().words(part)))
         )
 
+    def naming(concepts: Sequence[AskedConcept], parts: Iterable[str]) -> str:
+        return ". ".join(that_name(concepts, (part for part in parts if not nothing_else or may_tell_side(part))))
+
     def clauses(of: Iterable[str]) -> list[str]:
         return [clause for sentence in of for clause in _CLAUSE.split(sentence)]
 
     if things or others:
-        if sentences := naming(things, [head, *prose]):
+        if any(True for _part in that_name(things, [head, *prose])):
             yield naming(things, clauses([head, *prose]))
-            yield sentences
+            yield naming(things, [head, *prose])
             yield naming(reading.wanted, clauses(prose))
             yield head
         else:  # another wording, or only its case names it: a title may list organs of both sides

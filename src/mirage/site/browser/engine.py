@@ -8,6 +8,7 @@ and asks again.
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import json
 import re
@@ -336,6 +337,7 @@ class Engine:
         self._words_only = pieces == "{}"
         self._store, self._index = SiteStore(known, host), SiteIndex(known, host, self._words_only)
         self._encoder = SiteEncoder(known, host, json.loads(pieces))
+        self._prepared: Query | None = None
         self._last: tuple[Query, Answer] | None = None
         places = SimpleNamespace(places=lambda name: (name, name))
         self._searcher = Searcher(
@@ -350,6 +352,7 @@ class Engine:
     def take(self, shard: int, rows: str) -> None:
         """Take a file of figures' words."""
         self._store.take(shard, json.loads(rows))
+        gc.freeze()  # words of figures are held for good: to look through all of them for garbage takes a second
 
     def know(self, text: str, vector: Iterable[float]) -> None:
         """Take what the tower made of a text."""
@@ -378,8 +381,9 @@ class Engine:
     def _answered(self, query: Query) -> dict[str, Any]:
         if self._words_only and not query.text:
             raise MirageError(_("This site searches words only: it was made without the models that read pictures."))
-        if not self._words_only:
-            self._searcher.vector(query)  # what the towers have to read is told before anything is counted
+        if not self._words_only and query != self._prepared:
+            self._prepared = query
+            self._searcher.vector(query)  # so that what the towers have to read is told before anything is counted
         found = self._searcher.search(query)
         self._last = query, found
         return {

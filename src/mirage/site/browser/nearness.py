@@ -15,6 +15,11 @@ def _letters(word: str) -> int:
     return bits
 
 
+def _may_be_near(letters: int, word: str, farthest: float) -> bool:
+    """Whether a word has about these letters: a change takes one away and brings another, so two of them differ at most."""
+    return (letters ^ _letters(word)).bit_count() <= 2 * farthest
+
+
 class OSA:
     """Where rapidfuzz has `distance`."""
 
@@ -29,8 +34,7 @@ class OSA:
             What is farther may be told as one more than this.
         """
         if score_cutoff is not None and (
-            # A change takes one letter away and brings another, so that two of the sets' letters differ at most.
-            abs(len(one) - len(other)) > score_cutoff or (_letters(one) ^ _letters(other)).bit_count() > 2 * score_cutoff
+            abs(len(one) - len(other)) > score_cutoff or not _may_be_near(_letters(one), other, score_cutoff)
         ):
             return int(score_cutoff) + 1
         before, last = [0] * (len(other) + 1), list(range(len(other) + 1))
@@ -58,9 +62,15 @@ def extract(
         The largest distance.
     limit : int
     """
+    size, letters = len(query), _letters(query)
+    near = [
+        (place, choice)
+        for place, choice in enumerate(choices)
+        if -score_cutoff <= len(choice) - size <= score_cutoff and _may_be_near(letters, choice, score_cutoff)
+    ]
     found = [
         (distance, place, choice)
-        for place, choice in enumerate(choices)
+        for place, choice in near
         if (distance := scorer(query, choice, score_cutoff)) <= score_cutoff
     ]
     return [(choice, distance, place) for distance, place, choice in sorted(found)[:limit]]

@@ -58,6 +58,7 @@ export function begin(tell = () => {}) {
         failed: ({ why }) => reject(new Error(why)),
         ready: ({ towers }) => resolve({ worker, towers }),
         answer: ({ id, answer, milliseconds }) => asking.get(id)({ ...answer, milliseconds }),
+        quoted: ({ id, quotes, explained }) => asking.get(id)({ quotes, explained }),
         seen: ({ id, token, why }) => asking.get(id)({ token, why }),
       };
       worker.onmessage = ({ data }) => heard[data.kind](data);
@@ -78,6 +79,9 @@ async function sent(message, moved = []) {
 
 // Answer a query's address, as `mirage.query.Query.parse` reads it.
 export const ask = (query) => sent({ kind: "ask", query });
+
+// What the captions of the hits say of the query that was answered last.
+export const quotes = (query) => sent({ kind: "quote", query });
 
 // A picture as a term of a query's address.
 export async function look(file) {

@@ -1,7 +1,7 @@
 // The search page of a site: words or a picture in, figures out.
 
 import { _ } from "./words.js";
-import { ask, begin, has, look, root } from "./parts.js";
+import { ask, begin, has, look, quotes, root } from "./parts.js";
 import { card, made, summary } from "./cards.js";
 import { plainly } from "./plain.js";
 
@@ -22,7 +22,7 @@ export async function answered(query, status) {
     const text = new URLSearchParams(query).get("q") ?? "";
     if (!text.trim()) return { error: _("A picture is searched with by the whole search only. %(why)s", { why: why(error) }) };
     try {
-      return { plain: true, fits: true, notes: [why(error)], hits: await plainly(text), quotes: [], facets: {} };
+      return { plain: true, fits: true, notes: [why(error)], hits: await plainly(text), facets: {} };
     } catch {
       return { error: _("The words of this site could not be loaded. Is its folder whole, and are you online? Load the page again to try once more.") };
     }
@@ -46,18 +46,21 @@ const status = (text) => {
 
 function shown(answer) {
   if (answer.error !== undefined) return [made("p", { class: "problem", role: "alert" }, answer.error)];
-  const blocks = [summary(answer, figures)];
-  if (answer.quotes?.length) {
-    const list = made("ol", { class: "claims" });
-    for (const { sentence, id } of answer.quotes) {
-      const hit = answer.hits.findIndex((one) => one.id === id);
-      list.append(made("li", { class: "claim" }, made("p", { class: "sentence", lang: "en", dir: "auto" }, made("q", {}, sentence), " ", made("a", { class: "cite", href: root + answer.hits[hit].page }, String(hit + 1)))));
-    }
-    const page = answer.explained && made("p", {}, made("a", { href: root + answer.explained }, _("Read the whole explanation")));
-    blocks.push(made("details", { class: "quoted" }, made("summary", {}, _("What the captions say of it")), made("p", { class: "hint" }, _("Sentences of the captions of what fits, word for word; each number is its figure. For learning: this does not diagnose.")), list, page || ""));
+  return [summary(answer, figures), made("ol", { class: "grid", "data-grid": "" }, ...answer.hits.map(card))];
+}
+
+// Captions are read for quotes after the figures are shown: nobody waits for them.
+async function quoted(answer, query, current) {
+  const said = await quotes(query);
+  if (!said.quotes?.length || !current()) return;
+  const list = made("ol", { class: "claims" });
+  for (const { sentence, id } of said.quotes) {
+    const hit = answer.hits.findIndex((one) => one.id === id);
+    list.append(made("li", { class: "claim" }, made("p", { class: "sentence", lang: "en", dir: "auto" }, made("q", {}, sentence), " ", made("a", { class: "cite", href: root + answer.hits[hit].page }, String(hit + 1)))));
   }
-  blocks.push(made("ol", { class: "grid", "data-grid": "" }, ...answer.hits.map(card)));
-  return blocks;
+  const page = said.explained && made("p", {}, made("a", { href: root + said.explained }, _("Read the whole explanation")));
+  const hint = made("p", { class: "hint" }, _("Sentences of the captions of what fits, word for word; each number is its figure. For learning: this does not diagnose."));
+  results.querySelector(".grid").before(made("details", { class: "quoted" }, made("summary", {}, _("What the captions say of it")), hint, list, page || ""));
 }
 
 async function search(query, { written = true } = {}) {
@@ -75,7 +78,10 @@ async function search(query, { written = true } = {}) {
   results.removeAttribute("aria-busy");
   results.dataset.milliseconds = answer.milliseconds ?? "";
   status("");
-  if (answer.facets && !answer.plain) narrowed(answer.facets, given);
+  if (answer.hits && !answer.plain) {
+    narrowed(answer.facets, given);
+    quoted(answer, given.toString(), () => mine === newest);
+  }
 }
 
 function narrowed(facets, given) {

@@ -12,6 +12,7 @@ const handlers = {
   lost: ({ name }) => waiting.get(name)?.reject(new Error(`part ${name} could not be loaded`)),
   begin: ({ plan }) => begin(plan).catch((error) => post("failed", { why: lastLine(error) })),
   ask: ({ id, query }) => inTurn(() => asked(id, query)),
+  quote: ({ id, query }) => inTurn(() => post("quoted", { id, ...JSON.parse(engine.quotes(query)) })),
   look: ({ id, pixels, width, height }) => inTurn(() => looked(id, pixels, width, height)),
 };
 const lastLine = (error) => String(error.message ?? error).trim().split("\n").at(-1); // of a traceback that is what went wrong
