@@ -3,7 +3,8 @@
     python scripts/paper_page.py results
 
 Reads ``retrieval.json``, as `mirage evaluate retrieval --json` writes it, ``asked.json``, as `mirage ask --json` does, and
-``roco-revision.txt``, which commit of the data set was measured, and writes ``README.md`` beside them. It shows texts and pictures of ROCO: read each figure's licence before it is passed on.
+``roco-revision.txt``, which commit of the data set was measured, and writes ``README.md`` beside them. It shows texts and
+pictures of ROCO: read each figure's licence before it is passed on.
 """
 
 from __future__ import annotations
