@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from marks_maker import ID, drawn, read
 from mirage.atlas import Atlas
 from mirage.images.marks import watermark, watermarked
-from mirage.images.marks.band import band
+from mirage.images.marks.band import band, has_band
 from mirage.images.marks.pattern import id_in, wanted
+from mirage.images.marks.reading import find
 
 FIRST = Path(__file__).parents[1] / "data" / "marked_by_0_2.jpg"
 PICTURES = 20
@@ -64,6 +65,11 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "made smaller": lambda image: _scaled(image, 0.4),
     "jpeg": lambda image: _jpeg(image, 60),
     "turned": lambda image: image.rotate(2, Image.Resampling.BICUBIC),
+    "squeezed into a square": lambda image: image.resize((512, 512), Image.Resampling.BICUBIC),
+    "made wider": lambda image: image.resize((548, 544), Image.Resampling.BICUBIC),
+    "made higher, and smaller": lambda image: image.resize((256, 294), Image.Resampling.LANCZOS),
+    "negative": ImageOps.invert,
+    "negative of what is left": lambda image: ImageOps.invert(image.crop((51, 0, 512, image.height))),
 }
 
 
@@ -82,6 +88,12 @@ def test_the_mark_changes_no_picture_by_more_than_41_decibels(pairs: list[tuple[
         assert 10 * np.log10(255**2 / np.mean(difference**2)) >= 41
 
 
+def test_the_band_is_known_in_a_negative(pairs: list[tuple[Image.Image, Image.Image]]) -> None:
+    plain = pairs[0][0]
+    assert has_band(ImageOps.invert(band(plain)))
+    assert not has_band(ImageOps.invert(plain))
+
+
 def test_it_is_not_seen_in_the_same_pictures_without_it(pairs: list[tuple[Image.Image, Image.Image]]) -> None:
     for plain, _ in pairs:
         assert not watermarked(plain)
@@ -94,6 +106,14 @@ def test_it_is_read_in_every_view_and_shape_and_across_a_crop(size: tuple[int, i
     cut = marked.crop((size[0] // 30, size[1] // 15, size[0] - size[0] // 15, size[1] - size[1] // 40))
     for way in Image.Transpose:
         assert watermark.find(cut.transpose(way)).id == ID, way
+
+
+@pytest.mark.parametrize("size", [(1024, 512), (1800, 512), (2048, 512), (512, 2048)])
+def test_it_is_read_in_a_wide_picture_with_its_band_and_without(size: tuple[int, int]) -> None:
+    whole = band(watermark.embed(drawn(size, "L"), ID))
+    for left, right in ((0, 0), (size[0] // 10, 0), (0, size[0] // 10)):
+        for below in (0, whole.height - size[1]):
+            assert watermark.find(whole.crop((left, 0, size[0] - right, whole.height - below))).id == ID
 
 
 @pytest.mark.parametrize("id", ["0" * 16, "f" * 16, ID, "8000000000000001"])
@@ -119,3 +139,5 @@ def test_the_mark_of_earlier_versions_is_still_read() -> None:
     with Image.open(FIRST) as opened:
         assert watermarked(opened)
         assert watermarked(opened.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+        negative = ImageOps.invert(opened.transpose(Image.Transpose.ROTATE_90).convert("L"))
+        assert find(negative, thorough=True).id == ID

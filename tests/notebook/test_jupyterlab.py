@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from browsing import expect, started
 from mirage.atlas import Atlas
@@ -139,6 +141,24 @@ def test_a_picture_is_dropped(page, atlas: Path) -> None:
     )
     expect(page.locator(".mirage-card").first).to_contain_text("etina")
     assert "told  |  | starter:retina |" in told(page)
+
+
+def test_a_large_picture_is_made_smaller_before_it_is_sent(page) -> None:
+    search(page, "brain MRI")
+    large = io.BytesIO()
+    Image.effect_noise((3600, 3600), 90).save(large, "PNG")
+    assert len(large.getvalue()) > 10_000_000  # more than a notebook's server takes in one message
+    chosen = {"name": "large.png", "mimeType": "image/png", "buffer": large.getvalue()}
+    page.get_by_label("or choose, or drop, a picture").set_input_files(chosen)
+    expect(page.locator(".mirage-side")).not_to_have_attribute("aria-label", "brain MRI")
+    expect(page.locator(".mirage-wrong")).to_be_empty()
+    assert "told  |  |" in told(page)
+
+
+def test_a_large_file_that_the_browser_cannot_read_is_told(page) -> None:
+    chosen = {"name": "scan.dcm", "mimeType": "application/dicom", "buffer": bytes(7_000_000)}
+    page.get_by_label("or choose, or drop, a picture").set_input_files(chosen)
+    expect(page.locator(".mirage-wrong")).to_contain_text("scan.dcm")
 
 
 def test_what_is_no_picture_is_told_in_a_sentence(page) -> None:

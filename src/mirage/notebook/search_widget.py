@@ -6,12 +6,15 @@ What crosses over is data alone. Words of sources become text in the browser, ne
 from __future__ import annotations
 
 import base64
+import io
 import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from mirage.explain.explanation import words_of
 from mirage.figure import MODALITIES, Figure
 from mirage.images.decode import decode
 from mirage.images.limits import Limits
+from mirage.images.marks.reading import read, warned
 from mirage.query import Query
 from mirage.search.answer import Answer, Hit
 from mirage.settings import Settings
@@ -36,6 +40,7 @@ _HERE = Path(__file__).parent
 _KINDS = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 _SURE = Words({"strong": N_("Strong"), "likely": N_("Likely"), "weak": N_("Weak")})
 _LINES = 10  # hits that a terminal is shown
+_MOST, _LONGEST = 4_000_000, 2048  # bytes of a picture that is given as it is; pixels of one that was made smaller
 _log = logging.getLogger(__name__)
 
 
@@ -86,9 +91,11 @@ class SearchWidget(anywidget.AnyWidget):
 
     def __init__(self, atlas: Atlas, query: str = "", against: str = "") -> None:
         self.atlas = atlas
-        self._settling = True
+        # What is shown. Whatever differs from it was set by somebody: in a cell, or by a function that observes.
+        self._asked: tuple[str, str] = ("", "")
+        self._found: tuple[Hit, ...] = ()
+        self._seen: Figure | None = None
         super().__init__(_words=_translated())
-        self._settling = False
         self.on_msg(self._told)
         self.ask(query, against)
 
@@ -102,7 +109,7 @@ class SearchWidget(anywidget.AnyWidget):
         query, against : str
         """
         with self._settled():
-            self.query, self.against = query, against
+            self._asked = self.query, self.against = query, against
             if not query.strip():
                 self._show(())
             elif against.strip():
@@ -118,8 +125,13 @@ class SearchWidget(anywidget.AnyWidget):
         picture : PIL.Image.Image
         """
         with self._settled():
-            self.query, self.against = "", ""
-            self._show(self.atlas.search(Query.of(pictures=[self.atlas.embed(picture)])))
+            self._look_like(picture, b"")
+
+    def _look_like(self, picture: Image.Image, data: bytes) -> None:
+        found = self.atlas.search(Query.of(pictures=[self.atlas.embed(picture)]))
+        warning = warned(read(data, picture))
+        self._asked = self.query, self.against = "", ""
+        self._show(replace(found, notes=(warning, *found.notes)) if warning else found)
 
     def _told(self, _widget: object, told: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         """Do what the script says that somebody did; what it says is not trusted to be well formed."""
@@ -127,73 +139,84 @@ class SearchWidget(anywidget.AnyWidget):
         if kind == "ask":
             self.ask(str(told.get("query", "")), str(told.get("against", "")))
         elif kind == "picture":
-            self._read(str(told.get("name", "")), buffers)
+            self._read(str(told.get("name", ""))[:200], buffers)
         elif kind == "open":
             with self._settled():
                 self._look_at(str(told.get("id", "")))
 
     def _read(self, name: str, buffers: Sequence[memoryview]) -> None:
-        settings = Settings.load()
-        limits = Limits(file_bytes=settings.upload_max_bytes, pixels=settings.upload_max_pixels)
-        picture = None
         with self._settled():
+            settings = Settings.load()
+            limits = Limits(file_bytes=settings.upload_max_bytes, pixels=settings.upload_max_pixels)
             if not buffers:
                 raise BadPicture(_("No picture came with the form. Choose a file first."))
-            picture = decode(bytes(buffers[0]), name=name, limits=limits)
-        if picture is not None:
-            self.look_like(picture)
+            data = bytes(buffers[0])
+            self._look_like(decode(data, name=name, limits=limits), data)
+
+    @traitlets.validate("hits")
+    def _are_hits(self, proposal: dict[str, Any]) -> Answer | tuple[Hit, ...]:
+        given = proposal["value"]
+        if isinstance(given, Answer):
+            return given
+        hits = tuple(given) if isinstance(given, list | tuple) else ()
+        if (given and not hits) or not all(isinstance(each, Hit) for each in hits):
+            raise traitlets.TraitError("hits are what atlas.search(…) gives: an Answer, or Hits of one.")
+        return hits
+
+    @traitlets.validate("figure")
+    def _is_figure(self, proposal: dict[str, Any]) -> Figure | Hit | str | None:
+        given = proposal["value"]
+        if given is not None and not isinstance(given, Figure | Hit | str):
+            raise traitlets.TraitError("figure is a Figure, a Hit, the id of one, or None.")
+        return given
 
     @traitlets.observe("query", "against")
     def _worded(self, _change: object) -> None:
-        if not self._settling:
+        if (self.query, self.against) != self._asked:
             self.ask(self.query, self.against)
 
     @traitlets.observe("hits")
-    def _found(self, change: dict[str, Any]) -> None:
-        if not self._settling:
+    def _given(self, _change: object) -> None:
+        if self.hits is not self._found:
             with self._settled():
-                self._show(change["new"] if isinstance(change["new"], Answer) else tuple(change["new"]))
+                self._show(() if self.hits is None else self.hits)
 
     @traitlets.observe("figure")
-    def _opened(self, change: dict[str, Any]) -> None:
-        if not self._settling:
+    def _opened(self, _change: object) -> None:
+        if self.figure is not self._seen:
             with self._settled():
-                self._look_at(change["new"])
+                self._look_at(self.figure)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _settled(self) -> Iterator[None]:
-        """Change several things as one, and say what went wrong in a sentence."""
-        if self._settling:
-            yield
-            return
-        self._settling = True
-        error = ""
-        try:
-            yield
-        except MirageError as known:
-            error = str(known)
-        except Exception as unforeseen:
-            _log.exception("the widget failed")
-            error = _(
-                "Something went wrong that MIRAGE did not foresee (%(kind)s). The kernel's log has the details.",
-                kind=type(unforeseen).__name__,
-            )
-        finally:
-            self.error = error
-            self._done += 1
-            self._settling = False
+        """Change several things as one, and say what went wrong in a sentence.
+
+        Who observes is told when all is changed, and may change things in turn; what is wrong with that is theirs to know.
+        """
+        with self.hold_sync(), self.hold_trait_notifications():
+            # First, so that the script is told in any case.
+            self.error, self._done = "", self._done + 1
+            try:
+                yield
+            except MirageError as known:
+                self.error = str(known)
+            except Exception as unforeseen:
+                _log.exception("the widget failed")
+                self.error = _(
+                    "Something went wrong that MIRAGE did not foresee (%(kind)s). The kernel's log has the details.",
+                    kind=type(unforeseen).__name__,
+                )
 
     def _show(self, found: Answer | tuple[Hit, ...]) -> None:
         """Show an answer, or hits of which it is not known what they answer."""
-        self.comparison, self.answer = None, found if isinstance(found, Answer) else None
-        self.hits = found.hits if isinstance(found, Answer) else found
-        self._tells, self._sides = [], [self._side(found)] if isinstance(found, Answer) or found else []
-        self._rest()
+        answer, hits = (found, found.hits) if isinstance(found, Answer) else (None, found)
+        self._tells, self._sides = [], [self._side(found)] if answer is not None or hits else []
+        self.comparison, self.answer = None, answer
+        self._rest(hits)
 
     def _show_both(self, comparison: Comparison) -> None:
-        self.comparison, self.answer, self.hits = comparison, comparison.a, comparison.a.hits
         told = (
             (_("Both"), comparison.shared),
             (comparison.words[0], comparison.of_a),
@@ -203,11 +226,13 @@ class SearchWidget(anywidget.AnyWidget):
         self._sides = [self._side(answer) for answer in (comparison.a, comparison.b)]
         if comparison.notes:
             self._sides = [{**self._sides[0], "notes": [*comparison.notes, *self._sides[0]["notes"]]}, self._sides[1]]
-        self._rest()
+        self.comparison, self.answer = comparison, comparison.a
+        self._rest(comparison.a.hits)
 
-    def _rest(self) -> None:
-        self.ids = [hit.figure.id for hit in self.hits]
-        self.figure, self._open = None, {}
+    def _rest(self, hits: tuple[Hit, ...]) -> None:
+        self.ids, self._open = [hit.figure.id for hit in hits], {}
+        self._found = self.hits = hits
+        self._seen = self.figure = None
 
     def _side(self, found: Answer | tuple[Hit, ...]) -> dict[str, Any]:
         if not isinstance(found, Answer):
@@ -215,18 +240,23 @@ class SearchWidget(anywidget.AnyWidget):
         hits = [_card(hit) for hit in found.hits]
         return {"words": words_of(found), "said": _unfit(found), "notes": list(found.notes), "hits": hits}
 
-    def _look_at(self, asked: object) -> None:
+    def _look_at(self, asked: Figure | Hit | str | None) -> None:
         """Open a figure, by itself, its id or a hit; nothing closes the one that is open."""
         given = asked.figure if isinstance(asked, Hit) else asked
-        if not given:
-            self.figure, self._open = None, {}
-            return
-        figure = given if isinstance(given, Figure) else self.atlas.figure(str(given))
-        self.figure = figure
+        try:
+            figure = given if isinstance(given, Figure) else self.atlas.figure(given) if given else None
+            shown = self._whole(figure) if figure else {}
+        except MirageError:
+            self.figure = self._seen
+            raise
+        self._open = shown
+        self._seen = self.figure = figure
+
+    def _whole(self, figure: Figure) -> dict[str, str]:
         kind = (MODALITIES.get(figure.modality, figure.modality), figure.plane, figure.region, figure.patient)
-        self._open = {
+        return {
             **_words_of(figure),
-            "picture": _data(Path(self.atlas.picture(figure.id))),
+            "picture": _large(Path(self.atlas.picture(figure.id))),
             "kind": " · ".join(each for each in kind if each),
             "diagnosis": figure.diagnosis,
         }
@@ -236,14 +266,15 @@ class SearchWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         lines = [self.error] if self.error else []
         for answer in (self.comparison.a, self.comparison.b) if self.comparison else (self.answer,):
-            lines += _lines(answer) if answer else []
+            lines += _lines(answer) if answer is not None else []
         return "\n".join(lines) or _("Nothing is looked for yet: set .query to words.")
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, about = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         shown = (self.comparison.a, self.comparison.b) if self.comparison else (self.answer,)
-        html = "".join(each._repr_html_() for each in shown if each)
+        html = f"<p>{escape(self.error)}</p>" if self.error else ""
+        html += "".join(each._repr_html_() for each in shown if each is not None)
         return {**data, "text/plain": repr(self), **({"text/html": html} if html else {})}, about
 
 
@@ -280,6 +311,7 @@ def _words_of(figure: Figure) -> dict[str, str]:
         "terms": _address(source.licence.url),
         # What stands in a notebook travels with it.
         "passing": licensing.passing_on(figure),
+        "withdrawn": f"{_('Withdrawn by its source.')} {figure.withdrawn.said}" if figure.withdrawn else "",
     }
 
 
@@ -294,12 +326,27 @@ def _data(path: Path) -> str:
     return ""
 
 
+def _large(path: Path) -> str:
+    """The same of a picture that may be large: what stands in a notebook is saved with it, and sent as one message."""
+    try:
+        if path.stat().st_size <= _MOST:
+            return _data(path)
+        with Image.open(path) as opened:
+            opened.thumbnail((_LONGEST, _LONGEST))
+            file = io.BytesIO()
+            (opened if opened.mode in ("L", "RGB") else opened.convert("RGB")).save(file, "WEBP", quality=90)
+    except OSError:
+        return ""
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
 def _lines(answer: Answer) -> list[str]:
     lines = [*answer.notes, _unfit(answer)] if not answer.fits else list(answer.notes)
     for hit in answer.hits[:_LINES]:
         figure = hit.figure
         source = f"{figure.source.attribution}; {figure.source.licence}; {figure.id}"
-        lines.append(f"{hit.rank}. {figure.title or figure.alt} [{_SURE[hit.confidence]}] {source}")
+        gone = f" {_('Withdrawn by its source.')}" if figure.withdrawn else ""
+        lines.append(f"{hit.rank}. {figure.title or figure.alt} [{_SURE[hit.confidence]}]{gone} {source}")
     return lines
 
 

@@ -2,6 +2,8 @@
 
 const WAITING = 400; // milliseconds after which a search that is not answered is said to be under way
 const SILENT = 8000; // and after which the kernel may be busy with another cell
+const MOST = 6_000_000; // bytes of a picture in one message: a notebook's server may cut the connection at 10 MB
+const LONGEST = 2048; // pixels of a larger one that is made smaller
 
 function make(name, attributes = {}, ...inside) {
   const made = document.createElement(name);
@@ -23,6 +25,15 @@ function picture(source, alt) {
 
 function link(address, words) {
   return address ? make("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, words) : make("span", {}, words);
+}
+
+async function smaller(file) {
+  const whole = await createImageBitmap(file);
+  const by = Math.min(1, LONGEST / Math.max(whole.width, whole.height));
+  const drawn = new OffscreenCanvas(Math.max(1, Math.round(whole.width * by)), Math.max(1, Math.round(whole.height * by)));
+  drawn.getContext("2d").drawImage(whole, 0, 0, drawn.width, drawn.height);
+  whole.close();
+  return drawn.convertToBlob({ type: "image/jpeg", quality: 0.92 });
 }
 
 let made = 0;
@@ -67,7 +78,13 @@ function render({ model, el }) {
 
   async function take(dropped) {
     if (!dropped) return;
-    tell({ kind: "picture", name: dropped.name }, [await dropped.arrayBuffer()]);
+    try {
+      const sent = dropped.size > MOST ? await smaller(dropped) : dropped;
+      tell({ kind: "picture", name: dropped.name }, [await sent.arrayBuffer()]);
+    } catch {
+      settle();
+      wrong.textContent = _("The browser could not read %(name)s, or not make it small enough for a notebook. In a cell: widget.look_like(picture).", { name: dropped.name });
+    }
   }
 
   function card(hit) {
@@ -86,6 +103,7 @@ function render({ model, el }) {
     return [
       make("p", { class: "mirage-source" }, make("bdi", {}, link(hit.source, hit.attribution)), " · ", link(hit.terms, _("licence: %(name)s", { name: hit.licence }))),
       hit.passing && make("p", { class: "mirage-passing" }, hit.passing),
+      hit.withdrawn && make("p", { class: "mirage-gone", dir: "auto" }, hit.withdrawn),
     ];
   }
 
@@ -141,7 +159,10 @@ function render({ model, el }) {
     event.preventDefault();
     tell({ kind: "ask", query: words.value, against: other.value });
   });
-  file.addEventListener("change", () => take(file.files[0]));
+  file.addEventListener("change", () => {
+    take(file.files[0]);
+    file.value = ""; // the same one may be chosen again
+  });
   // Keys are the notebook's, which has shortcuts of one letter, except where somebody types or looks.
   page.addEventListener("keydown", (event) => {
     event.stopPropagation();

@@ -110,6 +110,8 @@ class Hit:
         # What stands in a notebook travels with it.
         known = licensing.passing_on(figure)
         note = f"<div><i>{escape(known)}</i></div>" if known else ""
+        if figure.withdrawn:
+            note = f"<div><b>Withdrawn by its source.</b> {escape(figure.withdrawn.said)}</div>{note}"
         thumbnail = Path(self.thumbnail)
         picture = ""
         if self.thumbnail and thumbnail.is_file():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from mirage import corpora
 from mirage.corpora.base import HasStacks, Refused
@@ -83,6 +83,11 @@ CHANGES: dict[str, Change] = {
     "contrast - 30 %": lambda image: ImageEnhance.Contrast(image).enhance(0.7),
     "blur, radius 1 pixel": lambda image: image.filter(ImageFilter.GaussianBlur(1)),
     "blur, radius 2 pixels": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+    "stretched by 5 %": lambda image: image.resize((image.width, round(image.height * 1.05)), Image.Resampling.BICUBIC),
+    "squeezed into a square": lambda image: image.resize((512, 512), Image.Resampling.BICUBIC),
+    "negative": ImageOps.invert,
+    "10 % cropped at the left, negative": lambda image: ImageOps.invert(_cropped(image, left=0.1)),
+    "margins of 5 % around": lambda image: ImageOps.expand(image, round(image.width * 0.05)),
     "turned by 90°": lambda image: image.transpose(Image.Transpose.ROTATE_90),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "band cut off": lambda image: image.crop((0, 0, image.width, round(image.height * 16 / 17))),

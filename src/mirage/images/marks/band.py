@@ -74,7 +74,7 @@ def band(image: Image.Image) -> Image.Image:
 
 
 def has_band(image: Image.Image) -> bool:
-    """Whether the lowest strip of an image shows the band's words, whatever the size and the compression."""
+    """Whether the lowest strip of an image, or of its negative, shows the band's words, whatever size and compression."""
     height = height_of(image.width)
     if image.width < 64 or image.height <= height:
         return False
@@ -83,4 +83,4 @@ def has_band(image: Image.Image) -> bool:
     seen, wanted = (np.asarray(each.resize(size, Image.Resampling.BILINEAR), np.float32) for each in (lowest, strip(LEAST)))
     seen, wanted = seen - seen.mean(), wanted - wanted.mean()
     norm = float(np.sqrt((seen**2).sum() * (wanted**2).sum()))
-    return norm > 0 and float((seen * wanted).sum()) / norm >= _ALIKE
+    return norm > 0 and abs(float((seen * wanted).sum())) / norm >= _ALIKE

@@ -138,7 +138,7 @@ def _id(scores: Floats) -> str:
 
 
 def find(image: Image.Image, boxes: list[Box | None] | None = None) -> WatermarkReading:
-    """Look for the mark, upright, mirrored and turned by quarters.
+    """Look for the mark, upright, mirrored and turned by quarters, in the picture and in its negative.
 
     Parameters
     ----------
@@ -172,17 +172,19 @@ def _detecting() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
 
 
 def _detections(levelled: Floats) -> Floats:
-    """(8,) score of the detection code for each way an image may be turned or mirrored."""
+    """(16,) score of the detection code for each way an image may be turned or mirrored, then the same of its negative."""
     rows, columns, ways = _detecting()
     scores = []
     for values in (levelled[rows, columns], levelled[columns, rows]):
         scores.append(np.asarray(ways @ values / np.sqrt(float(values @ values) + 1e-3), np.float32))
-    return np.concatenate(scores)
+    return np.concatenate([*scores, *(-each for each in scores)])
 
 
 def _turned(levelled: Floats, view: int) -> Floats:
     """The view of that number: mirroring changes the sign of every odd coefficient, turning swaps the axes too."""
-    turned = levelled.T if view >= 4 else levelled
+    turned = levelled.T if view % 8 >= 4 else levelled
+    if view >= 8:
+        turned = -turned
     if view % 2:
         turned = turned * _ALTERNATE
     return turned * _ALTERNATE[:, None] if view % 4 >= 2 else turned

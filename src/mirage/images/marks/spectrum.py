@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,26 @@ _FLOOR = 1.0  # grey levels: less than that is rounding
 _AROUND = 6  # how far neighbours reach, in pixels and in waves
 _SIDES = SHORTER / TILES * np.exp(np.arange(-0.132, 0.36, 0.008))
 _ANGLES = np.radians(np.arange(-3, 3.1, 0.5))
+_STRETCHES = 0.016 * np.array([-5, -4, -3, -2, -1, 1, 2, 3, 4, 5])
+_STRETCHED = slice(6, None)  # of the sides: the others' waves would be out of reach
+
+
+class Tiles(NamedTuple):
+    """How tiles lie in what is looked at; each a number, or an array of shape (g, 1) for several ways.
+
+    Attributes
+    ----------
+    side : float
+        Pixels; of stretched ones the geometric mean of height and width.
+    angle : float
+        Radians.
+    stretch : float
+        Logarithm of height over width.
+    """
+
+    side: float | Doubles
+    angle: float | Doubles = 0.0
+    stretch: float | Doubles = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +104,22 @@ def _mean(values: Floats) -> Floats:
     return ((sums[:, side:] - sums[:, :-side]) / side**2).astype(np.float32)
 
 
-def _places(side: float | Doubles, angle: float | Doubles) -> tuple[Doubles, Doubles]:
-    """Rows and columns at which the pattern's waves stand in `Spectrum.waves` when its tiles have that side and angle."""
+def _places(tiles: Tiles) -> tuple[Doubles, Doubles]:
+    """Rows and columns at which the pattern's waves stand in `Spectrum.waves` when its tiles lie so."""
     rows, columns = pattern().rows, pattern().columns
-    cosine, sine = np.cos(angle) * _PADDED / side, np.sin(angle) * _PADDED / side
-    return cosine * rows + sine * columns + _REACH, cosine * columns - sine * rows + _BEYOND
+    cosine, sine = np.cos(tiles.angle) * _PADDED / tiles.side, np.sin(tiles.angle) * _PADDED / tiles.side
+    wide = np.exp(np.divide(tiles.stretch, 2))
+    return (cosine * rows + sine * columns) / wide + _REACH, (cosine * columns - sine * rows) * wide + _BEYOND
 
 
-def waves_at(spectrum: Spectrum, side: float | Doubles, angle: float | Doubles = 0.0) -> Complexes:
-    """The pattern's waves, for tiles of that side, in pixels of what was looked at, and angle, in radians.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-    side, angle : float, or ndarray of shape (g, 1)
+def waves_at(spectrum: Spectrum, tiles: Tiles) -> Complexes:
+    """The pattern's waves, for tiles that lie so.
 
     Returns
     -------
     ndarray of complex64, shape (n,) or (g, n)
     """
-    rows, columns = _places(side, angle)
+    rows, columns = _places(tiles)
     top, left = rows.astype(np.intp), columns.astype(np.intp)
     down, across = (rows - top).astype(np.float32), (columns - left).astype(np.float32)
     waves = spectrum.waves
@@ -111,29 +128,32 @@ def waves_at(spectrum: Spectrum, side: float | Doubles, angle: float | Doubles =
     return np.asarray(upper * (1 - down) + lower * down, np.complex64)
 
 
-def scale_at(spectrum: Spectrum, side: float) -> Floats:
-    """(n,) size of the neighbours of each wave of the pattern, for upright tiles of that side."""
-    rows, columns = _places(side, 0.0)
+def scale_at(spectrum: Spectrum, tiles: Tiles) -> Floats:
+    """(n,) size of the neighbours of each wave of the pattern, for tiles that lie so."""
+    rows, columns = _places(tiles)
     return spectrum.scale[np.rint(rows).astype(np.intp), np.rint(columns).astype(np.intp)]
 
 
 @lru_cache(maxsize=1)
-def _tried() -> tuple[Doubles, Doubles, Whole]:
-    """Sides and angles that are tried, (g, 1) each, and where their waves stand in the flattened spectrum, (g, n).
+def _tried() -> tuple[Tiles, Whole]:
+    """What is tried, (g, 1) each, and where the waves then stand in the flattened spectrum, (g, n).
 
-    From a picture twice as wide as high, with its band on, to one that has lost 30 % of its shorter side.
+    From a picture twice as wide as high, with its band on, to one that has lost 30 % of its shorter side; turned,
+    or stretched.
     """
-    sides, angles = (each.reshape(-1, 1) for each in np.meshgrid(_SIDES, _ANGLES, indexing="ij"))
-    rows, columns = (np.rint(each).astype(np.intp) for each in _places(sides, angles))
-    return sides, angles, rows * (_BEYOND + _REACH + 1) + columns
+    turned = np.meshgrid(_SIDES, _ANGLES, 0.0, indexing="ij")
+    stretched = np.meshgrid(_SIDES[_STRETCHED], 0.0, _STRETCHES, indexing="ij")
+    tiles = Tiles(*(np.concatenate([a.ravel(), b.ravel()])[:, None] for a, b in zip(turned, stretched, strict=True)))
+    rows, columns = (np.rint(each).astype(np.intp) for each in _places(tiles))
+    return tiles, rows * (_BEYOND + _REACH + 1) + columns
 
 
-def likeliest(spectrum: Spectrum, count: int) -> tuple[Doubles, Doubles]:
-    """The sides and angles of tiles at whose waves a picture has most, (count, 1) each, likeliest first.
+def likeliest(spectrum: Spectrum, count: int) -> Tiles:
+    """The tiles at whose waves a picture has most, (count, 1) each, likeliest first.
 
     Waves of a pattern that repeats stand out from those between them wherever its tiles begin.
     """
-    sides, angles, places = _tried()
+    tiles, places = _tried()
     power = (spectrum.waves.real**2 + spectrum.waves.imag**2).ravel()
     best = np.argsort(-power[places].sum(1))[:count]
-    return sides[best], angles[best]
+    return Tiles(*(np.asarray(each)[best] for each in tiles))

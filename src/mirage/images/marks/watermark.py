@@ -3,8 +3,9 @@
 The pattern (`mirage.images.marks.pattern`) repeats three times along the shorter side. What repeats can be found without
 knowing where it begins, so a crop does not hide it, and its repetition gives away how large it is and how it is turned
 (Kutter, *Watermarking resistant to translation, rotation and scaling*, Proc. SPIE 3528, 1998). The reader first asks at
-which size and angle the picture has most of what repeats so (`mirage.images.marks.spectrum`), and then at which place the
-waves agree with those that all marked images share, upright, mirrored and turned by quarters. Then it reads the id.
+which size, angle and stretch the picture has most of what repeats so (`mirage.images.marks.spectrum`), and then at which
+place the waves agree with those that all marked images share, upright, mirrored and turned by quarters, in the picture and
+in its negative. Then it reads the id.
 
 The writer knows what the reader will see, so it adds only what is missing from each sum (informed embedding: Cox, Miller and
 McKellips, *Watermarking as communications with side information*, Proc. IEEE 87(7), 1999), most at waves that the picture
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from mirage.images.marks.band import SHARE as BAND_SHARE
 from mirage.images.marks.pattern import (
     HIGHEST,
     SYMBOLS,
@@ -31,21 +33,23 @@ from mirage.images.marks.pattern import (
     shared_score,
     wanted,
 )
-from mirage.images.marks.spectrum import SHORTER, Spectrum, likeliest, scale_at, seen, waves_at
+from mirage.images.marks.spectrum import SHORTER, Spectrum, Tiles, likeliest, scale_at, seen, waves_at
 
 THRESHOLD = 7.5
 """From which score on a mark counts as found. The signs are random and independent of any image, so a score above t has a
-probability below exp(-t²/2) in an unmarked one (Hoeffding) for one way of looking. An image is looked at in 3·10⁷ ways
-(sizes and angles, places, views), most of them alike: below 2·10⁻⁵ for all together."""
+probability below exp(-t²/2) in an unmarked one (Hoeffding) for one way of looking. An image is looked at in 9·10⁷ ways
+(sizes, angles and stretches, places, views), most of them alike: below 6·10⁻⁵ for all together."""
 _WITH_ID = 6.0  # the same where the id's checksum agrees, which chance does once in a million
-_TRIED = 4  # sizes and angles that are looked at closely
+_TRIED = 4  # ways the tiles may lie that are looked at closely
 _WORTH = 5.0  # score of the coarse search from which on it is refined
+_STEPS = (("side", 0.004 * SHORTER / TILES), ("angle", np.radians(0.25)), ("stretch", 0.008))  # half of the coarse search's
 _GRID = 64  # places along a tile at which it may begin
 _WANTED = np.array([14.0] + [7.5] * SYMBOLS, np.float32)  # scores that content the writer; 23 and 8 are the most
 _ROUNDS = 12
 _FIRST = 1.4  # how much more what all images share matters than a symbol
 _STRIDE = 0.25  # grey levels, root mean square, that one round adds
 _LEAST_SCALE = 0.3  # of the median: no wave is worth more than that
+_LEAST_SIDE = 0.89  # of a tile in a wide picture with its band, over what is usual: a little above what is looked for
 _MOST = 2.24  # grey levels, root mean square, of all rounds together: with rounding, 41.1 dB
 
 
@@ -84,7 +88,8 @@ def embed(image: Image.Image, id: str) -> Image.Image:
         Same mode and size.
     """
     signs, groups = wanted(id)
-    side = min(image.size) / TILES
+    over = max(1.0, _LEAST_SIDE * (1 + BAND_SHARE * image.width / image.height))
+    tiles, side = Tiles(over * SHORTER / TILES), over * min(image.size) / TILES
     down, across = _swings(image.height, side), _swings(image.width, side)
     pixels = np.asarray(image, np.float32)
     added: Floats = np.zeros((image.height, image.width), np.float32)
@@ -92,9 +97,9 @@ def embed(image: Image.Image, id: str) -> Image.Image:
     for _ in range(_ROUNDS):
         spectrum = seen(marked.convert("L"))
         if scale is None:
-            scale = scale_at(spectrum, SHORTER / TILES)
+            scale = scale_at(spectrum, tiles)
             scale = scale / np.median(scale) + _LEAST_SCALE
-        missing = np.maximum(_WANTED - _agreement(_from_middle(spectrum), signs, groups), 0) / _WANTED
+        missing = np.maximum(_WANTED - _agreement(_from_middle(spectrum, tiles), signs, groups), 0) / _WANTED
         missing[0] *= _FIRST
         if not missing.any():
             break
@@ -128,11 +133,11 @@ def _drawn(waves: Complexes, down: Complexes, across: Complexes) -> Floats:
     return drawn
 
 
-def _from_middle(spectrum: Spectrum) -> Complexes:
+def _from_middle(spectrum: Spectrum, tiles: Tiles) -> Complexes:
     """The waves of upright tiles that meet in the very middle, as the writer draws them."""
-    given, side = pattern(), SHORTER / TILES
+    given, side = pattern(), tiles.side
     y, x = (((length - 1) / 2 - length // 2) / side for length in (spectrum.height, spectrum.width))
-    return waves_at(spectrum, side) * np.exp(2j * np.pi * (given.rows * y + given.columns * x)).astype(np.complex64)
+    return waves_at(spectrum, tiles) * np.exp(2j * np.pi * (given.rows * y + given.columns * x)).astype(np.complex64)
 
 
 def _agreement(waves: Complexes, signs: Floats, groups: np.ndarray) -> Floats:
@@ -144,7 +149,8 @@ def _agreement(waves: Complexes, signs: Floats, groups: np.ndarray) -> Floats:
 
 
 def find(image: Image.Image) -> WatermarkReading:
-    """Look for the mark: cropped, made smaller or larger, turned by up to 3 degrees, mirrored, turned by quarters.
+    """Look for the mark: cropped, made smaller or larger, mirrored, turned by quarters, in a negative; and turned by up to 3
+    degrees or stretched by up to 8 in a hundred.
 
     Parameters
     ----------
@@ -152,20 +158,20 @@ def find(image: Image.Image) -> WatermarkReading:
         Of any size and mode.
     """
     spectrum = seen(image if image.mode == "L" else image.convert("L"))
-    sides, angles = likeliest(spectrum, _TRIED)
-    score, number, view, y, x = _placed(waves_at(spectrum, sides, angles))
+    tiles = likeliest(spectrum, _TRIED)
+    score, number, view, y, x = _placed(waves_at(spectrum, tiles))
     if score < _WORTH:
         return WatermarkReading(score, False, "")
-    waves = _refined(spectrum, float(sides[number, 0]), float(angles[number, 0]), view, (y, x))
+    waves = _refined(spectrum, Tiles(*(float(np.asarray(each)[number, 0]) for each in tiles)), view, (y, x))
     score, id_ = shared_score(waves), id_in(waves)
     present = score >= (_WITH_ID if id_ else THRESHOLD)
     return WatermarkReading(score, present, id_ if present else "")
 
 
 def _viewed(waves: Complexes, view: int) -> Complexes:
-    """(n,) waves as they are once the picture is turned and mirrored back."""
-    viewed: Complexes = np.concatenate([waves, waves.conj()])[pattern().views[view]]
-    return viewed
+    """(n,) waves as they are once the picture is turned and mirrored back, and for the second `VIEWS` also made positive."""
+    viewed: Complexes = np.concatenate([waves, waves.conj()])[pattern().views[view % VIEWS]]
+    return viewed if view < VIEWS else -viewed
 
 
 def _placed(waves: Complexes) -> tuple[float, int, int, float, float]:
@@ -180,21 +186,21 @@ def _placed(waves: Complexes) -> tuple[float, int, int, float, float]:
     alone = columns == 0  # in the first column a wave and its opposite both stand
     plane[..., -rows[alone], 0] = plane[..., rows[alone], 0].conj()
     sums = np.fft.irfft2(plane, (_GRID, _GRID))
-    number, view, y, x = (int(at) for at in np.unravel_index(int(np.argmax(sums)), sums.shape))
-    return float(sums[number, view, y, x]) * _GRID * _GRID / 2, number, view, y / _GRID, x / _GRID
+    number, view, y, x = (int(at) for at in np.unravel_index(int(np.argmax(np.abs(sums))), sums.shape))
+    score = float(sums[number, view, y, x]) * _GRID * _GRID / 2
+    return abs(score), number, view if score >= 0 else view + VIEWS, y / _GRID, x / _GRID
 
 
-def _refined(spectrum: Spectrum, side: float, angle: float, view: int, place: tuple[float, float]) -> Complexes:
-    """The waves of the best size, angle and place near those given, from where the tiles begin."""
-    given = pattern()
-    nearby = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    best: Complexes = np.zeros(len(given.rows), np.complex64)
+def _refined(spectrum: Spectrum, tiles: Tiles, view: int, place: tuple[float, float]) -> Complexes:
+    """The waves for the best tiles near those given, and the best place near theirs, from where the tiles begin."""
+    score, best, place = _begun(_viewed(waves_at(spectrum, tiles), view), place, 1.0)
     for step in (1.0, 0.5):
-        tried = []
-        for i, j in nearby:
-            one = (side * (1 + 0.004 * step * i), angle + np.radians(0.25) * step * j)
-            tried.append((*_begun(_viewed(waves_at(spectrum, *one), view), place, step), one))
-        _, best, place, (side, angle) = max(tried, key=lambda each: each[0])
+        for field, by in _STEPS:
+            for way in (-step, step):
+                near = tiles._replace(**{field: getattr(tiles, field) + by * way})
+                found = _begun(_viewed(waves_at(spectrum, near), view), place, step)
+                if found[0] > score:
+                    (score, best, place), tiles = found, near
     return best
 
 
