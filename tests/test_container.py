@@ -161,6 +161,23 @@ def test_what_a_compose_file_names_is_there(path: Path) -> None:
     assert all(re.search(rf"^{each} = \[", extras, re.M) for each in build.get("args", {}).values())
 
 
+@pytest.mark.skipif(sys.platform == "win32" or shutil.which("openssl") is None, reason="a command of Linux's")
+def test_the_password_is_readable_in_the_container_nobody_else_reaches_it_and_git_leaves_it_out(tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    path = DEPLOY / "compose.postgres.yaml"
+    [secret] = yaml.safe_load(path.read_text("utf-8"))["secrets"].values()
+    [making] = re.findall(r"^\(umask .*\)$", (ROOT / "docs" / "hosting.md").read_text("utf-8"), re.M)
+    assert making in path.read_text("utf-8")
+    (tmp_path / "deploy").mkdir()
+    subprocess.run(["sh", "-c", f"umask 077; {making}"], cwd=tmp_path, check=True)
+    made = tmp_path / "deploy" / secret["file"]
+    assert re.fullmatch(r"[0-9a-f]{48}\n", made.read_text("utf-8"))
+    # Laid into the container with owner and mode as they are; the user there is another one.
+    assert (made.stat().st_mode & 0o777, made.parent.stat().st_mode & 0o777) == (0o644, 0o700)
+    ignored = f"/{made.parent.relative_to(tmp_path)}/"
+    assert ignored in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+
+
 def test_the_space_answers_at_the_port_that_it_tells() -> None:
     yaml = pytest.importorskip("yaml")
     front = yaml.safe_load((DEPLOY / "hf-space" / "README.md").read_text("utf-8").split("---")[1])
