@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -14,9 +15,11 @@ from typer.testing import CliRunner
 from hub_server import COMMIT, Site, files, hub, of_the_hub
 from mirage.cli import app, doctor_paper
 from mirage.errors import Unavailable
+from mirage.locales import translations_of
 from mirage.models.pins import pin_of
 from mirage.models.runtime import Placement
 from mirage.settings import PROFILES
+from mirage.wording import speaking
 
 ENCODER, GENERATOR = doctor_paper.PARTS["encoder"][1], doctor_paper.PARTS["generator"][1]
 
@@ -123,3 +126,39 @@ def test_where_roco_lies_is_asked_for_and_looked_at(tmp_path: Path, monkeypatch:
     assert "there is no folder" in told()["ROCO"][1]
     monkeypatch.setenv("MIRAGE_ROCO", str(tmp_path))  # which has no table
     assert told()["ROCO"][0] is False
+
+
+def verdict(*wrong: str, gpu: bool | None = True) -> str:
+    """What is said at the end where everything is right but for what is named."""
+    every = [*doctor_paper._PACKAGES, "measuring", "memory", "disk", *doctor_paper.PARTS, "ROCO"]
+    return doctor_paper._verdict({name: name not in wrong for name in every} | {"GPU": gpu})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "gpu", "said"),
+    [
+        ((), True, "can do the paper's whole run."),
+        ((), None, "can do the paper's whole run, but on its processor, which takes hours."),
+        (("ROCO", "disk"), None, "can do drawing synthetic images and explaining with the language model; for measuring"),
+        (("generator",), True, "for drawing synthetic images see what is marked"),
+        (("memory",), True, "can do nothing of the paper's run yet"),
+        ((), False, "can do nothing of the paper's run yet"),
+    ],
+    ids=range(6),
+)
+def test_the_verdict_says_what_of_the_run_can_be_done(wrong: tuple[str, ...], gpu: bool | None, said: str) -> None:
+    assert said in verdict(*wrong, gpu=gpu)
+
+
+def test_the_verdict_ends_what_a_person_reads_and_stands_in_json() -> None:
+    done = CliRunner().invoke(app, ["doctor", "--paper"])
+    assert done.stdout.strip().splitlines()[-1].startswith("Verdict: this machine can")
+    assert json.loads(CliRunner().invoke(app, ["doctor", "--paper", "--json"]).stdout)["verdict"].startswith("Verdict:")
+
+
+def test_what_a_person_reads_is_in_their_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    with speaking(translations_of("es")):
+        said = CliRunner().invoke(app, ["doctor", "--paper"]).stdout
+    assert "artículo: paquetes" in said
+    assert "Veredicto: este equipo" in said
+    assert not re.search(r"\b(the|of|is|not|this)\b", said.replace("MIRAGE", ""))

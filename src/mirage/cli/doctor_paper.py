@@ -1,9 +1,9 @@
-"""``mirage doctor --paper``: what of the paper's profile this machine can do, and what to do about the rest."""
+"""``mirage doctor --paper``: what of the paper's run this machine can do, and what to do about the rest."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,30 +13,69 @@ from mirage import corpora
 from mirage.cli.doctor_checks import Check, Note, checked
 from mirage.cli.output import size
 from mirage.errors import Unavailable
+from mirage.installed import to_install
+from mirage.locales import listed
 from mirage.models import hub, registry, runtime
 from mirage.models.pins import pin_of
 from mirage.settings import PROFILES, Settings
-from mirage.wording import _
+from mirage.wording import N_, _
 
 PARTS = {part: (adapter, model.removeprefix("hf-hub:")) for part, (adapter, model) in PROFILES["paper"].items()}
 """Adapter and model of each part of the profile."""
 DATA = "mdwiratathya/ROCO-radiology"
 """Whose test split the encoder is measured on."""
 _PACKAGES = {
-    "packages": ("torch", "torchvision", "transformers", "diffusers", "accelerate", "open_clip_torch"),
-    "packages for ROCO": ("pyarrow",),
+    N_("packages"): ("torch", "torchvision", "transformers", "diffusers", "accelerate", "open_clip_torch"),
+    N_("packages for ROCO"): ("pyarrow",),
 }
 # About: of two of the models it is not known how large they are before the hub is asked.
 _DISK_BYTES = 15_000_000_000
 
 
-def checks() -> Iterator[Check]:
-    """Look at packages, processor, memory, disk, the hub, the three models and the data set."""
-    looks: list[tuple[str, Callable[[], str]]] = [(name, partial(_packages, wanted)) for name, wanted in _PACKAGES.items()]
-    looks += [("measuring", _measuring), ("GPU", _gpu), ("memory", _memory), ("disk", _disk)]
-    looks += [(f"{part} {model}", partial(_model, part)) for part, (_adapter, model) in PARTS.items()]
-    looks += [("ROCO", _roco)]
-    yield from (checked(f"paper: {name}", look) for name, look in looks)
+# Of what the run consists, and what each part of it wants beside the packages and the memory.
+_RUN = {
+    N_("measuring the encoder on ROCO's test split"): ("packages for ROCO", "measuring", "encoder", "ROCO"),
+    N_("drawing synthetic images"): ("generator",),
+    N_("explaining with the language model"): ("explainer",),
+}
+
+
+def checks() -> tuple[list[Check], str]:
+    """Look at packages, processor, memory, disk, the hub, the three models and the data set.
+
+    Returns
+    -------
+    list of Check
+    str
+        What of the paper's run this machine can do, in a sentence.
+    """
+    looks: dict[str, Callable[[], str]] = {name: partial(_packages, wanted) for name, wanted in _PACKAGES.items()}
+    looks |= {N_("measuring"): _measuring, "GPU": _gpu, N_("memory"): _memory, N_("disk"): _disk}
+    looks |= {part: partial(_model, part) for part in PARTS}
+    looks["ROCO"] = _roco
+    found = {}
+    for name, look in looks.items():
+        called = f"{_(name)} {PARTS[name][1]}" if name in PARTS else _(name)
+        found[name] = checked(_("paper: %(name)s", name=called), look)
+    return list(found.values()), _verdict({name: check.ok for name, check in found.items()})
+
+
+def _verdict(good: Mapping[str, bool | None]) -> str:
+    """What of the run can be done, of what is right, wrong, or neither, by name."""
+    every = ("packages", "GPU", "memory")
+    can = {what: all(good[name] is not False for name in (*every, *wanted)) for what, wanted in _RUN.items()}
+    do, lack = ([_(what) for what, there in can.items() if there is wanted] for wanted in (True, False))
+    if not do:
+        return _("Verdict: this machine can do nothing of the paper's run yet. What is marked ✗ says what to do.")
+    if lack:
+        return _(
+            "Verdict: of the paper's run this machine can do %(do)s; for %(lack)s see what is marked ✗.",
+            do=listed(do),
+            lack=listed(lack),
+        )
+    if good["GPU"]:
+        return _("Verdict: this machine can do the paper's whole run.")
+    return _("Verdict: this machine can do the paper's whole run, but on its processor, which takes hours.")
 
 
 def _packages(names: tuple[str, ...]) -> str:
@@ -49,9 +88,9 @@ def _packages(names: tuple[str, ...]) -> str:
     if lacking:
         raise Unavailable(
             _(
-                "lacks %(packages)s; install them with: pip install %(names)s",
+                "lacks %(packages)s; install them with: %(install)s",
                 packages=", ".join(lacking),
-                names=" ".join(lacking),
+                install=to_install(*lacking),
             )
         )
     return ", ".join(found)
@@ -62,7 +101,10 @@ def _measuring() -> str:
         return f"mirage-research {version('mirage-research')}"
     except PackageNotFoundError:
         raise Unavailable(
-            _("lacks mirage-research, which has `mirage evaluate`: in a checkout, pip install ./research")
+            _(
+                "lacks mirage-research, which has `mirage evaluate`: in a checkout, %(install)s",
+                install=to_install("./research"),
+            )
         ) from None
 
 

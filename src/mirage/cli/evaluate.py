@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from mirage.cli.client import AtlasOption, JsonOption, Several, folder_of
 from mirage.cli.output import facts, printed, progress_bar, said_once, say
 from mirage.errors import Unavailable
+from mirage.installed import to_install
 from mirage.storage.manifest import CALIBRATION_FILE
 from mirage.wording import _
 
@@ -37,9 +38,10 @@ class PartlyInstalled(TyperGroup):
             raise Unavailable(
                 _(
                     "“%(command_path)s %(args)s” comes with mirage-research, which is not installed. In "
-                    "a checkout of MIRAGE, install it with: pip install ./research",
+                    "a checkout of MIRAGE, install it with: %(install)s",
                     command_path=ctx.command_path,
                     args=args[0],
+                    install=to_install("./research"),
                 )
             )
         return super().resolve_command(ctx, args)

@@ -15,6 +15,7 @@ from mirage.cli.client import JsonOption
 from mirage.cli.output import bytes_bar, complain, counted, facts, out, printed, say, size
 from mirage.encoders import Encoder, Opening, opening
 from mirage.errors import BadInput, MirageError, NotFound
+from mirage.locales import number
 from mirage.models import pins
 from mirage.models.hub import pull as pull_model
 from mirage.models.registry import Listed, is_beginning, listed
@@ -23,19 +24,21 @@ from mirage.models.speed import Speed, keep, measure
 from mirage.models.verification import Verdict
 from mirage.models.verification import verify as verify_models
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import N_, Words, _
 
 app = typer.Typer(help="List, get, check and convert models.", no_args_is_help=True)
 
 Revision = Annotated[
     str, typer.Option(help="A branch, a commit or its first digits.", show_default="the pinned one, or main")
 ]
-_PLACES = {
-    "shipped": "comes with MIRAGE",
-    "mirage": "on this machine",
-    "cache": "on this machine, in the Hugging Face cache",
-    "": "not on this machine",
-}
+_PLACES = Words(
+    {
+        "shipped": N_("comes with MIRAGE"),
+        "mirage": N_("on this machine"),
+        "cache": N_("on this machine, in the Hugging Face cache"),
+        "": N_("not on this machine"),
+    }
+)
 
 
 @app.command("list")
@@ -79,24 +82,24 @@ def pull(
 
     The hub is HF_ENDPOINT, or the public one. A model with terms to accept wants your token as HF_TOKEN.
     """
-    with bytes_bar(f"Downloading {pins.bare(model)}") as tell:
-        got = pull_model(model, revision=revision, source=source, to=to, progress=lambda _, *sizes: tell(*sizes))
+    with bytes_bar(_("Downloading %(model)s", model=pins.bare(model))) as tell:
+        got = pull_model(model, revision=revision, source=source, to=to, progress=lambda _of, *sizes: tell(*sizes))
     if got.record is None:
         say(_("It is in the Hugging Face cache already, and stays there."))
-        facts([("folder", str(got.path)), ("revision", got.path.name)])
+        facts([(_("folder"), str(got.path)), (_("revision"), got.path.name)])
         return
     record = got.record
-    checked = f"{counted(len(record.files), 'file')} checked"
+    checked = _("%(files)s checked", files=counted(len(record.files), "file"))
     say(
         _("Got %(fetched)s; %(checked)s.", fetched=size(got.fetched), checked=checked)
         if got.fetched
         else _("It is here already.")
     )
-    rows = [("model", record.id), ("revision", record.revision or "not known"), ("licence", record.licence)]
-    facts([*rows, ("digest", record.digest), ("size", size(record.size)), ("folder", str(got.path))])
+    rows = [(_("model"), record.id), (_("revision"), record.revision or _("not known")), (_("licence"), record.licence)]
+    facts([*rows, (_("digest"), record.digest), (_("size"), size(record.size)), (_("folder"), str(got.path))])
     pin = pins.pin_of(record.id)
     for caveat in pin.caveats if pin else ():
-        say(_("Mind: %(caveat)s", caveat=caveat))
+        say(_("Mind: %(caveat)s", caveat=_(caveat)))
 
 
 @app.command()
@@ -109,9 +112,9 @@ def verify(
 ) -> None:
     """Check a model's files against the digests kept when it was pulled. Ends with 1 when one is damaged."""
     read = 0
-    with bytes_bar("Reading") as tell:
+    with bytes_bar(_("Reading")) as tell:
 
-        def count(_: str, more: int) -> None:
+        def count(_of: str, more: int) -> None:
             nonlocal read
             read += more
             tell(read, None)
@@ -154,10 +157,24 @@ def export(
     made = export_encoder(encoder, to.expanduser(), precision=precision, progress=say)
     facts(
         [
-            ("folder", str(made.folder)),
-            ("size", size(made.bytes)),
-            ("to the original", f"texts, {made.texts}: cosine at least {made.text_cosine:.4f}"),
-            ("", f"pictures, {made.images}: cosine at least {made.image_cosine:.4f}"),
+            (_("folder"), str(made.folder)),
+            (_("size"), size(made.bytes)),
+            (
+                _("to the original"),
+                _(
+                    "%(texts)s: cosine at least %(cosine)s",
+                    texts=counted(made.texts, "text"),
+                    cosine=number(made.text_cosine, 4),
+                ),
+            ),
+            (
+                "",
+                _(
+                    "%(texts)s: cosine at least %(cosine)s",
+                    texts=counted(made.images, "picture"),
+                    cosine=number(made.image_cosine, 4),
+                ),
+            ),
         ]
     )
     say(
@@ -207,46 +224,66 @@ def _open(wanted: Opening) -> Encoder:
 
 
 def _print(row: Listed) -> None:
-    place = _PLACES[row.where] + ("" if row.whole or not row.where else ", not whole")
+    place = _PLACES[row.where] + ("" if row.whole or not row.where else ", " + _("not whole"))
     style = "green" if row.whole else "yellow" if row.where else "dim"
     out.print(f"[bold]{escape(row.id)}[/]  [{style}]{place}[/]", soft_wrap=True)
-    use = f"{row.role or 'not known to MIRAGE'}" + (f" ({row.adapter})" if row.adapter else "")
-    measured = bool(row.speed and row.speed.memory)
-    memory = f"{'' if measured else '~'}{size(row.memory)}{' measured' if measured else ''}" if row.memory else "not known"
+    use = (_(row.role) if row.role else _("not known to MIRAGE")) + (f" ({row.adapter})" if row.adapter else "")
     rows = [
-        ("use", use + (f": {row.used_for}" if row.used_for else "")),
-        ("revision", _revision(row)),
-        ("licence", row.licence + (", terms to accept at the hub" if row.gated else "")),
-        ("size", (("" if row.where else "~") + size(row.size) if row.size else "not known") + f", memory {memory}"),
+        (_("use"), use + (f": {_(row.used_for)}" if row.used_for else "")),
+        (_("revision"), _revision(row)),
+        (_("licence"), row.licence + (", " + _("terms to accept at the hub") if row.gated else "")),
+        (_("size"), _size(row)),
     ]
     if row.digest:
-        rows.append(("digest", row.digest))
+        rows.append((_("digest"), row.digest))
     if row.role == pins.ENCODER and row.where:
-        rows.append(("speed", _speed(row.speed)))
+        rows.append((_("speed"), _speed(row.speed)))
     if row.where in ("mirage", "cache"):
-        rows.append(("folder", row.path))
+        rows.append((_("folder"), row.path))
     facts([(f"  {name}", value) for name, value in rows])
+
+
+def _size(row: Listed) -> str:
+    taken = ("" if row.where else "~") + size(row.size) if row.size else _("not known")
+    if not row.memory:
+        return _("%(size)s, memory not known", size=taken)
+    if row.speed and row.speed.memory:
+        return _("%(size)s, memory %(memory)s measured", size=taken, memory=size(row.memory))
+    return _("%(size)s, memory ~%(memory)s", size=taken, memory=size(row.memory))
 
 
 def _revision(row: Listed) -> str:
     if row.where == "shipped":
-        return "of this MIRAGE"
-    short = " (the first digits of the commit)" if is_beginning(row.pinned) else ""
-    pinned = f"pinned to {row.pinned}{short}" if row.pinned else "not pinned"
-    here = f"{row.revision or 'an unknown one'} here" if row.where else ""
-    return pinned if not here or row.revision == row.pinned else f"{here}; {pinned}"
+        return _("of this MIRAGE")
+    pinned = _("not pinned")
+    if row.pinned:
+        pinned = _("pinned to %(pinned)s", pinned=row.pinned)
+        if is_beginning(row.pinned):
+            pinned = _("pinned to %(pinned)s (the first digits of the commit)", pinned=row.pinned)
+    if not row.where or row.revision == row.pinned:
+        return pinned
+    return _("%(revision)s here; %(pinned)s", revision=row.revision or _("an unknown one"), pinned=pinned)
 
 
 def _speed(speed: Speed | None) -> str:
     if speed is None:
-        return "not measured here; --measure does"
-    rates = f"{speed.texts:,g} texts/s, {speed.images:,g} images/s, one query {speed.query * 1000:,.3g} ms"
-    return f"{rates} ({speed.measured[:10]}, {speed.machine})"
+        return _("not measured here; --measure does")
+    texts, images, query = f"{speed.texts:,g}", f"{speed.images:,g}", f"{speed.query * 1000:,.3g}"
+    return _(
+        "%(texts)s texts/s, %(images)s images/s, one query %(query)s ms (%(day)s, %(machine)s)",
+        texts=texts,
+        images=images,
+        query=query,
+        day=speed.measured[:10],
+        machine=speed.machine,
+    )
 
 
 def _print_verdict(verdict: Verdict) -> None:
     mark = "[green]✓[/]" if verdict.sound else "[bold red]✗[/]"
-    told = f"{counted(verdict.checked, 'file')} as they should be" if verdict.checked else "nothing to compare with"
+    told = _("nothing to compare with")
+    if verdict.checked:
+        told = _("%(files)s as they should be", files=counted(verdict.checked, "file"))
     out.print(f"{mark} [bold]{escape(verdict.id)}[/]  {'' if not verdict.sound else told}", soft_wrap=True)
     for line in (*verdict.faults, *filter(None, (verdict.remark, verdict.remedy))):
         out.print(f"  {escape(line)}", soft_wrap=True)

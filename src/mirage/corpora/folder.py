@@ -126,7 +126,7 @@ class FolderCorpus:
             ),
             CorpusOption(
                 "redact",
-                "Black out what looks like text in single pictures; needs pip install rapidocr opencv-python-headless.",
+                "Black out what looks like text in single pictures; needs the packages rapidocr and opencv-python-headless.",
                 bool,
                 default=False,
                 by_command=True,

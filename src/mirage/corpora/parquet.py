@@ -22,6 +22,7 @@ from mirage.errors import BadInput, BadPicture, Unavailable
 from mirage.figure import INFERABLE, Figure, Licence, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.bucket import is_address
+from mirage.installed import to_install
 from mirage.once import loaded_once
 from mirage.wording import _
 
@@ -128,8 +129,9 @@ class ParquetFigures:
             raise Unavailable(
                 _(
                     "%(title)s comes as parquet files, and the package that reads them is not installed. "
-                    "Install it: pip install pyarrow.",
+                    "Install it: %(install)s.",
                     title=title,
+                    install=to_install("pyarrow"),
                 )
             )
         checked_splits(splits, SPLITS, title)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from mirage.corpora.table_text import Row
 from mirage.errors import BadInput
 from mirage.images.child import ChildError, child_of
+from mirage.installed import to_install
 from mirage.wording import N_, _
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -62,19 +63,30 @@ def read_workbook(file: BinaryIO, name: str) -> list[Sheet]:
     except ChildError:
         told = {"fault": "harm"}
     if fault := told.get("fault") or ("harm" if "error" in told else ""):
-        raise BadInput(f"{name} {_FAULTS.get(fault, _FAULTS['damaged'])}")
+        raise _faulty(name, fault)
     return [Sheet(each["name"], [(line, cells) for line, cells in each["rows"]]) for each in told["sheets"]]
 
 
 _AS_CSV = N_("Save it as CSV (in a spreadsheet: “CSV UTF-8”).")
 _FAULTS = {
-    "password": "is protected by a password. Save it without one.",
-    "damaged": "is damaged, or no workbook that can be read. Open it in a spreadsheet and save it as .xlsx or as CSV.",
-    "large": f"holds more cells than a table of words may have (five million, or 64 million characters). {_AS_CSV}",
-    "harm": f"takes more memory or time than a table may. {_AS_CSV}",
-    "missing": "is a workbook, and what reads those is not installed. Save it as CSV, or whoever runs MIRAGE here can "
-    "install it (pip install python-calamine).",
+    "password": N_("%(name)s is protected by a password. Save it without one."),
+    "damaged": N_(
+        "%(name)s is damaged, or no workbook that can be read. Open it in a spreadsheet and save it as .xlsx or as CSV."
+    ),
+    "large": N_(
+        "%(name)s holds more cells than a table of words may have (five million, or 64 million characters). %(AS_CSV)s"
+    ),
+    "harm": N_("%(name)s takes more memory or time than a table may. %(AS_CSV)s"),
+    "missing": N_(
+        "%(name)s is a workbook, and what reads those is not installed. Save it as CSV, or whoever runs MIRAGE here can "
+        "install it (%(install)s)."
+    ),
 }
+
+
+def _faulty(name: str, fault: str) -> BadInput:
+    said = _FAULTS.get(fault, _FAULTS["damaged"])
+    return BadInput(_(said, name=name, AS_CSV=_(_AS_CSV), install=to_install("python-calamine")))
 
 
 def _checked(file: BinaryIO, name: str) -> bytes:
@@ -112,4 +124,4 @@ def _checked(file: BinaryIO, name: str) -> bytes:
             _("%(name)s cannot be read: %(strerror)s. Check the path.", name=name, strerror=error.strerror or error)
         ) from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise BadInput(f"{name} {_FAULTS['damaged']}") from error
+        raise _faulty(name, "damaged") from error

@@ -18,6 +18,7 @@ from mirage.encoders.base import EncoderInfo, Vectors
 from mirage.encoders.preprocessing import Preprocessing
 from mirage.encoders.tokenizer import TowerTokenizer
 from mirage.errors import BadInput, MirageError, Unavailable
+from mirage.installed import to_install
 from mirage.models.files import LocalModel
 from mirage.models.runtime import OnnxSessions, Placement, digest_of_parts, first_line, image_batch, select_device
 from mirage.once import loaded_once
@@ -356,9 +357,9 @@ class TorchEncoder(TowerEncoder):
             raise Unavailable(
                 _(
                     "%(adapter)s cannot be loaded: %(error)s It and torchvision have to be built for the "
-                    "torch that is installed; `pip install --force-reinstall torch torchvision` from one "
-                    "source repairs that.",
+                    "torch that is installed; `%(install)s` from one source repairs that.",
                     adapter=self.adapter,
+                    install=to_install("torch", "torchvision", newer=True),
                     error=first_line(error),
                 )
             ) from error
@@ -444,10 +445,10 @@ def missing_package(what: str, error: ImportError) -> Unavailable:
     """
     return Unavailable(
         _(
-            "The %(what)s encoder needs %(error)s, which is not installed: `pip install torch "
-            "torchvision transformers open_clip_torch`. An atlas can be searched without it by "
-            'an encoder that `mirage models export` wrote (setting encoder = "onnx").',
+            "The %(what)s encoder needs %(error)s, which is not installed: `%(install)s`. An atlas can be searched "
+            'without it by an encoder that `mirage models export` wrote (setting encoder = "onnx").',
             what=what,
             error=error.name,
+            install=to_install("torch", "torchvision", "transformers", "open_clip_torch"),
         )
     )

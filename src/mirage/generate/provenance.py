@@ -25,6 +25,7 @@ from mirage.images.marks import SyntheticRecord, c2pa, watermark
 from mirage.images.marks.band import BAND, band, enlarged
 from mirage.images.marks.reading import DICOM_CREATOR, DICOM_GROUP
 from mirage.images.marks.record import TRAINED
+from mirage.installed import to_install
 from mirage.settings import Settings
 from mirage.wording import N_, _
 
@@ -210,8 +211,9 @@ def _signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
     if importlib.util.find_spec("c2pa") is None:
         raise Unavailable(
             _(
-                "Signing is configured, and c2pa-python is not installed. %(INSTALL)s. No file was written.",
-                INSTALL=c2pa.INSTALL,
+                "Signing is configured, and c2pa-python is not installed. Install it with: %(install)s. "
+                "No file was written.",
+                install=to_install("c2pa-python"),
             )
         )
     import c2pa as library  # noqa: PLC0415 - optional

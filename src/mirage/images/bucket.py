@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from mirage.errors import BadInput, Unavailable
 from mirage.images.store import cannot_write
+from mirage.installed import to_install
 from mirage.wording import _
 
 _Given = TypeVar("_Given")
@@ -349,7 +350,7 @@ class Bucket:
                     fs, root = url_to_fs(self.address, use_listings_cache=False, **_OPTIONS.get(self._scheme, {}))
                 except ImportError as error:
                     package = _PACKAGES.get(self._scheme)
-                    install = f"pip install {package}" if package else "fsspec's documentation names it"
+                    install = to_install(package) if package else _("fsspec's documentation names it")
                     raise Unavailable(
                         _(
                             "%(address)s cannot be opened: what reads %(scheme)s:// is not installed: %(install)s.",

@@ -23,6 +23,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from mirage.errors import BadPicture
 from mirage.images.child import child_of
 from mirage.images.dicom_header import OVERLAYS, frames_in
+from mirage.installed import to_install
 from mirage.wording import _
 
 _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
@@ -110,7 +111,9 @@ def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int],
         except Exception as error:  # decoders of strangers' bytes raise anything
             missing = _missing(syntax)
             otherwise = (
-                f", or needs a reader that whoever runs MIRAGE here can install ({install(missing)})" if missing else ""
+                _(", or needs a reader that whoever runs MIRAGE here can install (%(install)s)", install=install(missing))
+                if missing
+                else ""
             )
             raise BadPicture(
                 _(
@@ -127,7 +130,7 @@ def frames_values(file: BinaryIO, tags: pydicom.Dataset, numbers: Sequence[int],
 
 def install(packages: str) -> str:
     """How to get what unpacks a compression, as it is typed."""
-    return f"pip install {packages}"
+    return to_install(*packages.split())
 
 
 def _syntax(tags: pydicom.Dataset) -> Any:

@@ -17,6 +17,7 @@ from PIL import ImageDraw
 
 from mirage.errors import Unavailable
 from mirage.images.pixels import DecodedPicture
+from mirage.installed import to_install
 from mirage.wording import _
 
 Box = tuple[float, float, float, float]
@@ -42,9 +43,9 @@ def text_detector() -> Detector:
     if not installed():
         raise Unavailable(
             _(
-                "Blacking out text needs the package rapidocr: pip install rapidocr "
-                "opencv-python-headless. Without it, add the folder without --redact: the report "
-                "lists the pictures to look at. Nothing was added."
+                "Blacking out text needs the package rapidocr: %(install)s. Without it, add the folder without --redact: "
+                "the report lists the pictures to look at. Nothing was added.",
+                install=to_install("rapidocr", "opencv-python-headless"),
             )
         )
     from rapidocr import RapidOCR  # noqa: PLC0415 - an extra, and slow to import

@@ -21,6 +21,7 @@ from PIL import Image
 
 from mirage.errors import BadPicture
 from mirage.images.pixels import robust_range, sample, spread
+from mirage.installed import to_install
 from mirage.wording import _
 
 Values = np.ndarray[Any, Any]
@@ -104,9 +105,10 @@ def _of_jpeg2000(opened: Image.Image, data: bytes, reserve: Callable[[int], obje
             _(
                 "%(name)s is JPEG 2000 of %(bits)s bits a colour, and what is here takes the "
                 "brightest for black. Save it as PNG; or whoever runs MIRAGE here can install what "
-                "reads it (pip install pylibjpeg-openjpeg).",
+                "reads it (%(install)s).",
                 name=name,
                 bits=bits,
+                install=to_install("pylibjpeg-openjpeg"),
             )
         ) from None
     values: Values = unpacked(data, j2k_format=0 if begin == 0 else 2)

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import AtlasError, BadInput, MirageError, Unavailable
+from mirage.installed import to_install
 from mirage.wording import N_, _
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ class Server:
     def __init__(self, address: str, seconds: float) -> None:
         if not (find_spec("psycopg") and find_spec("pgvector")):
             raise Unavailable(
-                _("The index needs the packages psycopg and pgvector. Install them: pip install '.[postgres]'")
+                _(
+                    "The index needs the packages psycopg and pgvector. Install them: %(install)s",
+                    install=to_install("psycopg[binary]", "pgvector"),
+                )
             )
         url, self.collection = split(address)
         self.place, self.schema, self._closed = address, f"index_{self.collection}", False

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from mirage.errors import AtlasError, BadInput, Unavailable
+from mirage.installed import to_install
 from mirage.wording import N_, _
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 KEY = "MIRAGE_QDRANT_KEY"
-EXTRA = N_("The index needs the package qdrant-client. Install it: pip install qdrant-client")
+EXTRA = N_("The index needs the package qdrant-client. Install it: %(install)s")
 _PORT = 6333
 _SECONDS = 60  # for one request; a batch of points that is written to several replicas takes some
 _PAUSES = (0.2, 1.0, 3.0)  # seconds before a request that failed is made again
@@ -109,7 +110,7 @@ class Address:
         try:
             from qdrant_client import QdrantClient  # noqa: PLC0415 - of an extra
         except ImportError as error:
-            raise Unavailable(_(EXTRA)) from error
+            raise Unavailable(_(EXTRA, install=to_install("qdrant-client"))) from error
         key = os.environ.get(KEY) or None
         return QdrantClient(url=self.url, api_key=key, timeout=_SECONDS, check_compatibility=False)
 

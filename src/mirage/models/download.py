@@ -141,8 +141,14 @@ def fetch(
     if size not in (None, found := job.length):
         job.forget()
         raise Damaged(
-            f"{url} is not the file that was wanted ({size:,} bytes); {found:,} bytes arrived and were thrown away. "
-            f"Try again. If it happens again, the file has changed at its source. {instead}".rstrip()
+            _(
+                "%(url)s is not the file that was wanted (%(size)s bytes); %(found)s bytes arrived and were thrown away. "
+                "Try again. If it happens again, the file has changed at its source. %(instead)s",
+                url=url,
+                size=number(size or 0),
+                found=number(found),
+                instead=instead,
+            ).rstrip()
         )
     part.replace(target)
     job.forget()
@@ -203,8 +209,21 @@ class _Download:
                     have = self.length
                     failures = 1 if have > before else failures + 1
                     if failures >= attempts:
-                        kept = f" {have / 2**20:,.1f} MB have arrived and are kept: run it again to go on." if have else ""
-                        told = f"No network, or none to {self.url}: {why}.{kept} {self.instead}"
+                        kept = (
+                            _(
+                                " %(have)s MB have arrived and are kept: run it again to go on.",
+                                have=number(have / 2**20, 1),
+                            )
+                            if have
+                            else ""
+                        )
+                        told = _(
+                            "No network, or none to %(url)s: %(why)s.%(kept)s %(instead)s",
+                            url=self.url,
+                            why=why,
+                            kept=kept,
+                            instead=self.instead,
+                        )
                         raise NoNetwork(told.rstrip()) from why
                 time.sleep(min(pause * 2 ** (failures - 1), 30.0))
 
@@ -235,7 +254,7 @@ class _Download:
         except httpx.HTTPError as error:
             raise _Interrupted(reason(error)) from error
         if total is not None and have < total:
-            raise _Interrupted(f"it broke off after {have:,} of {total:,} bytes")
+            raise _Interrupted(_("it broke off after %(have)s of %(total)s bytes", have=number(have), total=number(total)))
 
     def _bound(self, size: int) -> None:
         """Stop what is larger than may be taken."""
@@ -259,11 +278,20 @@ class _Download:
             if (start if status == 206 else total) == have:
                 return have, have + length if total is None and length >= 0 else total
             self.forget()
-            raise _Interrupted("it went on at the wrong place" if status == 206 else "it has fewer bytes than were fetched")
+            raise _Interrupted(
+                _("it went on at the wrong place") if status == 206 else _("it has fewer bytes than were fetched")
+            )
         if status in RETRIED:
-            raise _Interrupted(f"it answered {status} {answer.reason_phrase}")
+            raise _Interrupted(
+                _("it answered %(status)s %(reason_phrase)s", status=status, reason_phrase=answer.reason_phrase)
+            )
         if status != 200:
-            told = f"{self.url} cannot be fetched: the server answered {status} {answer.reason_phrase}."
+            told = _(
+                "%(url)s cannot be fetched: the server answered %(status)s %(reason_phrase)s.",
+                url=self.url,
+                status=status,
+                reason_phrase=answer.reason_phrase,
+            )
             raise FetchRefused(told, status, answer.headers.get("X-Error-Code", ""))
         mark = {"url": self.url, "etag": answer.headers.get("ETag", ""), "modified": answer.headers.get("Last-Modified", "")}
         self.side.write_text(json.dumps(mark), "utf-8")
@@ -294,8 +322,8 @@ def reason(error: Exception) -> str:
     """Why a server was not heard to the end, in words."""
     kind = type(error).__name__
     if "Timeout" in kind:
-        return "it does not answer in time"
-    return "it cannot be reached" if "Connect" in kind else f"the connection broke off ({kind})"
+        return _("it does not answer in time")
+    return _("it cannot be reached") if "Connect" in kind else _("the connection broke off (%(kind)s)", kind=kind)
 
 
 def disk_words(folder: Path, error: OSError) -> str:
@@ -307,8 +335,15 @@ def disk_words(folder: Path, error: OSError) -> str:
     error : OSError
     """
     if error.errno == errno.ENOSPC:
-        return f"The disk that holds {folder} is full. Make room and run it again to go on."
-    return f"{folder} cannot be written: {error.strerror or error}. Choose another folder."
+        return _(
+            "The disk that holds %(folder)s is full. Make room and run it again to go on.",
+            folder=folder,
+        )
+    return _(
+        "%(folder)s cannot be written: %(strerror)s. Choose another folder.",
+        folder=folder,
+        strerror=error.strerror or error,
+    )
 
 
 def copy_file(source: Path, target: Path, progress: Callable[[int], None] = lambda _: None) -> None:

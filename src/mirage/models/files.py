@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from mirage.aside import aside
 from mirage.errors import Unavailable, first_fault
+from mirage.locales import number
 from mirage.models.runtime import first_line, git_id_of, sha256_of
 from mirage.wording import _
 
@@ -282,12 +283,14 @@ def parameters(file: Path) -> int:
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
             if not 0 < length < _LONGEST_HEADER:
-                raise ValueError("its header is damaged")
+                raise ValueError(_("its header is damaged"))
             header = json.loads(opened.read(length))
         header.pop("__metadata__", None)
         wanted = 8 + length + max((int(value["data_offsets"][1]) for value in header.values()), default=0)
         if file.stat().st_size < wanted:
-            raise ValueError(f"it has {file.stat().st_size:,} of {wanted:,} bytes")
+            raise ValueError(
+                _("it has %(st_size)s of %(wanted)s bytes", st_size=number(file.stat().st_size), wanted=number(wanted))
+            )
         return sum(prod(map(int, value["shape"])) for value in header.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unavailable(
@@ -355,8 +358,8 @@ def missing_parts(folder: Path) -> list[str]:
             missing.append(f"{part}/{marks[0]}")
         elif part in _WEIGHTED and all(is_variant(file.name) for file in there.glob("*.safetensors")):
             pickled = any(file.suffix in _PICKLES for file in there.iterdir())
-            why = " (there is only a pickle, which could run any code)" if pickled else ""
-            missing.append(f"{part}/*.safetensors{why}")
+            why = _(" (there is only a pickle, which could run any code)") if pickled else ""
+            missing.append(_("%(part)s/*.safetensors%(why)s", part=part, why=why))
     return missing
 
 
@@ -389,7 +392,7 @@ class LocalModel:
         try:
             values = json.loads(path.read_text("utf-8"))
             if not isinstance(values, dict):
-                raise ValueError("it holds no object")
+                raise ValueError(_("it holds no object"))
         except FileNotFoundError:
             raise Unavailable(
                 _(

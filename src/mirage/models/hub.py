@@ -458,7 +458,10 @@ class _Folder:
             if record.id == name and record.whole and (fits(record, named) or not record.revision):
                 self._commit, self._record = record.revision, record
                 return folder
-            others.append(f"{record.id} at {record.revision or 'an unknown revision'}{'' if record.whole else ', in part'}")
+            values = {"id": record.id, "revision": record.revision or _("an unknown one")}
+            others.append(
+                _("%(id)s at %(revision)s", **values) if record.whole else _("%(id)s at %(revision)s, in part", **values)
+            )
         holds = " " + _("It holds %(others)s.", others="; ".join(others)) if others else ""
         raise NotFound(
             _(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ENCODER, GENERATOR, EXPLAINER = "encoder", "generator", "explainer"
+from mirage.wording import N_
+
+ENCODER, GENERATOR, EXPLAINER = N_("encoder"), N_("generator"), N_("explainer")
 
 # Estimates take a quarter more than the weights: activations, and what a library keeps beside them.
 SPARE = 1.25
@@ -68,7 +70,7 @@ PINS: tuple[Pin, ...] = (
         role=ENCODER,
         adapter="starter",
         memory=333_000_000,
-        used_for="Words and pictures to vectors, offline, when nothing else is chosen.",
+        used_for=N_("Words and pictures to vectors, offline, when nothing else is chosen."),
         files=("config.json", "image.onnx", "text.onnx", "tokenizer.json"),
     ),
     Pin(
@@ -77,7 +79,7 @@ PINS: tuple[Pin, ...] = (
         role=GENERATOR,
         adapter="starter",
         memory=290_000_000,
-        used_for="Small synthetic images, offline, when nothing else is chosen.",
+        used_for=N_("Small synthetic images, offline, when nothing else is chosen."),
         files=("config.json", "patches.npz", "unet.onnx"),
     ),
     Pin(
@@ -87,11 +89,13 @@ PINS: tuple[Pin, ...] = (
         adapter="open_clip",
         size=1_710_000_000,
         memory=int(1_710_000_000 * SPARE),
-        used_for="The encoder of the paper (profile `paper`): 768 dimensions, 448 px, 77 tokens.",
+        used_for=N_("The encoder of the paper (profile `paper`): 768 dimensions, 448 px, 77 tokens."),
         caveats=(
-            "It was tuned on MedICaT and ROCO: figures of ROCO's validation and test splits may have been seen in "
-            "training, through MedICaT too, so its scores on ROCO may be too good.",
-            "Its configuration may lack quick_gelu: check which activation its weights want.",
+            N_(
+                "It was tuned on MedICaT and ROCO: figures of ROCO's validation and test splits may have been seen in "
+                "training, through MedICaT too, so its scores on ROCO may be too good."
+            ),
+            N_("Its configuration may lack quick_gelu: check which activation its weights want."),
         ),
     ),
     Pin(
@@ -99,18 +103,20 @@ PINS: tuple[Pin, ...] = (
         licence="MIT",
         role=ENCODER,
         adapter="transformers",
-        used_for="PubMedCLIP, an encoder to compare with: 512 dimensions, 224 px.",
-        caveats=("It was trained on ROCO: its scores on ROCO say less than those on other collections.",),
+        used_for=N_("PubMedCLIP, an encoder to compare with: 512 dimensions, 224 px."),
+        caveats=(N_("It was trained on ROCO: its scores on ROCO say less than those on other collections."),),
     ),
     Pin(
         id="microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
         licence="MIT",
         role=ENCODER,
         adapter="open_clip",
-        used_for="BiomedCLIP, an encoder to compare with: 512 dimensions, 224 px, 256 tokens.",
+        used_for=N_("BiomedCLIP, an encoder to compare with: 512 dimensions, 224 px, 256 tokens."),
         caveats=(
-            "It was trained on figures of PubMed Central (PMC-15M), where ROCO's come from too: figures of ROCO's test "
-            "split may have been seen.",
+            N_(
+                "It was trained on figures of PubMed Central (PMC-15M), where ROCO's come from too: figures of ROCO's test "
+                "split may have been seen."
+            ),
         ),
     ),
     Pin(
@@ -119,7 +125,7 @@ PINS: tuple[Pin, ...] = (
         role=ENCODER,
         adapter="transformers",
         memory=int(800_000_000 * 4 * SPARE),
-        used_for="MedSigLIP, an encoder to compare with: 1152 dimensions, 448 px, 64 tokens.",
+        used_for=N_("MedSigLIP, an encoder to compare with: 1152 dimensions, 448 px, 64 tokens."),
         gated=True,
     ),
     Pin(
@@ -128,8 +134,8 @@ PINS: tuple[Pin, ...] = (
         licence="WTFPL",
         role=GENERATOR,
         adapter="diffusers",
-        used_for="The generator of the paper (profile `paper`): Stable Diffusion 1 tuned on ROCO, 77 tokens.",
-        caveats=("No figure was published of how good its images are.",),
+        used_for=N_("The generator of the paper (profile `paper`): Stable Diffusion 1 tuned on ROCO, 77 tokens."),
+        caveats=(N_("No figure was published of how good its images are."),),
     ),
     Pin(
         id="databricks/dolly-v2-3b",
@@ -138,10 +144,10 @@ PINS: tuple[Pin, ...] = (
         role=EXPLAINER,
         adapter="transformers",
         memory=int(2_800_000_000 * 2 * SPARE),
-        used_for="The language model of the paper (profile `paper`).",
+        used_for=N_("The language model of the paper (profile `paper`)."),
         caveats=(
-            "The main branch lists only a pickle; this revision has safetensors.",
-            "It was not made for medicine: every sentence of it is checked against the evidence.",
+            N_("The main branch lists only a pickle; this revision has safetensors."),
+            N_("It was not made for medicine: every sentence of it is checked against the evidence."),
         ),
     ),
 )

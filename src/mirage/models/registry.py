@@ -414,18 +414,21 @@ def _facts(name: str, pin: Pin | None, folder: Path | None) -> list[str]:
     record = ModelRecord.read(folder) if folder else None
     licence = pin.licence if pin else record.licence if record else licence_of(folder) if folder else NOT_STATED
     if record and record.revision:
-        here = f"revision on this machine: {record.revision}, from {record.source}"
+        here = _("revision on this machine: %(revision)s, from %(source)s", revision=record.revision, source=record.source)
     elif folder and pin and pin.ships:
-        here = f"digest stated in its card: {stated_digest(pin) or 'none'}"
+        here = _("digest stated in its card: %(stated_digest)s", stated_digest=stated_digest(pin) or _("none"))
     else:
-        here = f"revision on this machine: {folder.name}" if folder else "not on this machine"
-    facts = [f"licence: {licence}", here]
+        here = _("revision on this machine: %(name)s", name=folder.name) if folder else _("not on this machine")
+    facts = [_("licence: %(licence)s", licence=licence), here]
     if pin is not None:
         if pin.gated:
-            facts.append("its terms must be accepted at the hub before it is given")
+            facts.append(_("its terms must be accepted at the hub before it is given"))
         if not pin.ships:
-            facts.append(f"pinned revision: {pin.revision or 'not pinned'}")
-        facts += [f"MIRAGE uses it for: {pin.used_for}", *(f"mind: {caveat}" for caveat in pin.caveats)]
+            facts.append(_("pinned revision: %(revision)s", revision=pin.revision or _("not pinned")))
+        facts += [
+            _("MIRAGE uses it for: %(used_for)s", used_for=_(pin.used_for)),
+            *(_("mind: %(caveat)s", caveat=_(caveat)) for caveat in pin.caveats),
+        ]
     return [f"# {name}", "", *(f"- {fact}" for fact in facts)]
 
 
@@ -435,5 +438,5 @@ def _own_card(name: str, folder: Path | None) -> str:
             with suppress(OSError, ValueError):
                 text = (folder / file).read_text("utf-8")
                 return f"---\n\n{text}"
-        return f"{folder} holds no card of its own."
-    return f"Its own card comes with it: `mirage models pull {name}`."
+        return _("%(folder)s holds no card of its own.", folder=folder)
+    return _("Its own card comes with it: `mirage models pull %(name)s`.", name=name)

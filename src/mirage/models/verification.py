@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mirage.errors import BadInput, NotFound, Unavailable
+from mirage.locales import number
 from mirage.models.files import RECORD, ModelFile, ModelRecord, lacking, named_by_cache
 from mirage.models.pins import PINS, Pin, bare, pin_of
 from mirage.models.registry import bytes_of, cached, find, find_here, folders, records, shipped_folder, stated_digest
 from mirage.models.runtime import digest_of_files
-from mirage.wording import _
+from mirage.wording import N_, _
 
 VerifyProgress = Callable[[str, int], None]
 """Called with a model's id and the bytes that were read just now."""
 
-_AGAIN = "Install MIRAGE again: its files were changed or lost."
+_AGAIN = N_("Install MIRAGE again: its files were changed or lost.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +102,23 @@ def _all(progress: VerifyProgress) -> list[Verdict]:
 
 def _shipped(pin: Pin, progress: VerifyProgress) -> Verdict:
     folder = shipped_folder(pin)
-    verdict = Verdict(pin.id, str(folder), "shipped", remedy=_AGAIN)
+    verdict = Verdict(pin.id, str(folder), "shipped", remedy=_(_AGAIN))
     if missing := [name for name in pin.files if not (folder / name).is_file()]:
-        return replace(verdict, faults=tuple(f"{name} is missing" for name in missing))
+        return replace(verdict, faults=tuple(_("%(name)s is missing", name=name) for name in missing))
     try:
         digest = digest_of_files(folder, pin.files)
     except OSError as error:
-        return replace(verdict, faults=(f"it cannot be read: {error.strerror or error}",))
+        return replace(verdict, faults=(_("it cannot be read: %(strerror)s", strerror=error.strerror or error),))
     progress(pin.id, bytes_of(folder))
     verdict, stated = replace(verdict, revision=digest[:12]), stated_digest(pin)
     if stated != digest:
         names = ", ".join(pin.files)
-        told = f"one of {names} is not what the card states: its digest {stated[:12]}… is {digest[:12]}… here"
+        told = _(
+            "one of %(names)s is not what the card states: its digest %(stated)s… is %(digest)s… here",
+            names=names,
+            stated=stated[:12],
+            digest=digest[:12],
+        )
         return replace(verdict, faults=(told,))
     return replace(verdict, remedy="", checked=len(pin.files))
 
@@ -132,28 +138,43 @@ def _pulled(folder: Path, progress: VerifyProgress) -> Verdict:
     again = f"`mirage models pull {record.id}" + (f" --revision {record.revision}" if record.revision else "") + "`"
     verdict = Verdict(record.id, str(folder), "mirage", record.revision)
     if not record.whole:
-        return replace(verdict, faults=("it was only fetched in part",), remedy=f"Go on with {again}.")
-    verdict = _compared(verdict, record.files, "what was pulled", progress)
+        return replace(verdict, faults=(_("it was only fetched in part"),), remedy=_("Go on with %(again)s.", again=again))
+    verdict = _compared(verdict, record.files, _("what was pulled"), progress)
     known = {file.path for file in record.files}
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")]
-    foreign = [f"{name} did not come with the model" for name in names if name not in known]
+    foreign = [_("%(name)s did not come with the model", name=name) for name in names if name not in known]
     if not verdict.faults and not foreign:
         return verdict
-    remedy = f"Get them anew with {again}; what is sound is kept."
+    remedy = _("Get them anew with %(again)s; what is sound is kept.", again=again)
     if foreign:
-        remedy = f"Remove what did not come with it. {remedy}"
+        remedy = _("Remove what did not come with it. %(remedy)s", remedy=remedy)
     return replace(verdict, faults=(*verdict.faults, *foreign), remedy=remedy)
 
 
 def _cached(model_id: str, folder: Path, progress: VerifyProgress) -> Verdict:
     files = [named_by_cache(path, folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
     verdict = Verdict(model_id, str(folder), "cache", folder.name)
-    verdict = _compared(verdict, files, "what its name in the cache says", progress)
-    more = [told for told in (f"{name} is missing" for name in lacking(folder)) if told not in verdict.faults]
+    verdict = _compared(verdict, files, _("what its name in the cache says"), progress)
+    more = [told for told in (_("%(name)s is missing", name=name) for name in lacking(folder)) if told not in verdict.faults]
     faults = (*verdict.faults, *more)
-    remedy = f"Remove {folder} and get it anew with `mirage models pull {model_id}`." if faults else ""
+    remedy = (
+        _(
+            "Remove %(folder)s and get it anew with `mirage models pull %(model_id)s`.",
+            folder=folder,
+            model_id=model_id,
+        )
+        if faults
+        else ""
+    )
     unknown = sum(not file.sha256 and not file.git_id for file in files)
-    remark = f"Of {unknown} files the cache tells no digest, so only their presence was checked." if unknown else ""
+    remark = (
+        _(
+            "Of %(unknown)s files the cache tells no digest, so only their presence was checked.",
+            unknown=unknown,
+        )
+        if unknown
+        else ""
+    )
     return replace(verdict, faults=faults, remedy=remedy, remark=remark)
 
 
@@ -164,11 +185,17 @@ def _compared(verdict: Verdict, files: Iterable[ModelFile], told: str, progress:
         path = Path(verdict.path, file.path)
         size = path.stat().st_size if path.is_file() else -1
         if size != file.size:
-            faults.append(f"{file.path} is missing" if size < 0 else f"{file.path} has {size:,} of {file.size:,} bytes")
+            faults.append(
+                _("%(path)s is missing", path=file.path)
+                if size < 0
+                else _(
+                    "%(path)s has %(size)s of %(size2)s bytes", path=file.path, size=number(size), size2=number(file.size)
+                )
+            )
         elif file.sha256 or file.git_id:
             with suppress(OSError):
                 if file.is_at(path, lambda read: progress(verdict.id, read)):
                     checked += 1
                     continue
-            faults.append(f"{file.path} was changed: its content is not {told}")
+            faults.append(_("%(path)s was changed: its content is not %(told)s", path=file.path, told=told))
     return replace(verdict, faults=tuple(faults), checked=checked)

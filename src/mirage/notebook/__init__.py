@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mirage.atlas import Atlas
 from mirage.errors import Unavailable
+from mirage.installed import to_install
 from mirage.wording import _
 
 if TYPE_CHECKING:
@@ -39,12 +40,11 @@ def widget(atlas: Atlas, query: str = "", *, against: str = "") -> SearchWidget:
     """
     if find_spec("anywidget") is None:
         raise Unavailable(
-            _("The widget needs anywidget, which is not installed. Install it with: %(command)s", command=INSTALL)
+            _(
+                "The widget needs anywidget, which is not installed. Install it with: %(command)s",
+                command=to_install("anywidget"),
+            )
         )
     from mirage.notebook.search_widget import SearchWidget  # noqa: PLC0415 - the optional part
 
     return SearchWidget(atlas, query, against)
-
-
-INSTALL = "pip install anywidget"
-"""What installs what the widget needs."""

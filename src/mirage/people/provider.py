@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import httpx
 
 from mirage.errors import MirageError, Unavailable
+from mirage.installed import to_install
 from mirage.people.roles import ROLES, Role
 from mirage.settings import Settings
 from mirage.wording import _
@@ -293,7 +294,9 @@ def _authlib(module: str) -> Any:
     try:
         return import_module(f"authlib.oauth2.{module}")
     except ImportError:
-        raise Unavailable(_("Signing in by OpenID Connect needs Authlib: pip install authlib.")) from None
+        raise Unavailable(
+            _("Signing in by OpenID Connect needs Authlib: %(install)s.", install=to_install("authlib"))
+        ) from None
 
 
 def _why(error: Exception) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from mirage.errors import Unavailable
+from mirage.installed import to_install
 from mirage.wording import N_, _
 
 _SQLITE = (
@@ -22,7 +23,7 @@ _SQLITE = (
 # Milliseconds: as long as SQLite waits for another; for what takes longer than any question does; and for who has left.
 _POSTGRES = ("lock_timeout = 60000", "statement_timeout = 600000", "idle_in_transaction_session_timeout = 600000")
 _CONNECT_SECONDS = 10
-_MISSING = N_("Records in PostgreSQL need psycopg, of the extra `postgres`: `pip install 'psycopg[binary]'`.")
+_MISSING = N_("Records in PostgreSQL need psycopg, of the extra `postgres`: `%(install)s`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _for_server(url: sa.URL) -> sa.Engine:
         # Asked before it is used whether it is there still: the server may have been started anew.
         engine = _made(url, connect_args=arguments, pool_pre_ping=True, **limits)
     except ModuleNotFoundError as error:
-        raise Unavailable(_(_MISSING)) from error
+        raise Unavailable(_(_MISSING, install=to_install("psycopg[binary]"))) from error
     sa.event.listen(engine, "connect", _prepare_session)
     sa.event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     return engine

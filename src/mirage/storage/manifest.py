@@ -319,8 +319,9 @@ class Holder:
     host: str = ""
 
     def __str__(self) -> str:
-        where = f", serving {self.url}" if self.url else ""
-        return f"process {self.pid}{where}"
+        if self.url:
+            return _("process %(pid)s, serving %(url)s", pid=self.pid, url=self.url)
+        return _("process %(pid)s", pid=self.pid)
 
     @classmethod
     def mine(cls, url: str = "") -> Holder:

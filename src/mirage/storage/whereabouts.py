@@ -16,6 +16,7 @@ from mirage import indexes
 from mirage.encoders.base import EncoderInfo
 from mirage.errors import AtlasError, AtlasHeld, MirageError
 from mirage.indexes.base import Index
+from mirage.locales import counted, number
 from mirage.storage import manifest
 from mirage.storage.store import Store
 from mirage.wording import _
@@ -124,9 +125,11 @@ def advice(name: str, figures: int) -> str:
     """
     if indexes.is_address(name) or figures <= MOST:
         return ""
-    return (
-        f"{figures:,} figures are more than an index in one process was measured with ({MOST:,}): it wants 1.6 GB of memory "
-        "for each million. `mirage atlas rebuild --index ADDRESS` moves it to a server, as docs/qdrant.md tells."
+    return _(
+        "%(figures)s are more than an index in one process was measured with (%(most)s): it wants 1.6 GB of memory "
+        "for each million. `mirage atlas rebuild --index ADDRESS` moves it to a server, as docs/qdrant.md tells.",
+        figures=counted(figures, "figure"),
+        most=number(MOST),
     )
 
 

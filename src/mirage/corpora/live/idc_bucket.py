@@ -14,6 +14,7 @@ from mirage.corpora.live.s3 import Stored, listed
 from mirage.errors import BadPicture
 from mirage.images import read_picture, thumbnail
 from mirage.images.formats import HEAD_BYTES, format_of
+from mirage.installed import to_install
 from mirage.locales import number
 from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, TooLarge
 from mirage.settings import Settings
@@ -26,7 +27,7 @@ _PAUSE = 1.0  # seconds before a question is asked the second time
 _PREVIEWED = 4_000_000  # bytes of an object that is fetched to show a series before it is chosen
 _OVER = 1.05  # how much more than the index says a bucket may hold
 _NAME = re.compile(r"[\w.-]{0,199}[\w-]")  # of an object, and of the file that it becomes
-_RENEW = N_("Renew the index: pip install -U idc-index-data.")
+_RENEW = N_("Renew the index: %(install)s.")
 
 
 def folder_of(settings: Settings, series: Series) -> Path:
@@ -111,7 +112,7 @@ class Bucket:
                         "MB), so it was not fetched. %(RENEW)s",
                         instances=number(series.instances),
                         megabytes=number(series.megabytes, 1),
-                        RENEW=_(_RENEW),
+                        RENEW=_(_RENEW, install=to_install("idc-index-data", newer=True)),
                     )
                 )
         if len(there) < series.instances:
@@ -120,7 +121,7 @@ class Bucket:
                     "Its bucket lists %(there)s objects, and the index says %(instances)s, so it was not fetched. %(RENEW)s",
                     there=number(len(there)),
                     instances=number(series.instances),
-                    RENEW=_(_RENEW),
+                    RENEW=_(_RENEW, install=to_install("idc-index-data", newer=True)),
                 )
             )
         return sorted(there, key=lambda one: one.key)

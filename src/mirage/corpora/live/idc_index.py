@@ -20,6 +20,7 @@ from mirage.corpora.live.idc_words import Told, told
 from mirage.errors import Unavailable
 from mirage.figure import Licence, clean_text
 from mirage.images.dicom_header import modality_of
+from mirage.installed import to_install
 from mirage.wording import _
 
 MEGA = 1_000_000  # bytes: what the index calls a megabyte
@@ -102,8 +103,8 @@ def installed() -> Path:
     if spec is None or spec.origin is None or find_spec("pyarrow") is None:
         raise Unavailable(
             _(
-                "The index of the Imaging Data Commons is not installed. Run pip install "
-                "idc-index-data pyarrow (79 and 48 MB)."
+                "The index of the Imaging Data Commons is not installed. Run %(install)s (79 and 48 MB).",
+                install=to_install("idc-index-data", "pyarrow"),
             )
         )
     return Path(spec.origin).parent
@@ -298,7 +299,8 @@ def _changed(what: str) -> Unavailable:
     return Unavailable(
         _(
             "The index of the Imaging Data Commons is not as MIRAGE knows it: %(what)s. Install "
-            "idc-index-data 25 (pip install -U idc-index-data).",
+            "idc-index-data 25 (%(install)s).",
             what=what,
+            install=to_install("idc-index-data", newer=True),
         )
     )

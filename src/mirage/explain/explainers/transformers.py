@@ -17,6 +17,7 @@ from typing import Any
 from mirage.errors import Unavailable
 from mirage.explain.explainers.base import ExplainerInfo, ExplanationRequest, Piece
 from mirage.explain.explainers.language_model import Prompt, pieces, prompt_of
+from mirage.installed import to_install
 from mirage.locales import number
 from mirage.models.files import LocalModel, parameters, weight_files
 from mirage.models.hub import locate
@@ -235,8 +236,9 @@ def _libraries() -> tuple[Any, Any]:
     except ImportError as error:
         raise Unavailable(
             _(
-                "The transformers explainer needs %(error)s, which is not installed: `pip install torch transformers`.",
+                "The transformers explainer needs %(error)s, which is not installed: `%(install)s`.",
                 error=error.name,
+                install=to_install("torch", "transformers"),
             )
         ) from error
     return torch, transformers

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 from mirage.errors import Unavailable
 from mirage.generate.generators.base import GenerationRequest
+from mirage.installed import to_install
 from mirage.locales import number
 from mirage.models.files import LocalModel, missing_parts, parameters, weight_files
 from mirage.models.runtime import Placement, first_line, select_device, whole_memory
@@ -249,9 +250,9 @@ def libraries() -> tuple[Any, Any]:
     except ImportError as error:
         raise Unavailable(
             _(
-                "The diffusers generator needs %(error)s, which is not installed: `pip install torch "
-                "transformers diffusers accelerate`.",
+                "The diffusers generator needs %(error)s, which is not installed: `%(install)s`.",
                 error=error.name,
+                install=to_install("torch", "transformers", "diffusers", "accelerate"),
             )
         ) from error
     return torch, diffusers

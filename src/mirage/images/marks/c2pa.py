@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mirage.images.marks.record import SyntheticRecord, source_type
+from mirage.installed import to_install
+from mirage.wording import _
 
-INSTALL = "Install it with: pip install c2pa-python"
 ASSERTION = "org.mirage.record"
 
 
@@ -62,7 +63,11 @@ def read(data: bytes, media_type: str) -> C2paManifest | None:
         return None
     seems = source_type(_ascii(data))
     if importlib.util.find_spec("c2pa") is None:
-        return C2paManifest(bool(seems), False, None, f"A C2PA manifest is there and was not checked. {INSTALL}.")
+        said = _(
+            "A C2PA manifest is there and was not checked. Install what checks it with: %(install)s.",
+            install=to_install("c2pa-python"),
+        )
+        return C2paManifest(bool(seems), False, None, said)
     import c2pa  # noqa: PLC0415 - optional
 
     try:
@@ -72,7 +77,7 @@ def read(data: bytes, media_type: str) -> C2paManifest | None:
     except Exception as error:  # a stranger's manifest; the package raises more kinds than its own
         if "ManifestNotFound" in str(error):
             return None
-        return C2paManifest(bool(seems), False, None, "A C2PA manifest is there, and it is damaged: it cannot be read.")
+        return C2paManifest(bool(seems), False, None, _("A C2PA manifest is there, and it is damaged: it cannot be read."))
     active = told.get("manifests", {}).get(told.get("active_manifest", ""), {})
     return _told(active, state)
 
@@ -89,18 +94,24 @@ def _told(active: dict[str, Any], state: str) -> C2paManifest:
             except (ValueError, TypeError):
                 record = None
     maker = str((active.get("claim_generator_info") or [{}])[0].get("name", "") or active.get("claim_generator", ""))[:80]
-    issuer = str((active.get("signature_info") or {}).get("issuer") or "somebody unnamed")[:80]
+    issuer = str((active.get("signature_info") or {}).get("issuer") or _("somebody unnamed"))[:80]
     fits = state in ("Valid", "Trusted")
     ours = fits and maker == "MIRAGE" and synthetic
-    what = "made by a generator" if synthetic else "nothing of a generator"
-    holds = (
-        "the file is as it was signed" + ("" if state == "Trusted" else "; who signed is not on a list of trusted signers")
-        if fits
-        else "the signature does not fit the file, or its certificate is not valid"
+    what = _("made by a generator") if synthetic else _("nothing of a generator")
+    if not fits:
+        holds = _("the signature does not fit the file, or its certificate is not valid")
+    elif state == "Trusted":
+        holds = _("the file is as it was signed")
+    else:
+        holds = _("the file is as it was signed; who signed is not on a list of trusted signers")
+    said = _(
+        "%(maker)s, signed by %(issuer)s: %(what)s; %(holds)s.",
+        maker=maker or _("Somebody"),
+        issuer=issuer,
+        what=what,
+        holds=holds,
     )
-    return C2paManifest(
-        synthetic, ours, record if fits else None, f"{maker or 'Somebody'}, signed by {issuer}: {what}; {holds}."
-    )
+    return C2paManifest(synthetic, ours, record if fits else None, said)
 
 
 def _ascii(data: bytes) -> str:

@@ -9,11 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from mirage.errors import Unavailable
+from mirage.installed import to_install
 from mirage.settings import Settings
 from mirage.storage.spread.base import Done, Lost, Recipe, Task, Worker
-from mirage.wording import N_, _
-
-INSTALL = N_("pip install 'ray[client]'")
+from mirage.wording import _
 
 
 class RayActors:
@@ -40,7 +39,10 @@ class RayActors:
             import ray  # noqa: PLC0415 - only where it is used
         except ImportError as error:
             raise Unavailable(
-                _("Encoding on a cluster needs the package ray, which is not installed: %(INSTALL)s.", INSTALL=_(INSTALL))
+                _(
+                    "Encoding on a cluster needs the package ray, which is not installed: %(install)s.",
+                    install=to_install("ray[client]"),
+                )
             ) from error
         self._ray, self._recipe = ray, recipe
         self._own = not ray.is_initialized()
