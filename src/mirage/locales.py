@@ -213,6 +213,16 @@ _COUNTED = {
     "page": nN_("%(num)s page", "%(num)s pages"),
     "person": nN_("%(num)s person", "%(num)s persons"),
     "single figure": nN_("%(num)s single figure", "%(num)s single figures"),
+    "article": nN_("%(num)s article", "%(num)s articles"),
+    "series": nN_("%(num)s series", "%(num)s series"),
+    "repetition": nN_("%(num)s repetition", "%(num)s repetitions"),
+    "setting": nN_("%(num)s setting", "%(num)s settings"),
+    "thing kept": nN_("%(num)s thing kept", "%(num)s things kept"),
+    "quiz": nN_("%(num)s quiz", "%(num)s quizzes"),
+    "review": nN_("%(num)s review", "%(num)s reviews"),
+    "thing to rate": nN_("%(num)s thing to rate", "%(num)s things to rate"),
+    "rating": nN_("%(num)s rating", "%(num)s ratings"),
+    "hidden figure": nN_("%(num)s hidden figure", "%(num)s hidden figures"),
     "folder or file": nN_("%(num)s folder or file", "%(num)s folders or files"),
 }
 

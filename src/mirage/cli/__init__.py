@@ -38,14 +38,14 @@ from mirage.cli import (
 from mirage.cli.output import complain
 from mirage.cli.spoken import speak
 from mirage.errors import MirageError
-from mirage.wording import _
+from mirage.wording import N_, _
 
 # What the library that reads arguments says of them, in plain words.
 _PLAIN = {
-    "Input should be a valid integer.*": "give a whole number, in digits.",
-    "Input should be a valid number.*": "give a number, in digits.",
-    "Input should be greater than or equal to (.*)": r"give \1 or more.",
-    "Input should be less than or equal to (.*)": r"give \1 or less.",
+    "Input should be a valid integer.*": N_("give a whole number, in digits."),
+    "Input should be a valid number.*": N_("give a number, in digits."),
+    "Input should be greater than or equal to (?P<bound>.*)": N_("give %(bound)s or more."),
+    "Input should be less than or equal to (?P<bound>.*)": N_("give %(bound)s or less."),
 }
 
 
@@ -62,7 +62,8 @@ class _Command(evaluate.PartlyInstalled):
             sys.exit(error.exit_code)
         except typer.BadParameter as error:
             for told, plain in _PLAIN.items():
-                error.message = re.sub(told, plain, error.message)
+                if met := re.fullmatch(told, error.message, re.DOTALL):
+                    error.message = _(plain, **met.groupdict())
             raise
         except KeyboardInterrupt:
             complain(_("Interrupted. What was stored stays; run it again to go on."))
@@ -148,7 +149,12 @@ def extend() -> tuple[Any, list[str]]:
         except (Exception, SystemExit) as error:
             for each, those in zip(ours, before, strict=True):
                 each[:] = those
-            told = f"The commands of “{name}” ({entry.value}) are missing: {type(error).__name__}: {error}"
+            told = _(
+                "The commands of “%(name)s” (%(value)s) are missing: %(error)s",
+                name=name,
+                value=entry.value,
+                error=f"{type(error).__name__}: {error}",
+            )
             troubles.append(" ".join(told.split())[:500])
     return built or typer.main.get_command(app), troubles
 

@@ -175,7 +175,7 @@ def _may_be_called(name: str, *, yes: bool) -> bool:
             found=listed(found),
         )
     )
-    if yes or not sys.stdin.isatty() or typer.confirm("Call the collection so all the same?", err=True):
+    if yes or not sys.stdin.isatty() or typer.confirm(_("Call the collection so all the same?"), err=True):
         return True
     say(_("Nothing was added. Give it another --name, or none: then a number stands for it."))
     return False
@@ -206,7 +206,7 @@ def _may_be_read(name: str, options: dict[str, Any]) -> bool:
         if len(found) > _NAMED
         else _("Everybody who opens this atlas reads these words.")
     )
-    if typer.confirm("Add them all the same?", err=True):
+    if typer.confirm(_("Add them all the same?"), err=True):
         return True
     say(_("Nothing was added. Mend the table; --preview shows the words of each figure."))
     return False
@@ -228,15 +228,15 @@ def _added(client: AtlasClient, name: str, options: dict[str, Any], *, merge: bo
     """Add a corpus, and ask at a terminal where something speaks against taking out what is gone."""
     report = add_corpus(client, name, options, merge=merge, prune=prune, on=on)
     if prune == "ask" and report["gone_count"] and not report["removed"] and sys.stdin.isatty():
-        _list_names("Gone", report["gone"], report["gone_count"])
+        _list_names(_("Gone"), report["gone"], report["gone_count"])
         say(report["message"])
-        if typer.confirm("Take them out all the same?", err=True):
+        if typer.confirm(_("Take them out all the same?"), err=True):
             report = add_corpus(client, name, options, prune="all")
     return report
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    _list_reasons("Left out", report["refused"])
+    _list_reasons(_("Left out"), report["refused"])
     labels: dict[str, list[str]] = {}
     for entry in report["noted"]:
         labels.setdefault(entry["note"], []).append(entry["label"])
@@ -249,8 +249,8 @@ def _print_report(report: dict[str, Any]) -> None:
             say(f"  {label}")
         if len(those) > _NAMED:
             say(_("  and %(those)s more, which --preview --json names", those=number(len(those) - _NAMED)))
-    _list_names("Changed", report["changed"], len(report["changed"]))
-    _list_names("Taken out" if report["removed"] else "Gone", report["gone"], report["gone_count"])
+    _list_names(_("Changed"), report["changed"], len(report["changed"]))
+    _list_names(_("Taken out") if report["removed"] else _("Gone"), report["gone"], report["gone_count"])
     say(report["message"])
 
 
@@ -289,7 +289,9 @@ def _parameter(option: CorpusOption) -> tuple[Any, Any]:
         return Annotated[kind if option.required else kind | None, typer.Argument(help=option.help)], default
     of: Any = list[option.type] if option.several else option.type  # type: ignore[name-defined]
     shown = ", ".join(option.choices)
-    text = f"{option.help} One of {shown}; may be given several times." if option.several and shown else option.help
+    text = option.help
+    if option.several and shown:
+        text += f" One of {shown}; may be given several times."
     if option.default not in (None, False, ""):
         usual = ", ".join(option.default) if isinstance(option.default, (tuple, list)) else f"{option.default}"
         text += f" Usual: {usual}."
@@ -404,8 +406,11 @@ def look_through(client: AtlasClient, corpus: str, options: dict[str, Any]) -> d
 
 def _print_preview(found: dict[str, Any]) -> None:
     for table in found["tables"]:
-        read = ", ".join(theirs if theirs == ours else f"{theirs} as {ours}" for theirs, ours in table["columns"])
-        more = f" Not read: {', '.join(table['ignored'])}." if table["ignored"] else ""
+        read = ", ".join(
+            theirs if theirs == ours else _("%(theirs)s as %(ours)s", theirs=theirs, ours=ours)
+            for theirs, ours in table["columns"]
+        )
+        more = " " + _("Not read: %(columns)s.", columns=", ".join(table["ignored"])) if table["ignored"] else ""
         say(
             _(
                 "Table %(label)s: %(matched)s of %(rows)s matched. Read: %(read)s.%(more)s",
@@ -418,7 +423,7 @@ def _print_preview(found: dict[str, Any]) -> None:
         )
     for each in found["figures"][:_LISTED]:
         kind = " ".join(
-            filter(None, [each["modality"], each["plane"], f"{each['slices']} slices" if each["slices"] else ""])
+            filter(None, [each["modality"], each["plane"], counted(each["slices"], "slice") if each["slices"] else ""])
         )
         words = each["title"] or each["caption"] or _("no words")
         source = f" ({each['words_from']})" if each["words_from"] else ""
@@ -430,8 +435,8 @@ def _print_preview(found: dict[str, Any]) -> None:
     for each in found["figures"]:
         for warning in each["warnings"]:
             say(_("Look at %(label)s: %(warning)s", label=each["label"], warning=warning))
-    _list_reasons("Left out", found["skipped"])
-    _list_reasons("Passed over", found["passed_over"])
+    _list_reasons(_("Left out"), found["skipped"])
+    _list_reasons(_("Passed over"), found["passed_over"])
     if found["advice"]:
         say(found["advice"])
     if found["stranger"]:
@@ -445,16 +450,16 @@ def _print_preview(found: dict[str, Any]) -> None:
             )
         )
     changed = [each["label"] for each in found["figures"] if each["state"] == "replaces"]
-    _list_names("Changed", changed, len(changed))
+    _list_names(_("Changed"), changed, len(changed))
     gone = 0 if found["stranger"] else found["gone_count"]
-    _list_names("Gone", found["gone"], gone)
+    _list_names(_("Gone"), found["gone"], gone)
     _print_counts(found, gone)
 
 
 def _print_counts(found: dict[str, Any], gone: int) -> None:
-    counts = [f"{counted(found['new'], 'figure')} would be added"]
-    counts += [f"{found['there']:,} are there already"] if found["there"] else []
-    counts += [f"{found['replaces']:,} would replace what is there"] if found["replaces"] else []
-    counts += [f"{found['left_out']:,} would be left out"] if found["left_out"] else []
-    counts += [f"{gone:,} of the atlas are gone from it (--prune takes them out)"] if gone else []
+    counts = [_("%(figures)s would be added", figures=counted(found["new"], "figure"))]
+    counts += [_("%(number)s are there already", number=number(found["there"]))] if found["there"] else []
+    counts += [_("%(number)s would replace what is there", number=number(found["replaces"]))] if found["replaces"] else []
+    counts += [_("%(number)s would be left out", number=number(found["left_out"]))] if found["left_out"] else []
+    counts += [_("%(number)s of the atlas are gone from it (--prune takes them out)", number=number(gone))] if gone else []
     say(_("%(counts)s. Nothing was added.", counts=", ".join(counts)))

@@ -89,7 +89,7 @@ def export(
     if file is None:
         raise BadInput(_("Name the file to write, as atlas.mirage, or with --site the folder of a site."))
     # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.
-    with figures_bar("Exporting") as tell:
+    with figures_bar(_("Exporting")) as tell:
         written = export_atlas(
             folder_of(atlas),
             file,
@@ -126,8 +126,8 @@ def export(
     if purpose == "myself":
         say(_("It is for your own use. `--for pass-on` makes a file that may be passed on."))
     for count, why in (
-        (made.left_out.no_picture, "their picture is lost or damaged"),
-        (made.left_out.no_vectors, "they are not encoded; `mirage atlas rebuild` encodes them"),
+        (made.left_out.no_picture, _("their picture is lost or damaged")),
+        (made.left_out.no_vectors, _("they are not encoded; `mirage atlas rebuild` encodes them")),
     ):
         if count:
             say(_("Left out: %(number)s: %(why)s.", number=counted(count, "figure"), why=why))
@@ -152,10 +152,14 @@ def import_(
     folder = folder_of(atlas)
     # Not through the API where nobody serves it: the file may say with which encoder the atlas is to be made.
     try:
-        with figures_bar("Importing") as tell:
+        with figures_bar(_("Importing")) as tell:
             done = import_file(file, folder, encode=encode, replace=replace, progress=tell)
     except WouldReplace as differs:
-        if json or not sys.stdin.isatty() or not typer.confirm(f"{differs}\nReplace them now?", err=True):
+        if (
+            json
+            or not sys.stdin.isatty()
+            or not typer.confirm(_("%(differs)s\nReplace them now?", differs=differs), err=True)
+        ):
             raise
         import_(file, encode=encode, replace=True, atlas=atlas)
         return
@@ -170,13 +174,8 @@ def import_(
         return
     if printed(json, {"added": done.added, "kept": done.kept, "encoded": done.encoded, "seconds": done.seconds}):
         return
-    again = ", encoded anew" if done.encoded else ""
-    say(
-        _(
-            "%(added)s added%(again)s, %(kept)s were there already, in %(seconds)s.",
-            added=counted(done.added, "figure"),
-            again=again,
-            kept=number(done.kept),
-            seconds=duration(done.seconds),
-        )
-    )
+    values = {"added": counted(done.added, "figure"), "kept": number(done.kept), "seconds": duration(done.seconds)}
+    if done.encoded:
+        say(_("%(added)s added, encoded anew, %(kept)s were there already, in %(seconds)s.", **values))
+    else:
+        say(_("%(added)s added, %(kept)s were there already, in %(seconds)s.", **values))

@@ -12,6 +12,7 @@ from mirage.backup.moving import place_of
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, figures_bar, printed, say, size
 from mirage.errors import AtlasHeld, BadInput
+from mirage.locales import number
 from mirage.storage import manifest, whereabouts
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import Progress
@@ -31,21 +32,51 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
         return
     encoder = record["encoder"]
     rows = [
-        ("folder", str(folder_of(atlas))),
-        ("records", place_of(folder_of(atlas))),
-        ("index", whereabouts.told(folder_of(atlas))),
-        ("pictures", known.pictures if (known := manifest.read(folder_of(atlas))) else ""),
-        ("figures", f"{record['figures']:,} in {counted(record['cases'], 'case')}, pictures {size(record['bytes'])}"),
-        ("withdrawn", f"{counted(record['withdrawn'], 'figure')}, by their sources" if record["withdrawn"] else ""),
-        ("encoder", f"{encoder['name']} {encoder['digest'][:12]}, {encoder['dimension']} dimensions"),
+        (_("folder"), str(folder_of(atlas))),
+        (_("records"), place_of(folder_of(atlas))),
+        (_("index"), whereabouts.told(folder_of(atlas))),
+        (_("pictures"), known.pictures if (known := manifest.read(folder_of(atlas))) else ""),
+        (
+            _("figures"),
+            _(
+                "%(figures)s in %(cases)s, pictures %(bytes)s",
+                figures=number(record["figures"]),
+                cases=counted(record["cases"], "case"),
+                bytes=size(record["bytes"]),
+            ),
+        ),
+        (
+            _("withdrawn"),
+            _("%(figures)s, by their sources", figures=counted(record["withdrawn"], "figure"))
+            if record["withdrawn"]
+            else "",
+        ),
+        (
+            _("encoder"),
+            f"{encoder['name']} "
+            + _("%(digest)s, %(dimension)s dimensions", digest=encoder["digest"][:12], dimension=encoder["dimension"]),
+        ),
     ]
     for corpus in record["corpora"]:
-        part = "" if corpus["complete"] else " – only partly added; add it again to go on"
+        part = "" if corpus["complete"] else _(" – only partly added; add it again to go on")
         holds = f"{counted(corpus['figures'], 'figure')}, {counted(corpus['cases'], 'case')}"
-        holds += f", {corpus['withdrawn']:,} withdrawn by the source" if corpus["withdrawn"] else ""
+        holds += _(", %(number)s withdrawn by the source", number=number(corpus["withdrawn"])) if corpus["withdrawn"] else ""
         some = 0 < corpus["stated"] < corpus["figures"]
-        stated = f", stated of {corpus['stated']:,} of {corpus['figures']:,} figures" if some else ""
-        terms = f"licence {corpus['licence']['name']}{stated}; version {corpus['version']}"
+        stated = (
+            _(
+                ", stated of %(stated)s of %(figures)s",
+                stated=number(corpus["stated"]),
+                figures=counted(corpus["figures"], "figure"),
+            )
+            if some
+            else ""
+        )
+        terms = _(
+            "licence %(name)s%(stated)s; version %(version)s",
+            name=corpus["licence"]["name"],
+            stated=stated,
+            version=corpus["version"],
+        )
         rows.append((corpus["name"], f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; {terms}{part}"))
     facts([(name, words) for name, words in rows if words])
 
@@ -75,18 +106,18 @@ def rebuild(
     folder, model = folder_of(atlas), _in_full(model)
     # Not through the API where nobody serves it: what is to be mended here may keep the atlas from being opened.
     try:
-        with figures_bar("Rebuilding") as tell:
+        with figures_bar(_("Rebuilding")) as tell:
             figures, encoded = rebuild_atlas(folder, encoder, tell, model=model, index=index)
     except AtlasHeld as held:
         if index:
-            where = "Its index moves only while nobody has it open; without --index the server that has it makes it anew."
+            where = _("Its index moves only while nobody has it open; without --index the server that has it makes it anew.")
             raise AtlasHeld(f"{held} {where}") from held
         with served(folder, held) as client:
             say(_("The atlas is served at %(url)s; rebuilding through it.", url=client.url))
             job = client.ask("POST", "/api/atlas/rebuild", json={"encoder": encoder or "", "model": model})
             say(client.follow(job)["message"])
         return
-    done = f"{counted(figures, 'figure')}, {encoded:,} of them encoded now"
+    done = _("%(figures)s, %(encoded)s of them encoded now", figures=counted(figures, "figure"), encoded=number(encoded))
     say(
         _(
             "The index of %(folder)s was made anew: %(done)s. It is in %(folder2)s.",

@@ -24,11 +24,16 @@ def backup(
 
     Works while the atlas is served and added to; it is as it was at one moment. Sessions, invitations and keys are left out.
     """
-    with figures_bar("Backing up") as tell:
+    with figures_bar(_("Backing up")) as tell:
         made = back_up(folder_of(atlas), file, tell)
     if printed(json, {**asdict(made), "path": str(made.path)}):
         return
-    what = f"{counted(made.figures, 'figure')}, {counted(made.pictures, 'file')} of pictures, {size(made.bytes)}"
+    what = _(
+        "%(figures)s, %(files)s of pictures, %(bytes)s",
+        figures=counted(made.figures, "figure"),
+        files=counted(made.pictures, "file"),
+        bytes=size(made.bytes),
+    )
     say(_("%(path)s: %(what)s, in %(seconds)s.", path=made.path, what=what, seconds=duration(made.seconds)))
     if made.missing:
         say(_("%(missing)s of it were lost already, and are not in it.", missing=counted(made.missing, "picture")))

@@ -107,7 +107,7 @@ class AtlasClient:
         try:
             detail = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError):
-            detail = f"The server at {self.url} answered {answer.status_code}."
+            detail = _("The server at %(url)s answered %(status)s.", url=self.url, status=answer.status_code)
         raise _KINDS.get(answer.status_code, MirageError)(detail)
 
     def follow(

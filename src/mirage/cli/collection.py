@@ -17,10 +17,11 @@ from mirage.licensing import PURPOSES
 from mirage.locales import number
 from mirage.study.along.taking import FORMATS
 from mirage.study.kept import Kind
-from mirage.wording import _, ngettext
+from mirage.wording import N_, Words, _, ngettext
 
 app = typer.Typer(help="Keep figures, cases, searches and comparisons in collections.", no_args_is_help=True)
 _TAKEN = ("collection", "quiz", "figure", "case", "search", "comparison")
+_KEPT = Words({"figure": N_("figure"), "case": N_("case"), "search": N_("search"), "comparison": N_("comparison")})
 Which = Annotated[str, typer.Argument(help="Id or title of the collection, as `mirage collection list` prints it.")]
 
 
@@ -62,9 +63,9 @@ def _told(collection: dict[str, Any]) -> None:
         if item["kind"] == "section":
             plain(f"\n{item['id']}  {item['title']}")
             continue
-        gone = ", removed: it is not in this atlas" if item["removed"] else ""
-        gone = ", withdrawn by its source" if item["withdrawn"] else gone
-        plain(f"{item['id']}  {item['kind']}: {item['title']} ({item['page'] or item['target']}{gone})")
+        gone = _(", removed: it is not in this atlas") if item["removed"] else ""
+        gone = _(", withdrawn by its source") if item["withdrawn"] else gone
+        plain(f"{item['id']}  {_KEPT[item['kind']]}: {item['title']} ({item['page'] or item['target']}{gone})")
         if item["note"]:
             plain(f"    {item['note']}")
 

@@ -86,7 +86,7 @@ def calibrate(
     from mirage.calibrate import run as calibration  # noqa: PLC0415 - as above
     from mirage.calibrate.judged import read_judged  # noqa: PLC0415 - as above
 
-    with Atlas.open(folder_of(atlas), steps=said_once()) as opened, progress_bar("Asking the atlas", unit="/s") as move:
+    with Atlas.open(folder_of(atlas), steps=said_once()) as opened, progress_bar(_("Asking the atlas"), unit="/s") as move:
         if out is None:
             opened.check_writable()
         result = calibration.calibrate(

@@ -89,7 +89,7 @@ def compare(
         return
     _print_comparison(found)
     if whole is not None:
-        out.print("\n[bold]The difference[/]")
+        out.print(f"\n[bold]{_('The difference')}[/]")
         show(whole)
 
 
@@ -132,7 +132,7 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
         out.print(f"{gap}[bold]{escape(table['heading'])}[/]")
         for row in table["rows"]:
             plain(f"  {row['words']}")
-            said = {"say so": row["present"], "deny it": row["denied"], "leave it open": row["possible"]}
+            said = {_("say so"): row["present"], _("deny it"): row["denied"], _("leave it open"): row["possible"]}
             for words, count in said.items():
                 if count["figures"]:
                     plain(f"    {words}: {', '.join(count['figures'])}")
@@ -141,15 +141,15 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
         gap = "\n"
     used = {number for claim in whole["claims"] for number in claim["cites"]}
     if used:
-        out.print("\n[bold]Evidence[/]")
+        out.print(f"\n[bold]{_('Evidence')}[/]")
     for item in whole["evidence"]:
         if item["number"] in used:
             source = item["source"]
             parts = [f"[{item['side'].upper()}{item['number']}] {item['kind']}: {item['title'] or item['figures'][0]}"]
-            parts += [source["attribution"], f"Licence: {source['licence']['name']}", source["url"]]
+            parts += [source["attribution"], _("Licence: %(name)s", name=source["licence"]["name"]), source["url"]]
             plain(". ".join(part.rstrip(".") for part in parts if part))
     if whole["explainers"]:
-        spoke = ", then ".join(
+        spoke = _(", then ").join(
             f"{each['name']} ({each['model']})" if each["model"] else each["name"] for each in whole["explainers"]
         )
         plain(_("%(gap)sExplained by: %(spoke)s. It teaches; it does not diagnose.", gap=gap, spoke=spoke))
@@ -174,5 +174,5 @@ def _print_comparison(found: Mapping[str, Any]) -> None:
 
 
 def _count(side: str, count: Mapping[str, Any]) -> str:
-    denied = f", denied in {count['denied']}" if count["denied"] else ""
+    denied = _(", denied in %(number)s", number=count["denied"]) if count["denied"] else ""
     return f"{side.upper()} {count['affirmed']} of {counted(count['cases'], 'case')}{denied}"

@@ -300,8 +300,11 @@ def _marks(path: Path) -> Marks:
 
 
 def _print_marks(path: Path, marks: Marks) -> None:
-    rows = [("file", str(path)), ("verdict", marks.summary)]
-    rows += [(mark.kind, ("found: " if mark.found else "not found: ") + mark.said) for mark in marks.marks]
+    rows = [(_("file"), str(path)), (_("verdict"), marks.summary)]
+    rows += [
+        (mark.kind, _("found: %(said)s", said=mark.said) if mark.found else _("not found: %(said)s", said=mark.said))
+        for mark in marks.marks
+    ]
     if marks.id:
         rows.append(("id", marks.id))
     facts(rows)

@@ -84,15 +84,11 @@ def said_once() -> Callable[[str, int, int | None], None]:
     def tell(what: str, done: int, total: int | None) -> None:
         if what not in told:
             told.add(what)
-            once = "" if what.endswith(EACH_TIME) else ", once"
-            say(
-                _(
-                    "Bringing the atlas up to date%(once)s: %(what)s (%(total)s).",
-                    once=once,
-                    what=what,
-                    total=counted(total or done, "figure"),
-                )
-            )
+            values = {"what": what, "total": counted(total or done, "figure")}
+            if what.endswith(_(EACH_TIME)):
+                say(_("Bringing the atlas up to date: %(what)s (%(total)s).", **values))
+            else:
+                say(_("Bringing the atlas up to date, once: %(what)s (%(total)s).", **values))
 
     return tell
 
@@ -120,8 +116,10 @@ def day(moment: float) -> str:
 class _RateAndTime(ProgressColumn):
     def render(self, task: Task) -> Text:
         rate, left = task.fields.get("rate") or 0.0, task.fields.get("left")
-        parts = [task.fields.get("text") or (f"{task.completed:,.0f} of {task.total:,.0f}" if task.total else "")]
-        parts += [f"{rate:,.0f}{task.fields['unit']}" if rate else "", f"{duration(left)} left" if left is not None else ""]
+        done = {"done": locales.number(task.completed), "total": locales.number(task.total or 0)}
+        parts = [task.fields.get("text") or (_("%(done)s of %(total)s", **done) if task.total else "")]
+        parts += [f"{locales.number(rate)}{task.fields['unit']}" if rate else ""]
+        parts += [_("%(time)s left", time=duration(left)) if left is not None else ""]
         return Text(", ".join(filter(None, parts)))
 
 
@@ -148,7 +146,7 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
 @contextmanager
 def figures_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
     """Yield what shows a `mirage.storage.ingest.Progress`, under the name of its step where it has one."""
-    with progress_bar(title, unit=" figures/s") as move:
+    with progress_bar(title, unit=" " + _("figures/s")) as move:
         yield lambda step: move(step.done, step.total, step.rate, step.seconds_left, title=step.what.capitalize() or title)
 
 
@@ -161,7 +159,8 @@ def bytes_bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
         def tell(done: int, total: int | None) -> None:
             rate = done / max(time.monotonic() - since, 1e-3)
             left = (total - done) / rate if total and rate else None
-            move(done, total or 0, 0.0, left, f"{size(done)}{f' of {size(total)}' if total else ''}, {size(rate)}/s")
+            told = _("%(done)s of %(total)s", done=size(done), total=size(total)) if total else size(done)
+            move(done, total or 0, 0.0, left, f"{told}, {size(rate)}/s")
 
         yield tell
 

@@ -163,7 +163,7 @@ def remove(
         address = f"/api/people/together/{who}" if who in groups else _address(client, who)
         if not sure and not sys.stdin.isatty():
             raise BadInput(_("Nobody was removed: there is no terminal to ask at. Add --yes to remove without being asked."))
-        if not sure and not typer.confirm(f"Remove {who} with all that they kept, for good?", err=True):
+        if not sure and not typer.confirm(_("Remove %(who)s with all that they kept, for good?", who=who), err=True):
             raise MirageError(_("Nobody was removed."))
         answer = client.ask("DELETE", address)
     if not printed(json, answer):

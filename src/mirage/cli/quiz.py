@@ -197,7 +197,7 @@ def _asked(client: AtlasClient, which: str, number: int, folder: Path) -> bool:
         told = len(question["told"])
         if question["unfolded"]:
             break
-        if _typed("Enter goes on with the case") is None:
+        if _typed(_("Enter goes on with the case")) is None:
             return False
         question = client.ask("POST", f"{_at(which, number)}/unfold", json={"step": question["step"]})
     for place, picture in enumerate(question["pictures"], start=1):
@@ -215,7 +215,7 @@ def _asked(client: AtlasClient, which: str, number: int, folder: Path) -> bool:
 
 def _answered(client: AtlasClient, which: str, question: dict[str, Any]) -> bool:
     """Ask until an answer is understood; False where somebody stops."""
-    hint = "Percent from the left and the top, as 45 60" if question["kind"] == "point" else "Your answer"
+    hint = _("Percent from the left and the top, as 45 60") if question["kind"] == "point" else _("Your answer")
     while (text := _typed(hint)) is not None:
         try:
             body = _given(question, text)
@@ -266,7 +266,11 @@ def _told(question: dict[str, Any]) -> None:
         return
     out.print(f"[bold]{given['says']}[/]", end=" ")
     plain(given["answer"])
-    for words, value in (("Read as", given["read"]), ("Proven by", given["proven"]), ("The source says", given["quote"])):
+    for words, value in (
+        (_("Read as"), given["read"]),
+        (_("Proven by"), given["proven"]),
+        (_("The source says"), given["quote"]),
+    ):
         if value:
             plain(f"{words}: {value}")
     if figure := given["figure"]:
@@ -285,7 +289,7 @@ def _told(question: dict[str, Any]) -> None:
 def _scored(quiz: dict[str, Any]) -> None:
     graded, practice = quiz["graded"], quiz["practice"]
     plain(_("\n%(count)s of %(count2)s answered.", count=quiz["count"] - quiz["waiting"], count2=quiz["count"]))
-    for name, score in (("Graded", graded), ("For practice", practice)):
+    for name, score in ((_("Graded"), graded), (_("For practice"), practice)):
         if score["answered"]:
             plain(
                 _("%(name)s: %(right)s of %(answered)s right.", name=name, right=score["right"], answered=score["answered"])

@@ -58,7 +58,7 @@ def due(atlas: AtlasOption = None, json: JsonOption = False) -> None:
     if answer["waiting"]:
         plain(_("%(waiting)s more due, beyond what you want to do in a day.", waiting=answer["waiting"]))
     if answer["removed"]:
-        why = "their figures were removed, hidden, or withdrawn by their sources"
+        why = _("their figures were removed, hidden, or withdrawn by their sources")
         plain(_("%(removed)s not asked: %(why)s.", removed=counted(answer["removed"], "card"), why=why))
     if answer["ahead"]:
         until = time.strftime("%Y-%m-%d", time.localtime(answer["ahead_until"]))
@@ -89,7 +89,7 @@ def add(
         answer = client.ask("POST", "/api/repeat/cards", json={"source": source, "target": target, "kinds": kind or []})
     if printed(json, answer):
         return
-    there = f", {answer['there']} there already" if answer["there"] else ""
+    there = _(", %(number)s there already", number=answer["there"]) if answer["there"] else ""
     say(_("%(new)s added%(there)s.", new=counted(answer["new"], "card"), there=there))
     for why in answer["refused"]:
         say(_("No card: %(why)s.", why=why))
@@ -200,5 +200,5 @@ def _ask(going: dict[str, Any]) -> None:
         say(f"{name}: {', '.join(counted(count, _COUNTED.get(table, table)) for table, count in tables.items() if count)}")
     if not sys.stdin.isatty():
         raise BadInput(_("Nothing was deleted: there is no terminal to ask at. Add --yes to delete without being asked."))
-    if not typer.confirm("Delete this for good?", err=True):
+    if not typer.confirm(_("Delete this for good?"), err=True):
         raise MirageError(_("Nothing was deleted."))

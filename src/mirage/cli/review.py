@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from mirage import licensing
+from mirage import licensing, locales
 from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, taken_in
 from mirage.cli.output import facts, plain, printed, say
 from mirage.cli.saving import check_target, one_of, write
@@ -217,14 +217,15 @@ def evaluate(
 
 def _rows(answer: dict[str, Any]) -> Any:
     number = answer["educators"]
-    yield "rated by", f"{number} educator{'' if number == 1 else 's'}"
-    yield "conditions that count", str(answer["counting"])
+    yield _("rated by"), ngettext("%(num)s educator", "%(num)s educators", number)
+    yield _("conditions that count"), str(answer["counting"])
     for kind in answer["kinds"]:
-        yield f"{kind['kind']}: rated", f"{kind['rated']} of {kind['items']}"
-        yield "  misleading", _told(kind["misleading_share"])
-        yield "  alpha, nominal / ordinal", f"{_told(kind['nominal'])} / {_told(kind['ordinal'])}"
+        rated = _("%(rated)s of %(items)s", rated=kind["rated"], items=kind["items"])
+        yield _("%(kind)s: rated", kind=kind["kind"]), rated
+        yield "  " + _("misleading"), _told(kind["misleading_share"])
+        yield "  " + _("alpha, nominal / ordinal"), f"{_told(kind['nominal'])} / {_told(kind['ordinal'])}"
     for arm in answer["arms"]:
-        yield f"{arm['arm']}: nDCG@10 / precision", f"{_told(arm['ndcg'])} / {_told(arm['precision'])}"
+        yield _("%(arm)s: nDCG@10 / precision", arm=arm["arm"]), f"{_told(arm['ndcg'])} / {_told(arm['precision'])}"
     for each in answer["criteria"]:
         yield f"{each['name']}: {each['bar']}", f"{_told(each['measured'])}: {each['verdict']}"
 
@@ -233,5 +234,10 @@ def _told(interval: dict[str, Any]) -> str:
     if interval["value"] is None:
         return "-"
     if interval["low"] is None:
-        return f"{interval['value']:.2f}"
-    return f"{interval['value']:.2f} ({interval['low']:.2f} to {interval['high']:.2f})"
+        return locales.number(interval["value"], 2)
+    return _(
+        "%(value)s (%(low)s to %(high)s)",
+        value=locales.number(interval["value"], 2),
+        low=locales.number(interval["low"], 2),
+        high=locales.number(interval["high"], 2),
+    )

@@ -69,7 +69,7 @@ def one_of(known: Sequence[str]) -> Callable[[Any], Any]:
     def check(given: Any) -> Any:
         for each in given if isinstance(given, (list, tuple)) else [given]:
             if each and each not in known:
-                raise typer.BadParameter(f"{each[:40]!r} is none of {', '.join(known)}.")
+                raise typer.BadParameter(_("%(given)s is none of %(known)s.", given=repr(each[:40]), known=", ".join(known)))
         return given
 
     return check

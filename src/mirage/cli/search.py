@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import typer
 
+from mirage import locales
 from mirage.cli.client import (
     AtlasClient,
     AtlasOption,
@@ -30,7 +31,29 @@ from mirage.errors import BadInput, NotFound, Removed, check_new
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
 from mirage.storage.pictures import pictures_of
-from mirage.wording import _
+from mirage.wording import N_, Words, _
+
+_NAMES = Words(
+    {
+        "caption": N_("caption"),
+        "title": N_("title"),
+        "diagnosis": N_("diagnosis"),
+        "modality": N_("modality"),
+        "modality_name": N_("modality"),
+        "modality_detail": N_("modality detail"),
+        "plane": N_("plane"),
+        "region": N_("region"),
+        "patient": N_("patient"),
+        "case_id": N_("case"),
+        "history": N_("history"),
+        "exam": N_("examination"),
+        "findings": N_("findings"),
+        "differential": N_("differential diagnosis"),
+        "diagnosis_by": N_("how the diagnosis was made"),
+        "treatment": N_("treatment and follow-up"),
+        "discussion": N_("discussion"),
+    }
+)
 
 
 def search(
@@ -100,43 +123,56 @@ def show(
         return
     source, licence = record["source"], record["source"]["licence"]
     was = "" if record["id"] in (name, name.rpartition("~")[0]) else name
-    rows = [("id", record["id"]), ("in place of", was), ("title", record["title"])]
+    rows = [("id", record["id"]), (_("in place of"), was), (_("title"), record["title"])]
     if is_case:
-        rows += [(passage.replace("_", " "), text) for passage, text in record["passages"].items()]
+        rows += [(_NAMES.get(passage, passage.replace("_", " ")), text) for passage, text in record["passages"].items()]
         recalled = [figure["withdrawn"] for figure in record["figures"] if figure["withdrawn"]]
-        said = f"{len(recalled)} of its {counted(len(record['figures']), 'figure')}. " if recalled else ""
-        rows.insert(1, ("withdrawn", said + _withdrawn(recalled[0] if recalled else None)))
-        rows += [("figures", "\n".join(figure["id"] for figure in record["figures"]))]
+        values = {"number": len(recalled), "figures": counted(len(record["figures"]), "figure")}
+        said = _("%(number)s of its %(figures)s.", **values) + " " if recalled else ""
+        rows.insert(1, (_("withdrawn"), said + _withdrawn(recalled[0] if recalled else None)))
+        rows += [(_("figures"), "\n".join(figure["id"] for figure in record["figures"]))]
     else:
-        rows.insert(1, ("withdrawn", _withdrawn(record["withdrawn"])))
+        rows.insert(1, (_("withdrawn"), _withdrawn(record["withdrawn"])))
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
-        rows += [(field.replace("_name", "").replace("_", " "), _marked(record, field)) for field in names]
-        rows += [("edited here", "; ".join(f"{field} on {day}" for field, day in record["edited"].items()))]
-        rows += [("labels", "; ".join(record["contradictions"])), ("caption in", record["language"])]
-        rows += [("diagnosis by", PROOFS.get(record["proof"], ""))]
-        rows += stack.rows if stack else [("picture", _file(folder_of(atlas), record))]
+        rows += [(_NAMES[field], _marked(record, field)) for field in names]
+        rows += [
+            (
+                _("edited here"),
+                "; ".join(
+                    _("%(field)s on %(day)s", field=_NAMES.get(field, field), day=day)
+                    for field, day in record["edited"].items()
+                ),
+            )
+        ]
+        rows += [(_("labels"), "; ".join(record["contradictions"])), (_("caption in"), locales.said(record["language"]))]
+        rows += [(_("diagnosis by"), _(PROOFS[record["proof"]]) if record["proof"] in PROOFS else "")]
+        rows += stack.rows if stack else [(_("picture"), _file(folder_of(atlas), record))]
     of = {
         "figure": "",
-        "case": " (of its case)",
-        "article": " (of its article)",
-        "collection": " (of the whole collection)",
+        "case": " " + _("(of its case)"),
+        "article": " " + _("(of its article)"),
+        "collection": " " + _("(of the whole collection)"),
     }[source["url_of"]]
-    rows += [("source", source["attribution"]), ("link", source["url"] and source["url"] + of)]
-    rows += [("licence", " ".join(filter(None, [licence["name"], licence["url"]])))]
+    rows += [(_("source"), source["attribution"]), (_("link"), source["url"] and source["url"] + of)]
+    rows += [(_("licence"), " ".join(filter(None, [licence["name"], licence["url"]])))]
     facts([(field, value) for field, value in rows if value])
     if not is_case:
-        out.print(f"\n[dim]mirage search --like {record['id']}[/] finds more like this.")
+        out.print("\n" + _("%(command)s finds more like this.", command=f"[dim]mirage search --like {record['id']}[/]"))
 
 
 def _withdrawn(word: dict[str, str] | None) -> str:
     """What a source says that has withdrawn something; empty where it has not."""
-    return " ".join(filter(None, ("By its source.", word["said"], f"Seen on {word['day']}.", word["url"]))) if word else ""
+    return (
+        " ".join(filter(None, (_("By its source."), word["said"], _("Seen on %(day)s.", day=word["day"]), word["url"])))
+        if word
+        else ""
+    )
 
 
 def _marked(record: dict[str, Any], field: str) -> str:
     """A figure's field in words, marked where its source does not say it."""
     inferred = record[field] and field.removesuffix("_name") in record["inferred"]
-    return f"{record[field]} (inferred)" if inferred else str(record[field])
+    return _("%(value)s (inferred)", value=record[field]) if inferred else str(record[field])
 
 
 def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:

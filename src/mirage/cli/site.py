@@ -39,7 +39,7 @@ def write_site(
     """
     export.check_target(target)
     # A copy of its own: the site is of one state of the atlas, and whoever holds it goes on.
-    with Atlas.open(folder, to_read=True) as atlas, figures_bar("Writing the site") as tell:
+    with Atlas.open(folder, to_read=True) as atlas, figures_bar(_("Writing the site")) as tell:
         made = export.write(
             atlas,
             target,

@@ -11,7 +11,7 @@ import typer
 from mirage.cli.client import AtlasClient
 from mirage.cli.output import counted, day, err, plain, say, size
 from mirage.locales import number
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 _LISTED = 60  # figures of an offer
 _NAMED = 20  # ids in a line
@@ -60,9 +60,9 @@ def list_figures(found: dict[str, Any]) -> None:
     for group, those in groupby(shown, lambda each: each["group"]):
         plain(group or _("Without a group"))
         for each in those:
-            kind = [each["modality"], f"{each['slices']} slices" if each["slices"] else ""]
-            kind += [size(each["size"]) if each["size"] is not None else "size not stated", each["licence"]["name"]]
-            state = {"there": ", there already", "removed": ", removed before"}.get(each["state"], "")
+            kind = [each["modality"], counted(each["slices"], "slice") if each["slices"] else ""]
+            kind += [size(each["size"]) if each["size"] is not None else _("size not stated"), each["licence"]["name"]]
+            state = {"there": ", " + _("there already"), "removed": ", " + _("removed before")}.get(each["state"], "")
             link = f" {each['url']}" if each["url"] else ""
             plain(f"  {each['id']}: {each['head']} ({', '.join(filter(None, kind))}{state}){link}")
             for warning in each["warnings"]:
@@ -79,30 +79,39 @@ def tell(found: dict[str, Any]) -> None:
     found : dict
         As `ask` gives it.
     """
-    one = found["unit"] if found["unit"] == "series" else found["unit"].removesuffix("s")
-    fit = f"1 {one} fits; " if found["total"] == 1 else f"{found['total']:,} {found['unit']} fit; "
-    looked = f"{found['looked_at']:,} {'was' if found['looked_at'] == 1 else 'were'} looked at."
-    say(f"{found['title']}: {fit if found['total'] is not None else ''}{looked}")
+    looked = ngettext(
+        "%(number)s was looked at.", "%(number)s were looked at.", found["looked_at"], number=number(found["looked_at"])
+    )
+    if found["total"] is not None:
+        fit = ngettext(
+            "%(what)s fits",
+            "%(what)s fit",
+            found["total"],
+            what=counted(found["total"], found["unit"] if found["unit"] == "series" else found["unit"].removesuffix("s")),
+        )
+        looked = f"{fit}; {looked}"
+    say(f"{found['title']}: {looked}")
     say(_("It answered on %(asked)s, and its answers are kept; --again asks it anew.", asked=day(found["asked"])))
     if left := found["left_out"]:
         reasons = "; ".join(f"{each['figures']:,} {each['reason']}" for each in left)
         say(_("%(left)s left out: %(reasons)s.", left=number(sum(each["figures"] for each in left)), reasons=reasons))
     if withdrawn := found["withdrawn"]:
         ids = " ".join(withdrawn[:_NAMED]) + (" …" if len(withdrawn) > _NAMED else "")
-        were, are = ("was", "is") if len(withdrawn) == 1 else ("were", "are")
         say(
-            _(
-                "%(withdrawn)s of this atlas %(were)s withdrawn at the source (an article retracted, "
-                "a file deleted) and %(are)s marked. To take out: mirage remove figure %(ids)s",
+            ngettext(
+                "%(withdrawn)s of this atlas was withdrawn at the source (an article retracted, a file deleted) and is "
+                "marked. To take out: mirage remove figure %(ids)s",
+                "%(withdrawn)s of this atlas were withdrawn at the source (an article retracted, a file deleted) and are "
+                "marked. To take out: mirage remove figure %(ids)s",
+                len(withdrawn),
                 withdrawn=counted(len(withdrawn), "figure"),
-                were=were,
-                are=are,
                 ids=ids,
             )
         )
-    counts = [f"{counted(found['new'], 'figure')} would come{f', {amount(found)}' if found['new'] else ''}"]
-    counts += [f"{found['there']:,} are there already"] if found["there"] else []
-    counts += [f"{found['removed']:,} were removed before"] if found["removed"] else []
+    come = _("%(figures)s would come", figures=counted(found["new"], "figure"))
+    counts = [f"{come}, {amount(found)}" if found["new"] else come]
+    counts += [_("%(number)s are there already", number=number(found["there"]))] if found["there"] else []
+    counts += [_("%(number)s were removed before", number=number(found["removed"]))] if found["removed"] else []
     say(f"{'; '.join(counts)}.")
 
 
@@ -110,7 +119,7 @@ def amount(found: dict[str, Any]) -> str:
     """How large what would come is, as far as the source states it."""
     if not found["unsized"]:
         return size(found["size"])
-    return f"at least {size(found['size'])}" if found["size"] else "of a size that is not stated"
+    return _("at least %(size)s", size=size(found["size"])) if found["size"] else _("of a size that is not stated")
 
 
 def agreed(found: dict[str, Any], number: int, *, yes: bool) -> bool:
@@ -127,7 +136,7 @@ def agreed(found: dict[str, Any], number: int, *, yes: bool) -> bool:
     """
     if yes or not _on_a_terminal():
         return True
-    return typer.confirm(f"Fetch and add {counted(number, 'figure')}?", default=True, err=True)
+    return typer.confirm(_("Fetch and add %(figures)s?", figures=counted(number, "figure")), default=True, err=True)
 
 
 def _on_a_terminal() -> bool:

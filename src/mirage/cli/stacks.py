@@ -80,15 +80,23 @@ def stack_shown(
         marks = unpack(client.fetch(address(told["links"]["labels"])), (plane["rows"], plane["columns"]))
         values = set(np.unique(marks).tolist())
         here = ", ".join(sorted(each["name"] for each in told["labels"] if each["value"] in values))
-    where = f"{plane['plane']}, {number + 1} of {plane['slices']}"
+    where = _("%(plane)s, %(number)s of %(slices)s", plane=_(plane["plane"]), number=number + 1, slices=plane["slices"])
     rows = [
-        ("stack", f"{counted(first['slices'], 'slice')} of {first['columns']} × {first['rows']} pixels"),
-        ("views", ", ".join(each["plane"] for each in told["planes"])),
-        ("windows", ", ".join(each["name"] for each in told["windows"])),
-        ("slice", where + (f": {here}" if here else "")),
-        ("marked", ", ".join(sorted(each["name"] for each in told["labels"]))),
-        ("marked by", told["labels_by"] if told["labels"] else ""),
-        ("notes", "\n".join(told["notes"])),
+        (
+            _("stack"),
+            _(
+                "%(slices)s of %(columns)s × %(rows)s pixels",
+                slices=counted(first["slices"], "slice"),
+                columns=first["columns"],
+                rows=first["rows"],
+            ),
+        ),
+        (_("views"), ", ".join(each["plane"] for each in told["planes"])),
+        (_("windows"), ", ".join(each["name"] for each in told["windows"])),
+        (_("slice"), where + (f": {here}" if here else "")),
+        (_("marked"), ", ".join(sorted(each["name"] for each in told["labels"]))),
+        (_("marked by"), told["labels_by"] if told["labels"] else ""),
+        (_("notes"), "\n".join(told["notes"])),
     ]
     return StackShown(picture, rows)
 

@@ -27,14 +27,14 @@ from mirage.errors import ROOM, AtlasError, AtlasHeld, ReadOnly, Unavailable, ch
 from mirage.places import own_cache
 from mirage.settings import Settings
 from mirage.storage import manifest
-from mirage.wording import _
+from mirage.wording import N_, _
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-EACH_TIME = ", in a private copy, at each start until somebody who may write to the folder opens it"
+EACH_TIME = N_(", in a private copy, at each start until somebody who may write to the folder opens it")
 """What is said of bringing a copy up to date: the folder itself stays as it was."""
 _RECORDS = "records.sqlite"
 _DATABASES = (_RECORDS, "study.sqlite")
