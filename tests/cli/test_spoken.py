@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import typer
@@ -71,6 +72,48 @@ def test_help_and_errors_are_in_that_language(spanish, monkeypatch):
     assert "Qué se busca" in " ".join(each.text for each in spoken.helps(command))
     answer = CliRunner().invoke(app, ["search"])
     assert (answer.exit_code, answer.stderr.strip()) == (2, "mirage: Vacía.")
+
+
+@pytest.fixture
+def in_spanish(monkeypatch):
+    """The command in the Spanish that ships; what was put into its help is put back."""
+    monkeypatch.setenv("MIRAGE_LANGUAGE", "es")
+    command = typer.main.get_command(app)
+    spoken.speak(command)
+    yield command
+    settle(locales.translations_of("en"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("--bad", "No existe la opción --bad"),
+        ("serch", "No existe la orden 'serch'. ¿Quiso decir 'search', 'serve'?"),
+        ("import", "Falta el argumento 'file'."),
+        ("models export x", "Falta la opción '--to'."),
+        ("models verify a b c", "Sobran argumentos: b c"),
+        ("search x -k abc", "Valor no válido para '-k': dé un número entero, en cifras."),
+        ("search x -k", "La opción '-k' requiere un argumento."),
+        ("search x --like", "La opción '--like' requiere un argumento."),
+        ("quiz begin --help", "Muestra este mensaje y termina."),
+        ("search --help", "Uso: mirage search [OPCIONES]"),
+    ],
+)
+def test_what_the_library_that_reads_arguments_says_is_in_that_language_too(in_spanish, capsys, monkeypatch, typed, said):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        in_spanish(typed.split(), prog_name="mirage")
+    told = _words("".join(capsys.readouterr()))
+    assert said in told
+    assert not re.search(r"\b(Usage|Options|Error:|Missing|Invalid|such|the|of|this)\b", told)
+
+
+def _words(output):
+    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", output).split())
+
+
+def test_other_words_are_told_as_they_are():
+    assert spoken.retold("Something else: 5 %") == "Something else: 5 %"
 
 
 def test_what_programs_read_stays_english(spanish, monkeypatch):
