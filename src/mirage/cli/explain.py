@@ -89,7 +89,7 @@ def compare(
         return
     _print_comparison(found)
     if whole is not None:
-        out.print(f"\n[bold]{_('The difference')}[/]")
+        out.print("\n[bold]" + _("The difference") + "[/]")
         show(whole)
 
 
@@ -141,7 +141,7 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
         gap = "\n"
     used = {number for claim in whole["claims"] for number in claim["cites"]}
     if used:
-        out.print(f"\n[bold]{_('Evidence')}[/]")
+        out.print("\n[bold]" + _("Evidence") + "[/]")
     for item in whole["evidence"]:
         if item["number"] in used:
             source = item["source"]
