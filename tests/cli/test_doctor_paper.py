@@ -161,4 +161,4 @@ def test_what_a_person_reads_is_in_their_language(monkeypatch: pytest.MonkeyPatc
         said = CliRunner().invoke(app, ["doctor", "--paper"]).stdout
     assert "artículo: paquetes" in said
     assert "Veredicto: este equipo" in said
-    assert not re.search(r"\b(the|of|is|not|this)\b", said.replace("MIRAGE", ""))
+    assert not re.search(r" (the|of|is|not|this) ", said)
