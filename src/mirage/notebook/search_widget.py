@@ -311,7 +311,7 @@ def _words_of(figure: Figure) -> dict[str, str]:
         "terms": _address(source.licence.url),
         # What stands in a notebook travels with it.
         "passing": licensing.passing_on(figure),
-        "withdrawn": f"{_('Withdrawn by its source.')} {figure.withdrawn.said}" if figure.withdrawn else "",
+        "withdrawn": " ".join((_("Withdrawn by its source."), figure.withdrawn.said)) if figure.withdrawn else "",
     }
 
 
@@ -345,7 +345,7 @@ def _lines(answer: Answer) -> list[str]:
     for hit in answer.hits[:_LINES]:
         figure = hit.figure
         source = f"{figure.source.attribution}; {figure.source.licence}; {figure.id}"
-        gone = f" {_('Withdrawn by its source.')}" if figure.withdrawn else ""
+        gone = " " + _("Withdrawn by its source.") if figure.withdrawn else ""
         lines.append(f"{hit.rank}. {figure.title or figure.alt} [{_SURE[hit.confidence]}]{gone} {source}")
     return lines
 
