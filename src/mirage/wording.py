@@ -78,6 +78,16 @@ def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
     return translations().ngettext(one, many, number) % {"num": number, **values}
 
 
+def looked_up(text: str) -> str:
+    """Translate a text that stands elsewhere and has no places; one that is in no catalogue, of a plug-in, stays as it is.
+
+    Parameters
+    ----------
+    text : str
+    """
+    return translations().gettext(text) if text else ""  # the empty one is the head of a catalogue
+
+
 def N_(message: str) -> str:  # noqa: N802 - gettext's name for it
     """Mark a literal to be collected; it is translated when it is read.
 

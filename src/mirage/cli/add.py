@@ -82,7 +82,7 @@ class _Corpora(TyperGroup):
         if cmd_name not in corpora.available():
             return None
         try:
-            card = corpora.card(cmd_name)
+            card = corpora.card(cmd_name).spoken
         except MirageError as error:  # the others are listed all the same, and this one says why it cannot be used
             card = CorpusCard(cmd_name, str(error))
         alone = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -291,10 +291,10 @@ def _parameter(option: CorpusOption) -> tuple[Any, Any]:
     shown = ", ".join(option.choices)
     text = option.help
     if option.several and shown:
-        text += f" One of {shown}; may be given several times."
+        text += " " + _("One of %(shown)s; may be given several times.", shown=shown)
     if option.default not in (None, False, ""):
         usual = ", ".join(option.default) if isinstance(option.default, (tuple, list)) else f"{option.default}"
-        text += f" Usual: {usual}."
+        text += " " + _("Usual: %(usual)s.", usual=usual)
     of = of if option.required or option.type is bool else of | None
     return Annotated[of, typer.Option(_flag(option), help=text)], default
 

@@ -188,7 +188,7 @@ def _live() -> list[tuple[str, CorpusCard]]:
     found = []
     for name in corpora.available():
         with suppress(MirageError):
-            card = corpora.card(name)
+            card = corpora.card(name).spoken
             if card.live and card.usable:
                 found.append((name, card))
     return sorted(found, key=lambda each: each[1].place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
 from mirage.images.volume import Volume
 from mirage.language.words import stems
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 Steps = Callable[[str, int, int | None], None]
 """Told what is being done ("downloading", "unpacking"), how much of it is done, and of how much when known.
@@ -163,6 +163,13 @@ class CorpusCard:
     rate: str = ""
     trial: str = ""
     place: int = 9
+
+    @property
+    def spoken(self) -> CorpusCard:
+        """The card in the language that is spoken: what it says to people is looked up."""
+        said = {name: looked_up(getattr(self, name)) for name in ("title", "summary", "people", "asks", "rate")}
+        options = tuple(replace(each, help=looked_up(each.help), label=looked_up(each.label)) for each in self.options)
+        return replace(self, **said, options=options)
 
     @property
     def usable(self) -> bool:

@@ -28,7 +28,6 @@ from mirage.corpora.folder_stacks import (
     is_nifti,
     sort_files,
 )
-from mirage.corpora.folder_table import NAMES
 from mirage.corpora.folder_walk import Walked, is_plain_file, walk
 from mirage.corpora.folder_words import STORY, case_of, figure_of, licence_of_all
 from mirage.corpora.inferring import with_words
@@ -92,50 +91,59 @@ class FolderCorpus:
     """
 
     card = CorpusCard(
-        title="A folder of pictures",
-        summary="Pictures with a table of words (CSV, Excel, ODS, JSON), DICOM or NIfTI files. What a header says "
-        "of a patient is not read.",
+        title=N_("A folder of pictures"),
+        summary=N_(
+            "Pictures with a table of words (CSV, Excel, ODS, JSON), DICOM or NIfTI files. What a header says "
+            "of a patient is not read."
+        ),
         options=(
             CorpusOption(
                 "path",
-                "Folder of pictures, DICOM or NIfTI files; or where they lie in a bucket, as s3://bucket/prefix.",
+                N_("Folder of pictures, DICOM or NIfTI files; or where they lie in a bucket, as s3://bucket/prefix."),
                 Path,
                 required=True,
                 is_folder=True,
                 away=True,
             ),
             CorpusOption(
-                "words", f"Table with the pictures' words (CSV, Excel, JSON); {NAMES[0]} and the like are found.", Path
+                "words", N_("Table with the pictures' words (CSV, Excel, JSON); figures.csv and the like are found."), Path
             ),
             CorpusOption(
                 "columns",
-                "What the table calls a column that has another name here: file=image_name, caption=legend.",
+                N_("What the table calls a column that has another name here: file=image_name, caption=legend."),
                 several=True,
-                label="Columns of the table",
+                label=N_("Columns of the table"),
             ),
-            CorpusOption("name", "Name of the collection, for all to see; left out, a number stands for the folder's name."),
-            CorpusOption("licence", "Licence of all the pictures, where you know it."),
-            CorpusOption("licence_url", "Where the licence's text is.", label="Address of the licence"),
-            CorpusOption("attribution", "The line to print beside each picture."),
+            CorpusOption(
+                "name", N_("Name of the collection, for all to see; left out, a number stands for the folder's name.")
+            ),
+            CorpusOption("licence", N_("Licence of all the pictures, where you know it.")),
+            CorpusOption("licence_url", N_("Where the licence's text is."), label=N_("Address of the licence")),
+            CorpusOption("attribution", N_("The line to print beside each picture.")),
             CorpusOption(
                 "allow_burned_in",
-                "Take DICOM files whose header says that text is burned in.",
+                N_("Take DICOM files whose header says that text is burned in."),
                 bool,
                 default=False,
                 by_command=True,
             ),
             CorpusOption(
                 "redact",
-                "Black out what looks like text in single pictures; needs the packages rapidocr and opencv-python-headless.",
+                N_(
+                    "Black out what looks like text in single pictures; needs the packages rapidocr and "
+                    "opencv-python-headless."
+                ),
                 bool,
                 default=False,
                 by_command=True,
             ),
-            CorpusOption("frames", "How many frames to take of a DICOM file that is no stack.", int, default=12),
+            CorpusOption("frames", N_("How many frames to take of a DICOM file that is no stack."), int, default=12),
             CorpusOption(
                 "stacks",
-                "What becomes a stack to scroll through: DICOM series, NIfTI files, and pages or frames of one TIFF, GIF, "
-                "WebP or PNG; numbered pictures too; or none.",
+                N_(
+                    "What becomes a stack to scroll through: DICOM series, NIfTI files, and pages or frames of one TIFF, "
+                    "GIF, WebP or PNG; numbered pictures too; or none."
+                ),
                 default="series",
                 choices=HOW,
                 choice_words=(

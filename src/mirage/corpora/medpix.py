@@ -25,7 +25,7 @@ from mirage.figure import Case, Figure, Source, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.once import loaded_once
 from mirage.places import own_cache
-from mirage.wording import _
+from mirage.wording import N_, _
 
 HOMEPAGE = "https://github.com/CHILab1/MedPix-2.0"
 ATTRIBUTION = (
@@ -62,12 +62,14 @@ class MedPixCorpus:
 
     card: ClassVar[CorpusCard] = CorpusCard(
         title="MedPix 2.0",
-        summary="671 teaching cases with 2,050 CT and MR images: history, findings, differential diagnosis, diagnosis and "
-        "discussion. The download is about 320 MB.",
+        summary=N_(
+            "671 teaching cases with 2,050 CT and MR images: history, findings, differential diagnosis, diagnosis and "
+            "discussion. The download is about 320 MB."
+        ),
         homepage=HOMEPAGE,
         options=(
-            CorpusOption("path", "A checkout or copy of MedPix 2.0; left out, it is downloaded.", Path, is_folder=True),
-            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
+            CorpusOption("path", N_("A checkout or copy of MedPix 2.0; left out, it is downloaded."), Path, is_folder=True),
+            CorpusOption("splits", N_("Only these splits."), default=SPLITS, several=True, choices=SPLITS),
         ),
         downloads=True,
     )

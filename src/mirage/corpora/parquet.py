@@ -24,7 +24,7 @@ from mirage.images import DecodedPicture, read_picture
 from mirage.images.bucket import is_address
 from mirage.installed import to_install
 from mirage.once import loaded_once
-from mirage.wording import _
+from mirage.wording import N_, _
 
 SPLITS = ("train", "validation", "test")
 
@@ -313,32 +313,31 @@ class ParquetFigures:
         return Shard(path, split, rows, columns, groups)
 
 
-def parquet_card(title: str, count: str, homepage: str, *options: CorpusOption) -> CorpusCard:
+def parquet_card(title: str, summary: str, homepage: str, *options: CorpusOption) -> CorpusCard:
     """The card of a collection of articles' figures.
 
     Parameters
     ----------
-    title, count, homepage : str
+    title, summary, homepage : str
     *options : CorpusOption
         What it takes beside the folder and the splits.
     """
     return CorpusCard(
         title=title,
-        summary=f"{count} radiology figures of articles, each with its caption and its own licence. Choose the folder that "
-        "holds the parquet files; modality and plane are inferred, and marked so.",
+        summary=summary,
         homepage=homepage,
         licence=Licence("each figure's own, where one is stated"),
         options=(
             CorpusOption(
                 "path",
-                "Folder that holds the parquet files; or where they lie in a bucket, as s3://bucket/prefix.",
+                N_("Folder that holds the parquet files; or where they lie in a bucket, as s3://bucket/prefix."),
                 Path,
                 required=True,
                 is_folder=True,
                 away=True,
             ),
             *options,
-            CorpusOption("splits", "Only these splits.", default=SPLITS, several=True, choices=SPLITS),
+            CorpusOption("splits", N_("Only these splits."), default=SPLITS, several=True, choices=SPLITS),
         ),
         needs=("pyarrow",),
     )

@@ -21,7 +21,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, parquet_card
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source, clean_text
-from mirage.wording import _
+from mirage.wording import N_, _
 
 HOMEPAGE = "https://huggingface.co/datasets/mdwiratathya/ROCO-radiology"
 ANNOTATIONS = "https://github.com/razorx89/roco-dataset"
@@ -166,9 +166,16 @@ class RocoCorpus(ParquetFigures):
 
     card = parquet_card(
         "ROCO",
-        "81,770",
+        N_(
+            "81,770 radiology figures of articles, each with its caption and its own licence. Choose the folder that holds "
+            "the parquet files; modality and plane are inferred, and marked so."
+        ),
         HOMEPAGE,
-        CorpusOption("annotations", f"A checkout of {ANNOTATIONS}; left out, it is looked for in the folder.", Path),
+        CorpusOption(
+            "annotations",
+            N_("A checkout of https://github.com/razorx89/roco-dataset; left out, it is looked for in the folder."),
+            Path,
+        ),
     )
     name = "roco"
 

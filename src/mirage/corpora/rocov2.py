@@ -20,7 +20,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.corpora.parquet import ARTICLES, SPLITS, Article, ParquetFigures, licence_of, name_of, parquet_card
 from mirage.errors import BadInput
 from mirage.figure import Figure, Source, clean_text, is_link
-from mirage.wording import _
+from mirage.wording import N_, _
 
 FILE = "license_information.csv"
 # The published columns first; others as people rename them.
@@ -155,9 +155,16 @@ class Rocov2Corpus(ParquetFigures):
 
     card = parquet_card(
         "ROCOv2",
-        "79,793",
+        N_(
+            "79,793 radiology figures of articles, each with its caption and its own licence. Choose the folder that holds "
+            "the parquet files; modality and plane are inferred, and marked so."
+        ),
         HOMEPAGE,
-        CorpusOption("licences", f"{FILE} of the release at Zenodo; left out, it is looked for in the folder.", Path),
+        CorpusOption(
+            "licences",
+            N_("license_information.csv of the release at Zenodo; left out, it is looked for in the folder."),
+            Path,
+        ),
     )
     name = "rocov2"
     columns = ("cui",)

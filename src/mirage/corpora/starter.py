@@ -23,10 +23,10 @@ from mirage.images.stack_file import StackFile
 from mirage.images.stacks import cut, render, volume_of
 from mirage.images.volume import Array, Volume
 from mirage.shipped import SHIPPED as SHIPPED_FILES
-from mirage.wording import _
+from mirage.wording import N_, _
 
 SHIPPED = SHIPPED_FILES / "atlas"
-PEOPLE = "at most 29 people and two average brains"
+PEOPLE = N_("at most 29 people and two average brains")
 SMALLEST = 384
 """Pixels of the longer side of a slice that is shown as a picture: coarse ones are made larger."""
 
@@ -43,12 +43,14 @@ class StarterCorpus:
     """
 
     card = CorpusCard(
-        title="Starter atlas",
-        summary=f"The pictures that ship with MIRAGE, of {PEOPLE}: CT and MRI of chest, "
-        "abdomen, pelvis and brain as stacks of labelled slices, and X-ray, ultrasound, nuclear medicine, fundus and "
-        "microscopy pictures.",
+        title=N_("Starter atlas"),
+        summary=N_(
+            "The pictures that ship with MIRAGE, of at most 29 people and two average brains: CT and MRI of chest, abdomen, "
+            "pelvis and brain as stacks of labelled slices, and X-ray, ultrasound, nuclear medicine, fundus and "
+            "microscopy pictures."
+        ),
         licence=Licence("various, all permit sharing", "", allows_sharing=True),
-        options=(CorpusOption("path", "Another folder of the same layout.", Path, is_folder=True),),
+        options=(CorpusOption("path", N_("Another folder of the same layout."), Path, is_folder=True),),
         ships=True,
         people=PEOPLE,
     )

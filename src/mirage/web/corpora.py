@@ -31,13 +31,18 @@ from mirage.web.uploads import TokenForm, texts_of
 from mirage.web.views.corpora import AddableView, CorporaView, OptionView, held_view
 from mirage.web.views.figures import ApiBody, CorpusView, atlas_view, licence_view
 from mirage.web.views.generate import JobView, job_view
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 _MOST_FOLDERS = 200
 _NO_SOURCES = N_(
     "Pages of this site ask no source on the network, because others reach it too. Whoever serves it can allow that by the "
     "setting add_files; the command `mirage add %(corpus)s` works without it."
 )
+_LABELS = (
+    *(N_("Name"), N_("Words"), N_("Licence"), N_("Licences"), N_("Attribution"), N_("Splits"), N_("Stacks"), N_("Frames")),
+    *(N_("Modality"), N_("Collection"), N_("Body part"), N_("Annotations"), N_("Only"), N_("Most"), N_("Refresh")),
+)
+"""What a form calls an option that has no label: its name, looked up."""
 _KINDS = {str: "text", int: "number", bool: "yes or no"}
 
 router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
@@ -97,13 +102,15 @@ def addable(site: RunningSite, held: list[CorpusView], known: Mapping[str, Corpu
             folders=folders if card.folder_option else [],
             options=[
                 OptionView.of(
-                    option, label=option.label or option.name.replace("_", " ").capitalize(), kind=_KINDS[option.type]
+                    option,
+                    label=option.label or looked_up(option.name.replace("_", " ").capitalize()),
+                    kind=_KINDS[option.type],
                 )
                 for option in card.options
                 if option.type in _KINDS and not option.by_command
             ],
         )
-        for name, card in (cards() if known is None else known).items()
+        for name, card in ((name, each.spoken) for name, each in (cards() if known is None else known).items())
         if not card.ships
         and (site.settings.live or not card.live)
         and (folders or not card.folder_option or not card.folder_option.required)

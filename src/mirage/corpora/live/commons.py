@@ -34,7 +34,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _MOST, _USUAL = 2_000, 50
 _LOOKED = 10  # times as many files are looked at as are wanted, at most
@@ -86,23 +86,25 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
 
     card: ClassVar[CorpusCard] = CorpusCard(
         title=TITLE,
-        summary="Pictures that people uploaded under free licences, with their descriptions, among them many of medicine. "
-        "Nobody has checked what the descriptions say. It is asked over the network for what you name.",
+        summary=N_(
+            "Pictures that people uploaded under free licences, with their descriptions, among them many "
+            "of medicine. Nobody has checked what the descriptions say. It is asked over the network for what you name."
+        ),
         homepage="https://commons.wikimedia.org/",
         licence=each_its_own("CC BY, CC BY-SA, CC0 or public domain", "file"),
         options=(
             CorpusOption(
-                "query", "What to look for: “pneumothorax x-ray”, or “Category:Chest radiographs”.", required=True,
-                positional=True, label="Look for", longest=300,  # its search takes no more
+                "query", N_("What to look for: “pneumothorax x-ray”, or “Category:Chest radiographs”."), required=True,
+                positional=True, label=N_("Look for"), longest=300,  # its search takes no more
             ),
-            CorpusOption("most", "How many files at most.", int, default=_USUAL, bounds=(1, _MOST)),
-            CorpusOption("licences", "Only under these licences.", default=LICENCES, several=True, choices=LICENCES),
-            CorpusOption("only", "Only these figures, by their ids.", several=True),
-            CorpusOption("refresh", "Ask anew, and look whether what came before was deleted.", bool, default=False),
+            CorpusOption("most", N_("How many files at most."), int, default=_USUAL, bounds=(1, _MOST)),
+            CorpusOption("licences", N_("Only under these licences."), default=LICENCES, several=True, choices=LICENCES),
+            CorpusOption("only", N_("Only these figures, by their ids."), several=True),
+            CorpusOption("refresh", N_("Ask anew, and look whether what came before was deleted."), bool, default=False),
         ),
         live=True,
-        asks="Wikimedia Commons’ servers for these words",
-        rate="one request at a time",
+        asks=N_("Wikimedia Commons’ servers for these words"),
+        rate=N_("one request at a time"),
         trial="chest x-ray",
         place=3,
     )  # fmt: skip

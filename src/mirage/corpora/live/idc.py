@@ -34,7 +34,7 @@ from mirage.images import DecodedPicture, read_picture
 from mirage.images.limits import sampled
 from mirage.images.volume import Volume
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import N_, _
 
 HOMEPAGE = "https://imaging.datacommons.cancer.gov/"
 _MOST, _USUAL = 100, 10  # series at once
@@ -75,33 +75,36 @@ class IdcCorpus:
 
     card: ClassVar[CorpusCard] = CorpusCard(
         title="Imaging Data Commons (NCI)",
-        summary="CT, MRI, PET, X-ray and mammography of 179 public collections, mostly of cancer, as DICOM series. They are "
-        "chosen on this machine, in an index of all series; only what is chosen is fetched.",
+        summary=N_(
+            "CT, MRI, PET, X-ray and mammography of 179 public collections, mostly of cancer, as DICOM series. "
+            "They are chosen on this machine, in an index of all series; only what is chosen is fetched."
+        ),
         homepage=HOMEPAGE,
         licence=each_its_own("CC BY or CC BY-NC", "series"),
         options=(
             CorpusOption(
-                "query", "What to look for, in words: “lung nodule CT”.", required=True, positional=True, label="Look for"
+                "query", N_("What to look for, in words: “lung nodule CT”."), required=True, positional=True,
+                label=N_("Look for"),
             ),
-            CorpusOption("most", "How many series at most.", int, default=_USUAL, bounds=(1, _MOST)),
-            CorpusOption("only", "Only these, by the ids that were offered.", several=True),
+            CorpusOption("most", N_("How many series at most."), int, default=_USUAL, bounds=(1, _MOST)),
+            CorpusOption("only", N_("Only these, by the ids that were offered."), several=True),
             CorpusOption(
-                "modality", "Only these modalities.", several=True,
+                "modality", N_("Only these modalities."), several=True,
                 choices=tuple(MODALITY_CHOICES), choice_words=tuple(MODALITY_CHOICES.values()),
             ),
-            CorpusOption("collection", "Only these collections: lidc_idri.", several=True),
-            CorpusOption("body_part", "Only these parts of the body, as headers have them: CHEST.", several=True),
-            CorpusOption("licence", "Only these licences: CC BY, CC BY 4.0, CC BY-NC.", several=True),
+            CorpusOption("collection", N_("Only these collections: lidc_idri."), several=True),
+            CorpusOption("body_part", N_("Only these parts of the body, as headers have them: CHEST."), several=True),
+            CorpusOption("licence", N_("Only these licences: CC BY, CC BY 4.0, CC BY-NC."), several=True),
             CorpusOption(
-                "most_megabytes", "The largest series that is taken.", int, default=200, label="Most megabytes",
+                "most_megabytes", N_("The largest series that is taken."), int, default=200, label=N_("Most megabytes"),
                 bounds=(1, _LARGEST),
             ),
-            CorpusOption("refresh", "Choose and list anew.", bool, default=False),
+            CorpusOption("refresh", N_("Choose and list anew."), bool, default=False),
         ),
         needs=("idc_index_data", "pyarrow"),
         live=True,
-        asks="Amazon’s public buckets of the Imaging Data Commons for the chosen series",
-        rate="20 requests a second",
+        asks=N_("Amazon’s public buckets of the Imaging Data Commons for the chosen series"),
+        rate=N_("20 requests a second"),
         trial="chest CT",
         place=2,
     )  # fmt: skip

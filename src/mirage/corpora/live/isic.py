@@ -22,6 +22,7 @@ from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
 from mirage.corpora.options import CorpusOption
 from mirage.figure import Case, Figure
 from mirage.settings import Settings
+from mirage.wording import N_
 
 BASE = "https://api.isic-archive.com/api/v2"
 TITLE = "the ISIC Archive"
@@ -65,28 +66,34 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
 
     card: ClassVar[CorpusCard] = CorpusCard(
         title="ISIC Archive",
-        summary="Photographs of skin lesions, most of them through a dermatoscope, with the diagnosis and how it was "
-        "proven. It is asked over the network for what you name.",
+        summary=N_(
+            "Photographs of skin lesions, most of them through a dermatoscope, with the diagnosis and how it was "
+            "proven. It is asked over the network for what you name."
+        ),
         homepage="https://www.isic-archive.com/",
         licence=each_its_own("CC-0, CC-BY or CC-BY-NC", "image"),
         options=(
             CorpusOption(
                 "query",
-                "What to look for: a diagnosis, “basal cell carcinoma”.",
+                N_("What to look for: a diagnosis, “basal cell carcinoma”."),
                 required=True,
                 positional=True,
-                label="Look for",
+                label=N_("Look for"),
             ),
-            CorpusOption("most", "How many images at most.", int, default=_USUAL, bounds=(1, _MOST)),
+            CorpusOption("most", N_("How many images at most."), int, default=_USUAL, bounds=(1, _MOST)),
             CorpusOption(
-                "licences", "Only under these licences.", default=("CC-0", "CC-BY"), several=True, choices=tuple(LICENCES)
+                "licences",
+                N_("Only under these licences."),
+                default=("CC-0", "CC-BY"),
+                several=True,
+                choices=tuple(LICENCES),
             ),
-            CorpusOption("only", "Only these figures, by their ids.", several=True),
-            CorpusOption("refresh", "Ask anew.", bool, default=False),
+            CorpusOption("only", N_("Only these figures, by their ids."), several=True),
+            CorpusOption("refresh", N_("Ask anew."), bool, default=False),
         ),
         live=True,
-        asks="the ISIC Archive’s servers for these words",
-        rate="4 requests a second",
+        asks=N_("the ISIC Archive’s servers for these words"),
+        rate=N_("4 requests a second"),
         trial="melanoma",
         place=4,
     )

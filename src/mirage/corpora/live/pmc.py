@@ -22,6 +22,7 @@ from mirage.corpora.live.s3 import Stored
 from mirage.corpora.options import CorpusOption
 from mirage.figure import INFERABLE, Figure
 from mirage.settings import Settings
+from mirage.wording import N_
 
 _MOST = 100
 _MOST_ASKED = 5_000  # figures at once
@@ -54,26 +55,30 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
 
     card: ClassVar[CorpusCard] = CorpusCard(
         title="PubMed Central",
-        summary="Figures of open-access articles, most of all case reports, with their captions, their licences, and what "
-        "the articles say of them. It is asked over the network for what you name.",
+        summary=N_(
+            "Figures of open-access articles, most of all case reports, with their captions, their licences, "
+            "and what the articles say of them. It is asked over the network for what you name."
+        ),
         homepage="https://pmc.ncbi.nlm.nih.gov/",
         licence=each_its_own("CC BY, CC0 or another Creative Commons licence", "article"),
         options=(
             CorpusOption(
-                "query", "What to look for, as one types it there: “aortic dissection”.", required=True, positional=True,
-                label="Look for",
+                "query", N_("What to look for, as one types it there: “aortic dissection”."), required=True, positional=True,
+                label=N_("Look for"),
             ),
-            CorpusOption("most", "How many figures at most.", int, default=_MOST, bounds=(1, _MOST_ASKED)),
+            CorpusOption("most", N_("How many figures at most."), int, default=_MOST, bounds=(1, _MOST_ASKED)),
             CorpusOption(
-                "licences", "Only of articles under these licences.", default=("CC BY", "CC0"), several=True,
+                "licences", N_("Only of articles under these licences."), default=("CC BY", "CC0"), several=True,
                 choices=tuple(FILTERS),
             ),
-            CorpusOption("only", "Only these figures, by their ids.", several=True),
-            CorpusOption("refresh", "Ask anew, and look whether what came before was retracted.", bool, default=False),
+            CorpusOption("only", N_("Only these figures, by their ids."), several=True),
+            CorpusOption("refresh", N_("Ask anew, and look whether what came before was retracted."), bool, default=False),
         ),
         live=True,
-        asks="PubMed Central’s servers for these words, and Amazon’s public bucket of its articles for texts and pictures",
-        rate="3 requests a second, 10 with a key",
+        asks=N_(
+            "PubMed Central’s servers for these words, and Amazon’s public bucket of its articles for texts and pictures"
+        ),
+        rate=N_("3 requests a second, 10 with a key"),
         place=1,
         trial="aortic dissection",
     )  # fmt: skip

@@ -9,10 +9,12 @@ from pydantic import Field
 from mirage.atlas import Atlas
 from mirage.corpora import CorpusCard
 from mirage.figure import MODALITIES, NOT_STATED, Licence
+from mirage.locales import ENGLISH
 from mirage.storage.contents import SourceCount
 from mirage.web import forms
 from mirage.web.root import at
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView, licence_view
+from mirage.wording import language, looked_up
 
 
 class OptionView(ApiModel):
@@ -105,12 +107,14 @@ def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> Held
         What its adapter says of it, where that is installed.
     """
     held = atlas.store.contents(corpus.name)
+    if card and corpus.title == card.title and language() != ENGLISH:  # what was written down when it was added is English
+        corpus = corpus.model_copy(update={"title": card.spoken.title, "summary": card.spoken.summary})
     if card and card.live and corpus.licence.name == NOT_STATED:  # as an older version added it
         corpus = corpus.model_copy(update={"licence": licence_view(card.licence)})
     return HeldCorpusView.of(
         held,
         **{name: getattr(corpus, name) for name in CorpusView.model_fields},
-        people=card.people if card else "",
+        people=looked_up(card.people) if card else "",
         modalities=[_counted(value, MODALITIES.get(value, value), number) for value, number in held.modalities],
         diagnoses=[_counted(value, value, number) for value, number in held.diagnoses],
         stacks=[
