@@ -17,7 +17,7 @@ from mirage.corpora.preview import NAMED, by_kind
 from mirage.errors import BadInput
 from mirage.jobs.fetching import prepare
 from mirage.jobs.job import Cancelled, Update
-from mirage.locales import counted
+from mirage.locales import counted, number
 from mirage.storage import archive_import, spread
 from mirage.storage.gone import prune as take_out
 from mirage.storage.gone import put_together
@@ -29,14 +29,16 @@ from mirage.storage.remove import collect as collect_unused
 from mirage.storage.spread.base import Recipe, Workers
 from mirage.storage.whereabouts import advice
 from mirage.storage.withdrawals import Heeded
+from mirage.wording import N_, _, ngettext
 
-_DOING = {ENCODING: " encoded", INDEXING: " put into the new index"}
+_DONE = N_("%(done)s of %(total)s.")
+_DOING = {ENCODING: N_("%(done)s of %(total)s encoded."), INDEXING: N_("%(done)s of %(total)s put into the new index.")}
 _MOST_REFUSED = 500
 _MOST_NAMED = 20  # figures of a command
 
 
-_ANOTHER = (
-    "The atlas has a collection of this name, {name}, and its pictures, or most of them, are not here: this seems to be "
+_ANOTHER = N_(
+    "The atlas has a collection of this name, %(name)s, and its pictures, or most of them, are not here: this seems to be "
     "another folder of the same name. Nothing was added. Give this one its own name (the choice “Name”, in the command "
     "--name), or say that both belong together (in the command --merge)."
 )
@@ -62,13 +64,17 @@ def look_through(
     update, stopped : callable
         As a `mirage.jobs.job.Work` gets them.
     """
-    update(message="Looking through the files.")
+    update(message=_("Looking through the files."))
     found = preview(atlas, corpora.load(corpus, **given), progress=partial(_tell, update), stop=stopped)
     if stopped():
         raise Cancelled
     keep(found)
-    left = f", {len(found.skipped):,} cannot be taken" if found.skipped else ""
-    update(state="done", message=f"{counted(len(found.figures), 'figure')} found{left}. Nothing was added.")
+    values = {"figures": counted(len(found.figures), "figure"), "left": number(len(found.skipped))}
+    if found.skipped:
+        message = _("%(figures)s found, %(left)s cannot be taken. Nothing was added.", **values)
+    else:
+        message = _("%(figures)s found. Nothing was added.", **values)
+    update(state="done", message=message)
 
 
 def add_corpus(
@@ -112,49 +118,74 @@ def add_corpus(
         When it is another folder of the same name, and may not.
     """
     card = corpora.card(corpus)
-    update(message=f"Opening {card.title}.")
+    update(message=_("Opening %(title)s.", title=card.title))
     source = corpora.load(corpus, **given)
     if isinstance(source, Downloads) and not source.ready:
-        update(message=f"Asking {card.title}." if card.live else f"Fetching {card.title}.")
+        update(message=_("Asking %(title)s.", title=card.title) if card.live else _("Fetching %(title)s.", title=card.title))
         prepare(source, card, update, stopped)
     if another := another_folder(atlas, source):
         name = told_info(atlas, source, looking=True).name
         if not merge:
-            raise BadInput(_ANOTHER.format(name=name))
+            raise BadInput(_(_ANOTHER, name=name))
         put_together(atlas, name)
     with _elsewhere(on, atlas, corpus, given, update) as workers:
         how: dict[str, Any] = {"stop": stopped, "bring_back": bring_back, "elsewhere": workers}
         report = add(atlas, source, progress=partial(_tell, update), **how)
-    new, old = f"{counted(report.added - len(report.changed), 'figure')} added", f"{report.kept:,} were there already"
-    new += f", {len(report.changed):,} replaced" if report.changed else ""
-    left_out = f", {len(report.refused):,} left out" if report.refused else ""
+    counts = [_("%(figures)s added", figures=counted(report.added - len(report.changed), "figure"))]
+    counts += [_("%(number)s replaced", number=number(len(report.changed)))] if report.changed else []
+    counts += [_("%(number)s were there already", number=number(report.kept))]
+    counts += [_("%(number)s left out", number=number(len(report.refused)))] if report.refused else []
     listed = report.refused if len(report.refused) <= _MOST_REFUSED else tuple(by_kind(report.refused))
-    more = "" if listed is report.refused else f" The first {NAMED} of each kind of reason are listed."
+    more = [] if listed is report.refused else [_("The first %(number)s of each kind of reason are listed.", number=NAMED)]
     if remarked := len({each.label for each in report.noted}):
-        more += f" {counted(remarked, 'figure')} {'was' if remarked == 1 else 'were'} taken with a remark."
-        more += f" The first {_MOST_REFUSED} remarks are listed." if len(report.noted) > _MOST_REFUSED else ""
+        figures = counted(remarked, "figure")
+        more += [
+            ngettext(
+                "%(figures)s was taken with a remark.", "%(figures)s were taken with a remark.", remarked, figures=figures
+            )
+        ]
+        if len(report.noted) > _MOST_REFUSED:
+            more += [_("The first %(number)s remarks are listed.", number=_MOST_REFUSED)]
     if worded := len({each.label for each in report.noted if each.note.endswith(FOR_ALL)}):
-        more += (
-            f" The words of {counted(worded, 'figure')} hold what looks like a name, a date or a number of somebody: look "
-            "at them (in the command --preview), mend the table and add it again, or edit or remove them on their pages (in "
-            "the command: `mirage edit figure ID`, `mirage remove figure ID`)."
-        )
+        more += [
+            _(
+                "The words of %(figures)s hold what looks like a name, a date or a number of somebody: look at them (in the "
+                "command --preview), mend the table and add it again, or edit or remove them on their pages (in the "
+                "command: `mirage edit figure ID`, `mirage remove figure ID`).",
+                figures=counted(worded, "figure"),
+            )
+        ]
     if report.removed:
-        stay = f"{counted(report.removed, 'figure')} of it, removed before, {'stays' if report.removed == 1 else 'stay'} so"
-        more += f" {stay}; `mirage add {corpus}` brings {'it' if report.removed == 1 else 'them'} back."
+        more += [
+            ngettext(
+                "%(figures)s of it, removed before, stays so; `mirage add %(corpus)s` brings it back.",
+                "%(figures)s of it, removed before, stay so; `mirage add %(corpus)s` brings them back.",
+                report.removed,
+                figures=counted(report.removed, "figure"),
+                corpus=corpus,
+            )
+        ]
     if report.corpus.alias:
-        more += f" The corpus is called {report.corpus.name}."
+        more += [_("The corpus is called %(name)s.", name=report.corpus.name)]
     if report.added > len(report.changed) and (elsewhere := atlas.store.elsewhere(report.corpus.name)):
-        more += (
-            f" {counted(elsewhere, 'picture')} of it {'is' if elsewhere == 1 else 'are'} in another collection of this "
-            f"atlas too. If it is there twice, “Remove” beside this one takes it out (in the command: `mirage remove corpus "
-            f"{report.corpus.name}`)."
-        )
+        more += [
+            ngettext(
+                "%(pictures)s of it is in another collection of this atlas too. If it is there twice, “Remove” beside this "
+                "one takes it out (in the command: `mirage remove corpus %(name)s`).",
+                "%(pictures)s of it are in another collection of this atlas too. If it is there twice, “Remove” beside this "
+                "one takes it out (in the command: `mirage remove corpus %(name)s`).",
+                elsewhere,
+                pictures=counted(elsewhere, "picture"),
+                name=report.corpus.name,
+            )
+        ]
     more += _heeded(report.heeded)
     if large := advice(atlas.index_name, len(atlas.index)):
-        more += f" {large}"
+        more += [large]
     pruned, words = (0, "") if sent and not prune else _pruned(atlas, report, prune, another, update)
-    told = f"{'Cancelled. ' if report.stopped else ''}{new}, {old}{left_out}.{more}{words}"
+    told = " ".join(
+        (*([_("Cancelled.")] if report.stopped else []), f"{', '.join(counts)}.", *more, *filter(None, (words,)))
+    )
     advised = f" {source.advice}" if isinstance(source, Advises) and source.advice else ""
     update(
         state="cancelled" if report.stopped else "done",
@@ -165,7 +196,7 @@ def add_corpus(
         added=report.added,
         kept=report.kept,
         changed=report.changed[:_MOST_REFUSED],
-        gone=() if sent and not prune else tuple(called for _, called in report.gone.figures[:_MOST_REFUSED]),
+        gone=() if sent and not prune else tuple(called for _own, called in report.gone.figures[:_MOST_REFUSED]),
         gone_count=0 if sent and not prune else len(report.gone.figures),
         removed=pruned,
     )
@@ -176,56 +207,89 @@ def _elsewhere(on: str, atlas: Atlas, corpus: str, given: dict[str, Any], update
     if not on:
         yield None
         return
-    update(message=f"Beginning workers at {on.partition('?')[0]}.")
+    update(message=_("Beginning workers at %(where)s.", where=on.partition("?")[0]))
     with closing(spread.opened(on, Recipe.of(corpus, given, atlas.encoder_info, atlas.pictures))) as workers:
         yield workers
 
 
-def _heeded(heeded: Heeded) -> str:
+def _heeded(heeded: Heeded) -> list[str]:
     """What there is to say of what the source has withdrawn since, or not any more."""
-    more = ""
+    more = []
     if withdrawn := heeded.withdrawn:
         ids = " ".join(withdrawn[:_MOST_NAMED]) + (" …" if len(withdrawn) > _MOST_NAMED else "")
-        were, are, them, its = (
-            ("was", "is", "it", "its page") if len(withdrawn) == 1 else ("were", "are", "them", "their pages")
-        )
-        more = (
-            f" {counted(len(withdrawn), 'figure')} of this atlas {were} withdrawn at the source (an article retracted, a "
-            f"file deleted) and {are} marked: no search ranks {them}, nothing is explained from {them} or passed on. "
-            f"“Remove” on {its} takes {them} out (in the command: `mirage remove figure {ids}`)."
-        )
+        more += [
+            ngettext(
+                "%(figures)s of this atlas was withdrawn at the source (an article retracted, a file deleted) and is "
+                "marked: no search ranks it, nothing is explained from it or passed on. “Remove” on its page takes it out "
+                "(in the command: `mirage remove figure %(ids)s`).",
+                "%(figures)s of this atlas were withdrawn at the source (an article retracted, a file deleted) and are "
+                "marked: no search ranks them, nothing is explained from them or passed on. “Remove” on their pages takes "
+                "them out (in the command: `mirage remove figure %(ids)s`).",
+                len(withdrawn),
+                figures=counted(len(withdrawn), "figure"),
+                ids=ids,
+            )
+        ]
     if heeded.lifted:
-        were, are = ("was", "is") if len(heeded.lifted) == 1 else ("were", "are")
-        more += (
-            f" {counted(len(heeded.lifted), 'figure')} that {were} marked as withdrawn {are} not withdrawn any more, as the "
-            f"source says now; the mark is lifted."
-        )
+        more += [
+            ngettext(
+                "%(figures)s that was marked as withdrawn is not withdrawn any more, as the source says now; the mark is "
+                "lifted.",
+                "%(figures)s that were marked as withdrawn are not withdrawn any more, as the source says now; the mark is "
+                "lifted.",
+                len(heeded.lifted),
+                figures=counted(len(heeded.lifted), "figure"),
+            )
+        ]
     return more
 
 
 def _pruned(atlas: Atlas, report: IngestReport, prune: str, another: bool, update: Update) -> tuple[int, str]:
     """Take out what is gone where that is wanted; how many figures that were, and what there is to say of it."""
-    more, gone, count = "", report.gone, len(report.gone.figures)
+    gone, count = report.gone, len(report.gone.figures)
     if not count or (another and prune != "all"):
-        return 0, more
-    verb, them, its = ("is", "it", "its page") if count == 1 else ("are", "them", "their pages")
-    more += f" {counted(count, 'figure')} of it {verb} gone from its source"
+        return 0, ""
+    values = {"figures": counted(count, "figure"), "doubt": gone.doubt}
     if not prune:
-        return 0, f"{more}, and stayed in the atlas; “Remove” on {its} takes {them} out (in the command: --prune)."
+        return 0, ngettext(
+            "%(figures)s of it is gone from its source, and stayed in the atlas; “Remove” on its page takes it out (in the "
+            "command: --prune).",
+            "%(figures)s of it are gone from its source, and stayed in the atlas; “Remove” on their pages takes them out "
+            "(in the command: --prune).",
+            count,
+            **values,
+        )
     if not gone.sure:
-        return 0, f"{more}, as it seems. {gone.doubt} So nothing was taken out."
+        return 0, ngettext(
+            "%(figures)s of it is gone from its source, as it seems. %(doubt)s So nothing was taken out.",
+            "%(figures)s of it are gone from its source, as it seems. %(doubt)s So nothing was taken out.",
+            count,
+            **values,
+        )
     if gone.doubt and prune != "all":
-        return 0, f"{more}. {gone.doubt} So nothing was taken out (in the command, --prune --yes does it all the same)."
-    update(message="Taking out what is gone.")
-    taken_out = take_out(atlas, report.corpus.name, [own for own, _ in gone.figures])
-    was = "was" if count == 1 else "were"
-    return count, " ".join((f"{more}, and {was} taken out.", *(taken_out.remarks if taken_out else ())))
+        return 0, ngettext(
+            "%(figures)s of it is gone from its source. %(doubt)s So nothing was taken out (in the command, --prune --yes "
+            "does it all the same).",
+            "%(figures)s of it are gone from its source. %(doubt)s So nothing was taken out (in the command, --prune --yes "
+            "does it all the same).",
+            count,
+            **values,
+        )
+    update(message=_("Taking out what is gone."))
+    taken_out = take_out(atlas, report.corpus.name, [own for own, _called in gone.figures])
+    said = ngettext(
+        "%(figures)s of it is gone from its source, and was taken out.",
+        "%(figures)s of it are gone from its source, and were taken out.",
+        count,
+        **values,
+    )
+    return count, " ".join((said, *(taken_out.remarks if taken_out else ())))
 
 
 def _tell(update: Update, progress: Progress) -> None:
     told = asdict(progress)
-    what = _DOING.get(told.pop("what"), "")
-    update(**told, message=f"{progress.done:,} of {progress.total:,}{what}.")
+    said = _DOING.get(told.pop("what"), _DONE)
+    update(**told, message=_(said, done=number(progress.done), total=number(progress.total)))
 
 
 def remove(atlas: Atlas, figure_ids: Sequence[str], corpus: str, update: Update, stopped: Callable[[], bool]) -> None:
@@ -241,13 +305,17 @@ def remove(atlas: Atlas, figure_ids: Sequence[str], corpus: str, update: Update,
     """
     if stopped():
         raise Cancelled
-    update(message="Removing the records.")
+    update(message=_("Removing the records."))
 
     def tell(done: int, total: int) -> None:
-        update(done=done, total=total, message=f"{done:,} of {total:,} taken out of the index.")
+        update(
+            done=done,
+            total=total,
+            message=_("%(done)s of %(total)s taken out of the index.", done=number(done), total=number(total)),
+        )
 
     gone = atlas.remove(*figure_ids, corpus=corpus, progress=tell)
-    update(state="done", message=" ".join((f"{gone} removed.", *gone.remarks)), removed=gone.figures)
+    update(state="done", message=" ".join((_("%(gone)s removed.", gone=gone), *gone.remarks)), removed=gone.figures)
 
 
 def collect(atlas: Atlas, update: Update, stopped: Callable[[], bool]) -> None:
@@ -262,8 +330,11 @@ def collect(atlas: Atlas, update: Update, stopped: Callable[[], bool]) -> None:
     if stopped():
         raise Cancelled
     count, size = collect_unused(atlas)
-    found = f"{counted(count, 'file')} that no figure uses, {size / 1e6:,.1f} MB, removed." if count else ""
-    update(state="done", message=found or "Every picture is of a figure; nothing was removed.")
+    message = _("Every picture is of a figure; nothing was removed.")
+    if count:
+        values = {"files": counted(count, "file"), "size": number(size / 1e6, 1)}
+        message = _("%(files)s that no figure uses, %(size)s MB, removed.", **values)
+    update(state="done", message=message)
 
 
 def edit_words(
@@ -287,8 +358,10 @@ def edit_words(
     if stopped():
         raise Cancelled
     figure = atlas.edit(figure_id, undo=undo, **words)
-    fields = ", ".join(field for field, _ in figure.edited)
-    update(state="done", message=f"Edited here: {fields}." if fields else "Its words are its source’s.")
+    fields = ", ".join(field for field, _day in figure.edited)
+    update(
+        state="done", message=_("Edited here: %(fields)s.", fields=fields) if fields else _("Its words are its source’s.")
+    )
 
 
 def import_file(
@@ -305,13 +378,16 @@ def import_file(
     encode, replace : bool
         As for `mirage.storage.archive_import.import_file`.
     """
-    update(message="Checking the file.")
+    update(message=_("Checking the file."))
     report = partial(_tell, update)
     done = archive_import.import_file(path, atlas, encode=encode, replace=replace, progress=report, stop=stopped)
-    again = ", encoded anew" if done.encoded else ""
-    message = f"{counted(done.added, 'figure')} added{again}, {done.kept:,} were there already."
+    values = {"figures": counted(done.added, "figure"), "kept": number(done.kept)}
+    if done.encoded:
+        message = _("%(figures)s added, encoded anew, %(kept)s were there already.", **values)
+    else:
+        message = _("%(figures)s added, %(kept)s were there already.", **values)
     if done.stopped:
-        message = f"Cancelled. {message} Import it again to go on."
+        message = _("Cancelled. %(message)s Import it again to go on.", message=message)
     update(state="cancelled" if done.stopped else "done", added=done.added, kept=done.kept, message=message)
 
 
@@ -330,18 +406,23 @@ def rebuild(
     again : bool
         Whether it was begun before this process; then it may have ended without anybody writing that down.
     """
-    update(message="Opening the encoder.")
+    update(message=_("Opening the encoder."))
     used = atlas.encoder
     if encoder or model:
         used = opened(atlas.written, encoder, model)
         if again and used.info().digest == atlas.encoder.info().digest:
-            update(state="done", message="The new index was there already when MIRAGE was stopped.")
+            update(state="done", message=_("The new index was there already when MIRAGE was stopped."))
             return
     try:
         done = rebuild_open(atlas, used, partial(_tell, update), stop=stopped)
     except Stopped:
-        message = "Cancelled. The atlas is what it was; what was encoded is kept for the next time."
+        message = _("Cancelled. The atlas is what it was; what was encoded is kept for the next time.")
         update(state="cancelled", message=message)
         return
-    encoded = f"{done.encoded:,} of them encoded now with {used.info().name}"
-    update(state="done", message=f"The index was made anew: {counted(done.figures, 'figure')}, {encoded}.")
+    message = _(
+        "The index was made anew: %(figures)s, %(encoded)s of them encoded now with %(name)s.",
+        figures=counted(done.figures, "figure"),
+        encoded=number(done.encoded),
+        name=used.info().name,
+    )
+    update(state="done", message=message)

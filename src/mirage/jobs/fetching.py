@@ -12,9 +12,9 @@ from mirage.corpora.base import CorpusCard, Downloads
 from mirage.corpora.live.base import Live
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.jobs.job import Cancelled, Update
-from mirage.locales import counted
+from mirage.locales import counted, number
 from mirage.storage.preview import SourcePreview, preview_source
-from mirage.wording import _
+from mirage.wording import N_, _
 
 
 def ask_source(
@@ -48,7 +48,7 @@ def ask_source(
     source = corpora.load(corpus, **given)
     if not isinstance(source, Live):
         raise BadInput(_("%(corpus)s is not asked for words; it is added as a whole.", corpus=corpus))
-    update(message=f"Asking {source.card.title}.")
+    update(message=_("Asking %(title)s.", title=source.card.title))
     try:
         found = preview_source(atlas, source, Fetching(update, stopped, source.card.title), again=again)
     except OSError as error:
@@ -56,7 +56,21 @@ def ask_source(
     if stopped():
         raise Cancelled
     keep(found)
-    update(state="done", message=f"{counted(len(found.offer.figures), 'figure')} could come. Nothing was added.")
+    update(
+        state="done",
+        message=_("%(figures)s could come. Nothing was added.", figures=counted(len(found.offer.figures), "figure")),
+    )
+
+
+_FILES = N_("%(number)s files")
+_UNITS = {"downloading": N_("%(number)s MB"), "fetching": N_("%(number)s figures"), "asking": "%(number)s"}
+_STEPS = {
+    "downloading": N_("Downloading"),
+    "unpacking": N_("Unpacking"),
+    "fetching": N_("Fetching"),
+    "reading": N_("Reading"),
+    "listing": N_("Listing"),
+}
 
 
 class Fetching:
@@ -83,16 +97,18 @@ class Fetching:
         since, had = self._began.setdefault(what, (now, done))
         rate = (done - had) / max(now - since, 1e-3)
         left = (total - done) / rate if total and rate > 0 and now - since > 1 else None
-        size, unit = {"downloading": (1e6, " MB"), "fetching": (1, " figures"), "asking": (1, "")}.get(what, (1, " files"))
-        digits = ",.1f" if what == "downloading" and max(done, total or 0) < 1e7 else ",.0f"
-        of = f" of {total / size:{digits}}" if total else ""
-        part = f"{done / size:{digits}}{of}{unit}"
-        lead = f"Asking {self._title}" if what == "asking" else "Fetching" if what == "fetching" else what.capitalize()
+        size = 1e6 if what == "downloading" else 1
+        digits = 1 if what == "downloading" and max(done, total or 0) < 1e7 else 0
+        part = number(done / size, digits)
+        if total:
+            part = _("%(done)s of %(total)s", done=part, total=number(total / size, digits))
+        part = _(_UNITS.get(what, _FILES), number=part)
+        lead = _("Asking %(title)s", title=self._title) if what == "asking" else _(_STEPS.get(what, what.capitalize()))
         # Figures and bytes are two views of one step; the bar shows the figures.
         other = {"fetching": "downloading", "downloading": "fetching"}.get(what, "")
         if other == "fetching" and other in self._told:
             self._told[what] = part
-            self._update(message=f"Fetching: {self._told[other]}, {part}.")
+            self._update(message=_("Fetching: %(figures)s, %(bytes)s.", figures=self._told[other], bytes=part))
             return
         self._told[what] = part
         beside = f", {self._told[other]}" if other in self._told else ""
@@ -131,10 +147,17 @@ def prepare(source: Downloads, card: CorpusCard, update: Update, stopped: Callab
     except Cancelled:
         if not card.live:
             raise
-        raise Cancelled("Stopped before anything was added. What was fetched is kept on disk for when you go on.") from None
+        raise Cancelled(
+            _("Stopped before anything was added. What was fetched is kept on disk for when you go on.")
+        ) from None
     except OSError as error:
         raise _not_kept(card, error) from error
     except MirageError as error:
         if card.live:
-            error.args = (f"{error} Nothing was added. What was fetched by then is kept on disk: add it again to go on.",)
+            error.args = (
+                _(
+                    "%(error)s Nothing was added. What was fetched by then is kept on disk: add it again to go on.",
+                    error=error,
+                ),
+            )
         raise

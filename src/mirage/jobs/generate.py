@@ -21,8 +21,9 @@ from mirage.images.marks.band import band
 from mirage.jobs.job import Update
 from mirage.query import Query
 from mirage.settings import Settings
+from mirage.wording import N_, _, ngettext
 
-LOST = "MIRAGE was stopped while this waited or ran. It began from a picture, of which nothing is kept: start it again."
+LOST = N_("MIRAGE was stopped while this waited or ran. It began from a picture, of which nothing is kept: start it again.")
 _PREVIEW = 256  # pixels
 
 
@@ -56,7 +57,7 @@ class GenerateWork:
 
     def __call__(self, update: Update, stopped: Callable[[], bool]) -> None:
         """Draw; what was finished before a failure stays."""
-        update(message="Opening the generator.")
+        update(message=_("Opening the generator."))
         done: list[SyntheticImage] = []
         failed = ""
         began = time.monotonic()
@@ -85,9 +86,9 @@ class GenerateWork:
             self.outputs.prune(settings.synthetic_images, settings.synthetic_days, drawn)
         told = _told(done)
         if failed:
-            update(state="failed", message=f"{told} Then it failed: {failed}")
+            update(state="failed", message=_("%(told)s Then it failed: %(failed)s", told=told, failed=failed))
         elif stopped():
-            update(state="cancelled", message=f"Cancelled. {told}" if done else "Cancelled.")
+            update(state="cancelled", message=" ".join((_("Cancelled."), told)) if done else _("Cancelled."))
         else:
             update(state="done", message=told)
 
@@ -95,8 +96,14 @@ class GenerateWork:
         self._step = step
         done, total = (step.image - 1) * step.steps + step.step, step.images * step.steps
         seconds = max(time.monotonic() - began, 1e-3)
-        which = f"Image {step.image} of {step.images}, step" if step.images > 1 else "Step"
-        message = "Stopping." if stopping else f"{which} {step.step} of {step.steps}."
+        values = {"step": step.step, "steps": step.steps}
+        if stopping:
+            message = _("Stopping.")
+        elif step.images > 1:
+            values |= {"image": step.image, "images": step.images}
+            message = _("Image %(image)s of %(images)s, step %(step)s of %(steps)s.", **values)
+        else:
+            message = _("Step %(step)s of %(steps)s.", **values)
         left = (total - done) * seconds / done
         update(done=done, total=total, rate=done / seconds, seconds_left=left, message=message)
 
@@ -117,9 +124,15 @@ class GenerateWork:
 def _told(done: list[SyntheticImage]) -> str:
     withheld, blank = sum(each.withheld for each in done), sum(not each.data and not each.withheld for each in done)
     shown = len(done) - withheld - blank
-    parts = [f"{shown} synthetic image{'' if shown == 1 else 's'} made"]
+    parts = [ngettext("%(num)s synthetic image made", "%(num)s synthetic images made", shown)]
     if withheld:
-        parts.append(f"{withheld} withheld as near cop{'y' if withheld == 1 else 'ies'} of a training image")
+        parts.append(
+            ngettext(
+                "%(num)s withheld as near copy of a training image",
+                "%(num)s withheld as near copies of a training image",
+                withheld,
+            )
+        )
     if blank:
-        parts.append(f"{blank} came out blank")
+        parts.append(ngettext("%(num)s came out blank", "%(num)s came out blank", blank))
     return f"{', '.join(parts)}."

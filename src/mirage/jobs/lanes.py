@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from gettext import NullTranslations
 from typing import Any
 
 from mirage.errors import MirageError, NotFound
@@ -22,15 +23,17 @@ from mirage.jobs.others import Others
 from mirage.people.roles import may
 from mirage.people.visitor import tell, visitor
 from mirage.storage.store import Store
-from mirage.wording import _
+from mirage.wording import N_, _, speaking, translations
 
 logger = logging.getLogger(__name__)
 
 _KEEP_EVERY_SECONDS = 1.0
-_STOPPING = "Stopping: it ends with the step in hand, which may wait for an answer."
-_STOPPED = "Cancelled, and MIRAGE was stopped before it had ended. What it had stored is there."
-_AGAIN = "Waiting for its turn; MIRAGE was stopped before it was finished."
-_DIED_AGAIN = "MIRAGE ended twice while this ran, so it is not begun again by itself. Start it again if you still want it."
+_STOPPING = N_("Stopping: it ends with the step in hand, which may wait for an answer.")
+_STOPPED = N_("Cancelled, and MIRAGE was stopped before it had ended. What it had stored is there.")
+_AGAIN = N_("Waiting for its turn; MIRAGE was stopped before it was finished.")
+_DIED_AGAIN = N_(
+    "MIRAGE ended twice while this ran, so it is not begun again by itself. Start it again if you still want it."
+)
 _MOST_ATTEMPTS = 2
 # Of jobs that have ended, so many are kept, and none longer than this.
 KEPT_JOBS, KEPT_SECONDS = 200, 90 * 86_400.0
@@ -50,8 +53,8 @@ class Lanes:
         self._lock = threading.Lock()
         self._keeping = threading.RLock()
         self._jobs: dict[str, Job] = {}
-        # Of each job that has not ended: its work, and what tells it to stop.
-        self._works: dict[str, tuple[Work, threading.Event]] = {}
+        # Of each job that has not ended: its work, what tells it to stop, and the language of who started it.
+        self._works: dict[str, tuple[Work, threading.Event, NullTranslations]] = {}
         self._lanes: dict[str, tuple[queue.Queue[str | None], threading.Thread]] = {}
         self._kept_at = 0.0
         self._closing = False
@@ -110,14 +113,14 @@ class Lanes:
         lost, otherwise = self._lost
         self.show(job, job.id)
         if job.stopping:
-            self._update(job.id, state="cancelled", message=_STOPPED, told=_STOPPED)
+            self._update(job.id, state="cancelled", message=_(_STOPPED), told=_(_STOPPED))
         elif job.state == "running" and job.attempts >= _MOST_ATTEMPTS:
-            self._update(job.id, state="failed", message=_DIED_AGAIN)
+            self._update(job.id, state="failed", message=_(_DIED_AGAIN))
         elif work := self._again(job):
-            again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_AGAIN, results=())
+            again = replace(job, state="queued", done=0, rate=0.0, seconds_left=None, message=_(_AGAIN), results=())
             self._queue(again, work)
         else:
-            why = lost.get(job.kind, otherwise)
+            why = _(lost.get(job.kind, otherwise))
             self._update(job.id, state="failed", message=why, told=why)
 
     def drop(self, job_id: str) -> None:
@@ -129,7 +132,7 @@ class Lanes:
         """Ask a job to stop that waits or runs here."""
         job, under_way = self._jobs[job_id], self._works.get(job_id)
         if job.state == "queued":
-            self._update(job_id, state="cancelled", message="Cancelled before it began.")
+            self._update(job_id, state="cancelled", message=_("Cancelled before it began."))
             self._works.pop(job_id, None)
         if under_way:
             under_way[1].set()
@@ -180,7 +183,7 @@ class Lanes:
 
     def _placed(self, job: Job) -> Job:
         if job.state != "queued":
-            return replace(job, message=_STOPPING, seconds_left=None) if job.stopping and not job.ended else job
+            return replace(job, message=_(_STOPPING), seconds_left=None) if job.stopping and not job.ended else job
         mine = job.created, job.id.partition("-")[0]  # without its secret
         before = (other for other in self._jobs.values() if other.lane == job.lane and not other.ended)
         return replace(job, ahead=sum((other.created, other.id) < mine for other in before))
@@ -214,7 +217,7 @@ class Lanes:
             if new := job.id not in self._jobs:
                 self._admit(job)
             self._jobs[job.id] = job
-            self._works[job.id] = work, threading.Event()
+            self._works[job.id] = work, threading.Event(), translations()
             if job.lane not in self._lanes:
                 waiting: queue.Queue[str | None] = queue.Queue()
                 worker = threading.Thread(target=self._run, args=(waiting,), name=job.lane, daemon=True)
@@ -235,31 +238,38 @@ class Lanes:
         while (job_id := lane.get()) is not None and not self._closing:
             if (found := self._works.get(job_id)) is None or self._jobs[job_id].state != "queued":
                 continue
-            work, stop = found
-            try:
-                with self._alone(self._jobs[job_id].lane, stop.is_set):
-                    if self._jobs[job_id].state != "queued" or self._works.get(job_id) is not found:
-                        continue
-                    # Kept before it begins, so that a process which does not survive it is counted.
-                    self._update(job_id, state="running", message="Starting.", attempts=self._jobs[job_id].attempts + 1)
-                    work(partial(self._update, job_id), stop.is_set)
-            except Cancelled as cancelled:
-                self._update(job_id, state="cancelled", message=str(cancelled) or "Cancelled.")
-            except MirageError as error:
-                if stop.is_set() and self._jobs[job_id].state == "queued":
-                    continue  # it was stopped while it waited for another process
-                self._update(job_id, state="failed", message=str(error), told="", exit_code=error.exit_code)
-            except BaseException as error:  # whatever it is, the next job must have its turn
-                # Without what the error says: that may name somebody's file.
-                where = "".join(traceback.format_tb(error.__traceback__))
-                logger.error("job %s failed with %s:\n%s", job_id, type(error).__name__, where)
-                message = "Something went wrong that should not have; the log of the server says what."
-                self._update(job_id, state="failed", message=message, told=message)
-            finally:
-                self._works.pop(job_id, None)
+            with speaking(found[2]):
+                if not self._do(job_id, found):
+                    continue
             if (over := self._jobs.get(job_id)) is not None and over.ended:
                 self._over(over)
             self._prune()
+
+    def _do(self, job_id: str, found: tuple[Work, threading.Event, NullTranslations]) -> bool:
+        """Do a job; whether it was begun here and came to an end."""
+        work, stop, _spoken = found
+        try:
+            with self._alone(self._jobs[job_id].lane, stop.is_set):
+                if self._jobs[job_id].state != "queued" or self._works.get(job_id) is not found:
+                    return False
+                # Kept before it begins, so that a process which does not survive it is counted.
+                self._update(job_id, state="running", message=_("Starting."), attempts=self._jobs[job_id].attempts + 1)
+                work(partial(self._update, job_id), stop.is_set)
+        except Cancelled as cancelled:
+            self._update(job_id, state="cancelled", message=str(cancelled) or _("Cancelled."))
+        except MirageError as error:
+            if stop.is_set() and self._jobs[job_id].state == "queued":
+                return False  # it was stopped while it waited for another process
+            self._update(job_id, state="failed", message=str(error), told="", exit_code=error.exit_code)
+        except BaseException as error:  # whatever it is, the next job must have its turn
+            # Without what the error says: that may name somebody's file.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("job %s failed with %s:\n%s", job_id, type(error).__name__, where)
+            message = _("Something went wrong that should not have; the log of the server says what.")
+            self._update(job_id, state="failed", message=message, told=message)
+        finally:
+            self._works.pop(job_id, None)
+        return True
 
     def _alone(self, lane: str, stop: Callable[[], bool]) -> AbstractContextManager[None]:
         """Wait for other processes that change the atlas, where this is to be changed."""

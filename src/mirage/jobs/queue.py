@@ -40,17 +40,19 @@ from mirage.storage.preview import Preview, SourcePreview
 from mirage.storage.spread import check as check_spread
 from mirage.storage.staging import FOLDER as INCOMING
 from mirage.storage.staging import Batch, Leftovers, Staging
-from mirage.wording import _, ngettext
+from mirage.wording import N_, _, ngettext
 
 _KEPT_PREVIEWS = 8
 _MOST_ASKING = 8
 OWN_FILES = "folder"
 """The corpus that reads what people send."""
 _LOST = {
-    ADD: "MIRAGE was stopped while this ran. What it had stored is there; start it again to go on.",
+    ADD: N_("MIRAGE was stopped while this ran. What it had stored is there; start it again to go on."),
     GENERATE: generate.LOST,
-    EDIT: "MIRAGE was stopped before this had ended. It is all edited, or as it was: look, and edit again if it is.",
-    REMOVE: "MIRAGE was stopped before this had ended. It is all removed, or all still there: look, and ask again if it is.",
+    EDIT: N_("MIRAGE was stopped before this had ended. It is all edited, or as it was: look, and edit again if it is."),
+    REMOVE: N_(
+        "MIRAGE was stopped before this had ended. It is all removed, or all still there: look, and ask again if it is."
+    ),
 }
 
 

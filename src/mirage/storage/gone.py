@@ -69,9 +69,9 @@ def gone_from(atlas: AtlasFolder, corpus: Corpus, name: str, there: Collection[s
         return Gone(named, len(known), corpus.doubt, sure=False)
     doubt = ""
     if is_put_together(atlas, name):
-        doubt = "The collection was put together of several folders, and this is one of them."
+        doubt = _("The collection was put together of several folders, and this is one of them.")
     elif 2 * len(left) > len(known):
-        doubt = f"That is more than half of the {counted(len(known), 'figure')} of the collection."
+        doubt = _("That is more than half of the %(figures)s of the collection.", figures=counted(len(known), "figure"))
     return Gone(named, len(known), doubt)
 
 
