@@ -259,6 +259,80 @@ def _said_bare(given: ast.expr) -> bool:
     return bool(re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", text))
 
 
+SPEAKING = ("backup", "cli", "jobs", "models")
+"""Rooms in which whatever reads like words is said to people."""
+_UNSAID = re.compile(r"`?mirage [a-z]|(?:PRAGMA|SET LOCAL|UPDATE|DELETE|SELECT) |\[(?:bold|dim)|Input should be ")
+_UNSAID_THERE = {
+    *("thing kept", "thing to rate", "hidden figure"),  # what is counted, of which the catalogue has both numbers
+    *("own jobs", "model name", "you dropped", "you gave", "not stated"),  # as data and other texts have it
+    *("Nothing was added.", "packages for ROCO"),  # in JSON; a name that is marked where it is given
+    "copies encoder explainer generation grounding inference modify refine retrieval watermark",
+    # Titles of jobs are kept as they are, for by them it is known which of them name a folder.
+    *("Add folder", "Add a folder of pictures", ", and take out what is gone", "Look through the files", "What was sent"),
+    *("Collect pictures that no figure uses", "Make the index anew", "Add from \ue000", "Encode anew with \ue000"),
+    *("Look through \ue000", "an image like a figure", "Start a job", "\ue000 from \ue000"),
+    # Queries that a model is timed with.
+    *("ring-enhancing lesion, frontal lobe", "axial CT of the abdomen"),
+    "sagittal T2 MRI of the lumbar spine with disc herniation",
+    "Frontal chest radiograph. There is a consolidation in the right lower zone with loss of the outline of the diaphragm.",
+}
+# Of these calls nothing is looked at: they look up, are collected from the command as its help, or are for who programs.
+_LOOKED_UP = {"_", "N_", "ngettext", "nN_"}
+_ELSEWHERE = {"Option", "Argument", "Typer", "AttributeError", "compile", "sub", "fullmatch", "match"}
+_ELSEWHERE |= {"debug", "info", "warning", "error", "exception"}  # of a log
+
+
+def _bare_in_python(source: str) -> Iterator[tuple[int, str]]:
+    """Sentences of a module that are neither looked up, nor a docstring, nor a help."""
+
+    def walk(node: ast.AST) -> Iterator[tuple[int, str]]:
+        text = ""
+        match node:
+            case ast.Expr(value=ast.Constant()):
+                return
+            case ast.Call():
+                called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if called in _ELSEWHERE:
+                    return
+                for each in [*([] if called in _LOOKED_UP else node.args), *(given.value for given in node.keywords)]:
+                    yield from walk(each)
+                yield from walk(node.func)
+            case ast.JoinedStr():
+                text = "".join(str(each.value) if isinstance(each, ast.Constant) else "\ue000" for each in node.values)
+                for each in node.values:
+                    if isinstance(each, ast.FormattedValue):
+                        yield from walk(each.value)
+            case ast.Constant(value=str(text)):
+                pass
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    yield from walk(child)
+        if re.search(r"[A-Za-z]{2,},? [a-z]{2,}", text) and not _UNSAID.match(text) and text not in _UNSAID_THERE:
+            yield getattr(node, "lineno", 0), text
+
+    yield from walk(ast.parse(source))
+
+
+def test_bare_texts_of_modules_are_found():
+    source = """
+def say(x):
+    "Say nothing to anybody."
+    told = f"There are {x} of them" if x else _("none of them")
+    return told + _("Look at %(what)s", what="all of it")
+"""
+    assert [text for _line, text in _bare_in_python(source)] == ["There are \ue000 of them", "all of it"]
+
+
+@pytest.mark.parametrize("room", SPEAKING)
+def test_whatever_reads_like_words_in_a_room_that_speaks_is_in_the_catalogue(room):
+    bare = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in sorted((WEB.parent / room).rglob("*.py"))
+        for line, text in _bare_in_python(path.read_text("utf-8"))
+    ]
+    assert not bare, 'write _("…") around it, or say in _UNSAID_THERE why nobody reads it:\n' + "\n".join(bare)
+
+
 def test_what_goes_wrong_is_said_in_a_text_of_the_catalogue():
     """Errors, and what commands say beside their output."""
     trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(WEB.parent.rglob("*.py"))}

@@ -111,7 +111,7 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
         shutil.rmtree(parts, ignore_errors=True)
     unopened, figures = "", about.counts[RECORDS_NAME]["figures"]
     try:
-        meter = ProgressMeter(figures, progress, "filling the index")
+        meter = ProgressMeter(figures, progress, N_("filling the index"))
         AtlasFolder.open(folder, steps=lambda _what, _done, _total: meter.move(0)).close()
     except MirageError as error:  # all of it is there, whether or not it can be searched on this machine
         unopened = str(error)
@@ -120,7 +120,11 @@ def restore(path: Path, folder: Path, server: str = "", progress: Tell = lambda 
 
 
 def _unpack(path: Path, parts: Path, progress: Tell) -> About:
-    damaged = f"{path} is damaged, or no backup of MIRAGE, which ends in {ENDING}"
+    damaged = _(
+        "%(path)s is damaged, or no backup of MIRAGE, which ends in %(ending)s",
+        path=path,
+        ending=ENDING,
+    )
     try:
         with zipfile.ZipFile(path) as file:
             if file.getinfo(ABOUT).file_size > _MOST_ABOUT:
@@ -132,7 +136,7 @@ def _unpack(path: Path, parts: Path, progress: Tell) -> About:
                     _("%(damaged)s: it does not hold the files that it names. %(AGAIN)s", damaged=damaged, AGAIN=_(_AGAIN))
                 )
             check_room(parts, ROOM + sum(size for size, _ in about.files.values()))
-            meter = ProgressMeter(len(about.files), progress, "bringing back")
+            meter = ProgressMeter(len(about.files), progress, N_("bringing back"))
             meter.move()
             for name, (size, digest) in about.files.items():
                 if _extracted(file, name, parts / name, size) != digest:

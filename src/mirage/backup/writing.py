@@ -26,7 +26,7 @@ from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import figures, stacks
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _TRIES = 3
 _PIECE = 1 << 20
@@ -167,7 +167,7 @@ class _Writing:
     def _put_pictures(self, used: set[str], sizes: Mapping[str, int]) -> list[str]:
         """Write pictures that are not in the file yet, with their thumbnails; gives those that are not there."""
         small = [each for each in map(thumbnail_name, sorted(used)) if each in sizes]
-        meter, missing = ProgressMeter(len(used) + len(small), self.progress, "backing up"), list[str]()
+        meter, missing = ProgressMeter(len(used) + len(small), self.progress, N_("backing up")), list[str]()
         meter.move()
         for name in (*sorted(used), *small):
             path = f"{PICTURES}/{name[:2]}/{name}"

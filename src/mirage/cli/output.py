@@ -18,7 +18,7 @@ from rich.text import Text
 from mirage import locales
 from mirage.storage.ingest import Progress as IngestProgress
 from mirage.storage.read_only import EACH_TIME
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 _WIDE = 1_000_000  # columns, of which no table needs all
 
@@ -147,7 +147,9 @@ def progress_bar(title: str, unit: str = "/s") -> Iterator[Any]:
 def figures_bar(title: str) -> Iterator[Callable[[IngestProgress], None]]:
     """Yield what shows a `mirage.storage.ingest.Progress`, under the name of its step where it has one."""
     with progress_bar(title, unit=" " + _("figures/s")) as move:
-        yield lambda step: move(step.done, step.total, step.rate, step.seconds_left, title=step.what.capitalize() or title)
+        yield lambda step: move(
+            step.done, step.total, step.rate, step.seconds_left, title=looked_up(step.what).capitalize() or title
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import Noted, Refused
+from mirage.wording import N_, _
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
@@ -19,7 +20,8 @@ EDIT, LOOK, ASK = "edit", "look", "ask"
 """The kinds of jobs."""
 PRIVATE_TITLES = {"Add folder": "Add a folder of pictures"}
 """What others see in place of titles that name a folder, by how those begin."""
-_FAILED = "It could not be done. Whoever started it was told why."
+_FAILED = N_("It could not be done. Whoever started it was told why.")
+WAITING = N_("Waiting for its turn.")
 Update = Callable[..., None]
 """Given the fields of the job that change."""
 Work = Callable[[Update, Callable[[], bool]], None]
@@ -87,7 +89,7 @@ class Job:
     total: int = 0
     rate: float = 0.0
     seconds_left: float | None = None
-    message: str = "Waiting for its turn."
+    message: str = WAITING
     refused: tuple[Refused, ...] = ()
     noted: tuple[Noted, ...] = ()
     results: tuple[str, ...] = ()
@@ -139,7 +141,7 @@ class Job:
         return replace(
             self,
             title=PRIVATE_TITLES.get(self.title.partition(" from ")[0], self.title),
-            message=self.told or (_FAILED if self.state == "failed" else self.message),
+            message=self.told or (_(_FAILED) if self.state == "failed" else self.message),
             refused=(),
             noted=(),
             changed=(),

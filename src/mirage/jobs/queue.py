@@ -29,7 +29,7 @@ from mirage.images.bucket import is_address
 from mirage.jobs import change, generate
 from mirage.jobs.fetching import ask_source
 from mirage.jobs.generate import GenerateWork
-from mirage.jobs.job import ADD, ASK, EDIT, GENERATE, IMPORT, LOOK, REBUILD, REMOVE, Job, Work
+from mirage.jobs.job import ADD, ASK, EDIT, GENERATE, IMPORT, LOOK, REBUILD, REMOVE, WAITING, Job, Work
 from mirage.jobs.lanes import Lanes
 from mirage.jobs.others import Others
 from mirage.people.visitor import visitor
@@ -514,7 +514,8 @@ def _too_many(number: int) -> Busy:
 def _new(kind: str, title: str, *, private: bool) -> Job:
     secret = secrets.token_hex(16) if private else ""
     now, owner = time.time(), visitor().id
-    return Job(id=secrets.token_hex(6), kind=kind, title=title, private=private, secret=secret, created=now, owner=owner)
+    told = {"created": now, "owner": owner, "message": _(WAITING)}
+    return Job(id=secrets.token_hex(6), kind=kind, title=title, private=private, secret=secret, **told)
 
 
 def _from(title: str, corpus: str, path: Path | str | None, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:

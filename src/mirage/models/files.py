@@ -340,7 +340,7 @@ def lacking(folder: Path) -> list[str]:
         try:
             parameters(file)
         except Unavailable:
-            missing.append(f"the rest of {file.relative_to(folder)}")
+            missing.append(_("the rest of %(relative_to)s", relative_to=file.relative_to(folder)))
     return missing
 
 

@@ -204,13 +204,13 @@ class AtlasFolder:
                 whereabouts.remove_left(store, name)
             if known is None or known.format < manifest.FORMAT:  # from now on an earlier version refuses the folder
                 opened.written.write(place)
-            whose = read_only.EACH_TIME if copy else ""
+            whose = _(read_only.EACH_TIME) if copy else ""
             with suppress(Busy), store.alone(patience=0):  # who changes it now sees to it
                 if store.mentions_outdated():
                     store.set_note(UNFINISHED, "0")  # the index holds mentions too: all of it is filled anew
-                    store.read_mentions(lambda done, total: steps(f"reading all words anew{whose}", done, total))
+                    store.read_mentions(lambda done, total: steps(_("reading all words anew") + whose, done, total))
                 if copy is None or own:  # an index that others share is theirs to fill, who may write
-                    opened.reconcile(lambda done, total: steps(f"filling the index{whose}", done, total))
+                    opened.reconcile(lambda done, total: steps(_("filling the index") + whose, done, total))
             undo.pop_all()
         return opened
 

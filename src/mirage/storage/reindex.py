@@ -38,9 +38,9 @@ from mirage.storage.searched import SliceVectors
 from mirage.storage.sharing import CHANGED, Sharing
 from mirage.storage.slices import encode_kept
 from mirage.storage.store import Store
-from mirage.wording import _
+from mirage.wording import N_, _
 
-ENCODING, INDEXING = "encoding", "indexing"
+ENCODING, INDEXING = N_("encoding"), N_("indexing")
 _AT_ONCE = 500
 _FILLING = "index being filled"  # note: address, encoder and change of an index that is not whole yet
 
