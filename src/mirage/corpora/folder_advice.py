@@ -10,6 +10,7 @@ from mirage.corpora.base import Refused
 from mirage.corpora.folder_stacks import LEAST_SLICES, Found, Label, SingleFile, StackFiles, of_numbers
 from mirage.corpora.folder_table import TABLES, TEXTS
 from mirage.corpora.folder_walk import NO_PICTURE
+from mirage.wording import _
 
 _SLICED = ("CT", "MR", "PT", "NM")  # a folder of radiographs lacks no stack
 _TABLES_NAMED = 5
@@ -83,7 +84,9 @@ def unread_tables(passed_over: Sequence[Refused]) -> Iterator[str]:
     passed_over : sequence of Refused
         The files of a folder that are no pictures.
     """
-    unread = [each for each in passed_over if each.label.lower().endswith((*TABLES, *TEXTS)) and each.reason != NO_PICTURE]
+    unread = [
+        each for each in passed_over if each.label.lower().endswith((*TABLES, *TEXTS)) and each.reason != _(NO_PICTURE)
+    ]
     yield from (f"{each.label}: {each.reason}" for each in unread[:_TABLES_NAMED])
     if len(unread) > _TABLES_NAMED:
         yield f"{len(unread) - _TABLES_NAMED} more tables were not read."

@@ -18,6 +18,8 @@ from mirage.corpora.folder_table import TABLES, TEXTS
 from mirage.corpora.inside import Inside
 from mirage.images.decode import CALLED, decodes
 from mirage.images.formats import HEAD_BYTES, format_of, instead_of, kind_of_file
+from mirage.locales import number
+from mirage.wording import N_, _, looked_up
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima"}
 _SOMETIMES = {".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"}
@@ -27,17 +29,16 @@ _OTHER_TABLES = {
     ".pkl", ".yaml", ".yml", ".xml", ".docx", ".doc", ".odt", ".rtf",
 }  # fmt: skip
 """What may hold words for pictures, and is no table that is read."""
-NO_PICTURE = "It is no picture that can be read."
+NO_PICTURE = N_("It is no picture that can be read.")
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"}
 """What systems write beside pictures, and nobody means."""
 _NAMED = 20
 _KINDS = (
-    (stat.S_ISFIFO, "It is a named pipe, not a file."),
-    (stat.S_ISSOCK, "It is a socket, not a file."),
-    (stat.S_ISBLK, "It is a device, not a file."),
-    (stat.S_ISCHR, "It is a device, not a file."),
+    (stat.S_ISFIFO, N_("It is a named pipe, not a file.")),
+    (stat.S_ISSOCK, N_("It is a socket, not a file.")),
+    (stat.S_ISBLK, N_("It is a device, not a file.")),
+    (stat.S_ISCHR, N_("It is a device, not a file.")),
 )
-_LINK_OUT = "It is a link to a {} outside the folder."
 
 
 @dataclass(slots=True)
@@ -66,9 +67,13 @@ class Walked:
         room, told = _NAMED, []
         for kind, names in sorted(self.kinds.items(), key=lambda one: (-len(one[1]), one[0])):
             shown, room = names[:room], max(room - len(names), 0)
-            more = f" and {len(names) - len(shown):,} more" if shown and len(names) > len(shown) else ""
-            told.append(f"{len(names):,} {kind}" + (f" ({', '.join(map(readable, shown))}{more})" if shown else ""))
-        return f"Files that became no figures: {', '.join(told)}." if told else ""
+            more = (
+                " " + _("and %(number)s more", number=number(len(names) - len(shown)))
+                if shown and len(names) > len(shown)
+                else ""
+            )
+            told.append(f"{number(len(names))} {kind}" + (f" ({', '.join(map(readable, shown))}{more})" if shown else ""))
+        return _("Files that became no figures: %(files)s.", files=", ".join(told)) if told else ""
 
 
 def walk(
@@ -100,14 +105,18 @@ def walk(
     def cannot_open(error: OSError) -> None:
         path = Path(os.fsdecode(error.filename))
         label = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-        walked.closed.append(Refused(label, f"The folder cannot be opened: {error.strerror or error}."))
+        walked.closed.append(Refused(label, _("The folder cannot be opened: %(error)s.", error=error.strerror or error)))
 
     for top, folders, files in os.walk(folder, onerror=cannot_open):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name.lower() not in _CLUTTER)
         for name in folders:
             if (path := Path(top) / name).is_symlink():
                 out = not inside(path)
-                why = _LINK_OUT.format("folder") if out else "It is a link to a folder that is looked through by itself."
+                why = (
+                    _("It is a link to a folder outside the folder.")
+                    if out
+                    else _("It is a link to a folder that is looked through by itself.")
+                )
                 (walked.found if out else walked.passed_over).append(Refused(path.relative_to(folder).as_posix(), why))
         below = Path(top).relative_to(folder).as_posix()
         for name in sorted(files):
@@ -119,10 +128,10 @@ def walk(
                 walked.found.append(Refused(label, why))
                 continue
             if not inside(path):
-                walked.found.append(Refused(label, _LINK_OUT.format("file")))
+                walked.found.append(Refused(label, _("It is a link to a file outside the folder.")))
                 continue
             if not os.access(path, os.R_OK):
-                walked.closed.append(Refused(label, "It cannot be opened: you may not read it. Change its rights."))
+                walked.closed.append(Refused(label, _("It cannot be opened: you may not read it. Change its rights.")))
                 continue
             _sort(walked, path, label, inside, stacks=stacks, why_no_table=why_no_table)
     return walked
@@ -138,7 +147,7 @@ def _sort(
     if unread is None:
         walked.found.append(path)
         if volume and is_other_volume(path):
-            walked.kinds["volume in another format"].append(label)
+            walked.kinds[_("volume in another format")].append(label)
         return
     if unread.kind:
         walked.kinds[unread.kind].append(label)
@@ -170,9 +179,9 @@ def no_file(path: Path) -> str:
         mode = path.stat().st_mode
     except OSError as error:
         if path.is_symlink():
-            return "It is a link in a circle." if _loops(path) else "It is a link to something that is not there."
-        return f"It cannot be opened: {error.strerror or error}."
-    return next((words for is_kind, words in _KINDS if is_kind(mode)), "")
+            return _("It is a link in a circle.") if _loops(path) else _("It is a link to something that is not there.")
+        return _("It cannot be opened: %(error)s.", error=error.strerror or error)
+    return looked_up(next((words for is_kind, words in _KINDS if is_kind(mode)), ""))
 
 
 def _loops(path: Path) -> bool:
@@ -197,18 +206,18 @@ def _unread(path: Path, inside: Inside, why_no_table: Callable[[Path], str]) -> 
     """What a file is that becomes no figure; None for a picture."""
     ending = path.suffix.lower()
     if path.name.upper() == "DICOMDIR":
-        return _Unread("", "It lists the files of a disc, which are found without it.")
+        return _Unread("", _("It lists the files of a disc, which are found without it."))
     if ending == ".json" and any(path.with_suffix(each).exists() for each in (".nii", ".nii.gz")):
         return _Unread("", "")  # the names of the structures of a label map
     if ending in (*TABLES, *TEXTS) and (why := why_no_table(path)):
         return _Unread("", why)
     if is_nifti(path):
-        return _Unread("NIfTI", "It is a volume, and nothing is to become a stack.")
+        return _Unread("NIfTI", _("It is a volume, and nothing is to become a stack."))
     try:
         with inside.open(path) as file:
             return _unread_content(path, file.read(HEAD_BYTES))
     except OSError as error:
-        return _Unread("", f"It cannot be opened: {error.strerror or error}.", shows=True)
+        return _Unread("", _("It cannot be opened: %(error)s.", error=error.strerror or error), shows=True)
 
 
 def _unread_content(path: Path, head: bytes) -> _Unread | None:
@@ -217,18 +226,25 @@ def _unread_content(path: Path, head: bytes) -> _Unread | None:
     if picture and decodes(picture):
         return None
     if picture:
-        kind = f"a {CALLED.get(picture, picture)} picture"
-        said = _Unread(kind, f"It is {kind}, which is not read here. {instead_of(kind)}", shows=True)
+        kind = _("a %(format)s picture", format=CALLED.get(picture, picture))
+        instead = instead_of(CALLED.get(picture, picture))
+        why = _("It is %(kind)s, which is not read here. %(instead)s", kind=kind, instead=instead)
+        said = _Unread(kind, why, shows=True)
     elif kind and ending in _SOMETIMES:
-        said = _Unread(kind, f"It calls itself {kind}, and holds something else. Export it again.", shows=True)
+        why = _("It calls itself %(kind)s, and holds something else. Export it again.", kind=_(kind))
+        said = _Unread(_(kind), why, shows=True)
     elif kind:
-        what = f"It holds {kind}, which are" if kind == "slides" else f"It is {kind}, which is"
-        said = _Unread(kind, f"{what} not read. {instead_of(kind)}", shows=True)
+        values = {"kind": _(kind), "instead": instead_of(kind)}
+        if kind == "slides":
+            why = _("It holds %(kind)s, which are not read. %(instead)s", **values)
+        else:
+            why = _("It is %(kind)s, which is not read. %(instead)s", **values)
+        said = _Unread(_(kind), why, shows=True)
     elif ending in _ARCHIVES:
-        said = _Unread(ending, "Archives are not opened. Unpack it, and add what is in it.")
+        said = _Unread(ending, _("Archives are not opened. Unpack it, and add what is in it."))
     elif ending in _OTHER_TABLES:
-        why = "If it holds the words of the pictures, save these as a table: figures.csv or figures.xlsx."
-        said = _Unread(ending, f"It is not read. {why}")
+        why = _("It is not read. If it holds the words of the pictures, save these as a table: figures.csv or figures.xlsx.")
+        said = _Unread(ending, why)
     else:
-        said = _Unread(ending or "without an ending", NO_PICTURE)
-    return said._replace(kind=re.sub(r"^an? ", "", said.kind))
+        said = _Unread(ending or _("without an ending"), _(NO_PICTURE))
+    return said._replace(kind=re.sub(r"^(an?|una?) ", "", said.kind))

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from mirage.errors import BadInput
 from mirage.images.bucket import check_address, is_address
 from mirage.locales import number
-from mirage.wording import _
+from mirage.wording import N_, _
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class CorpusOption:
                 _(
                     "%(called)s is %(type)s, not %(value)s.",
                     called=called,
-                    type=_KINDS.get(self.type, _("text")),
+                    type=_(_KINDS.get(self.type, N_("text"))),
                     value=repr(value),
                 )
             ) from error
@@ -137,4 +137,4 @@ class CorpusOption:
         return read.expanduser() if isinstance(read, Path) else read
 
 
-_KINDS = {Path: "a path", bool: "yes or no", int: "a whole number"}
+_KINDS = {Path: N_("a path"), bool: N_("yes or no"), int: N_("a whole number")}

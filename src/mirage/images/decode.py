@@ -117,8 +117,11 @@ def read_picture(
         )
     if not kind:
         seems = looks_like(head)
-        other = "which is not read" if "picture" in seems else "not a picture"
-        what = f"{name} is {seems}, {other}" if seems else f"{name} is not a picture that can be read"
+        what = _("%(name)s is not a picture that can be read", name=name)
+        if "picture" in seems:
+            what = _("%(name)s is %(seems)s, which is not read", name=name, seems=_(seems))
+        elif seems:
+            what = _("%(name)s is %(seems)s, not a picture", name=name, seems=_(seems))
         raise BadPicture(_("%(what)s. Use %(accepted)s.", what=what, accepted=_(ACCEPTED)))
     if not decodes(kind):
         called = CALLED.get(kind, kind)

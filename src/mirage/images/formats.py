@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mirage.wording import N_
+from mirage.installed import to_install
+from mirage.wording import N_, _
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -25,60 +26,75 @@ _BRANDS: tuple[tuple[str, frozenset[bytes]], ...] = (
     ("HEIF", frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif", b"mif2"))),
 )
 _KNOWN_OTHERS: tuple[tuple[tuple[bytes, ...], str], ...] = (
-    ((b"%PDF",), "a PDF"),
-    ((b"PK\x03\x04",), "a zip archive (or an Office document)"),
-    ((b"\x1f\x8b",), "a gzip archive (perhaps NIfTI)"),
-    ((b"\xff\x0a", b"\x00\x00\x00\x0cJXL "), "a JPEG XL picture"),
-    ((b"II\xbc\x01", b"WMPHOTO"), "a JPEG XR picture"),
-    ((b"<!DOCTYPE", b"<!doctype", b"<html"), "a web page"),
-    ((b"<svg",), "an SVG drawing"),
-    ((b"<?xml",), "an XML file (perhaps an SVG drawing)"),
-    ((b"8BPS", b"8BPB"), "a Photoshop document"),
-    ((b"gimp xcf",), "a GIMP picture"),
-    ((b"NRRD000",), "a NRRD volume"),
-    ((b"ObjectType =", b"ObjectType=", b"NDims ="), "a MetaImage volume (MHA, MHD)"),
-    ((b"MATLAB 5.0", b"MATLAB 7.3"), "a MATLAB file"),
-    ((b"\x89HDF\r\n\x1a\n",), "an HDF5 file (perhaps MATLAB or MINC)"),
-    ((b"\x93NUMPY",), "a NumPy array"),
-    ((b"\x1a\x45\xdf\xa3",), "a video (Matroska or WebM)"),
-    ((b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3"), "a video (MPEG)"),
-    ((b"0&\xb2u\x8ef\xcf\x11",), "a video (Windows Media)"),
-    ((b"FLV\x01",), "a video (Flash)"),
-    ((b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), "an archive"),
-    ((b"\x76\x2f\x31\x01",), "an OpenEXR picture"),
-    ((b"\x00\x00\x01\x00",), "an icon"),
-    (tuple(b"P%d%c" % (kind, end) for kind in range(1, 7) for end in b"\n\r "), "a Netpbm picture"),
+    ((b"%PDF",), N_("a PDF")),
+    ((b"PK\x03\x04",), N_("a zip archive (or an Office document)")),
+    ((b"\x1f\x8b",), N_("a gzip archive (perhaps NIfTI)")),
+    ((b"\xff\x0a", b"\x00\x00\x00\x0cJXL "), N_("a JPEG XL picture")),
+    ((b"II\xbc\x01", b"WMPHOTO"), N_("a JPEG XR picture")),
+    ((b"<!DOCTYPE", b"<!doctype", b"<html"), N_("a web page")),
+    ((b"<svg",), N_("an SVG drawing")),
+    ((b"<?xml",), N_("an XML file (perhaps an SVG drawing)")),
+    ((b"8BPS", b"8BPB"), N_("a Photoshop document")),
+    ((b"gimp xcf",), N_("a GIMP picture")),
+    ((b"NRRD000",), N_("a NRRD volume")),
+    ((b"ObjectType =", b"ObjectType=", b"NDims ="), N_("a MetaImage volume (MHA, MHD)")),
+    ((b"MATLAB 5.0", b"MATLAB 7.3"), N_("a MATLAB file")),
+    ((b"\x89HDF\r\n\x1a\n",), N_("an HDF5 file (perhaps MATLAB or MINC)")),
+    ((b"\x93NUMPY",), N_("a NumPy array")),
+    ((b"\x1a\x45\xdf\xa3",), N_("a video (Matroska or WebM)")),
+    ((b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3"), N_("a video (MPEG)")),
+    ((b"0&\xb2u\x8ef\xcf\x11",), N_("a video (Windows Media)")),
+    ((b"FLV\x01",), N_("a video (Flash)")),
+    ((b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"), N_("an archive")),
+    ((b"\x76\x2f\x31\x01",), N_("an OpenEXR picture")),
+    ((b"\x00\x00\x01\x00",), N_("an icon")),
+    (tuple(b"P%d%c" % (kind, end) for kind in range(1, 7) for end in b"\n\r "), N_("a Netpbm picture")),
 )
 _ENDINGS: dict[str, str] = {
-    **dict.fromkeys((".heic", ".heif", ".hif"), "a HEIC picture"), ".avif": "an AVIF picture", ".jxl": "a JPEG XL picture",
-    **dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), "a JPEG 2000 picture"), ".jxr": "a JPEG XR picture",
-    **dict.fromkeys((".psd", ".psb"), "a Photoshop document"), ".svg": "an SVG drawing", ".svgz": "an SVG drawing",
-    ".pdf": "a PDF", ".eps": "a PostScript drawing", ".ai": "a drawing of Illustrator", ".ico": "an icon",
-    ".xcf": "a GIMP picture",
-    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), "a Netpbm picture"), ".exr": "an OpenEXR picture",
-    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"), "a camera's raw picture"),
-    **dict.fromkeys((".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".flv", ".3gp"), "a video"),
-    **dict.fromkeys((".nrrd", ".nhdr", ".seg.nrrd"), "a NRRD volume"),
-    **dict.fromkeys((".mha", ".mhd"), "a MetaImage volume (MHA, MHD)"), ".mat": "a MATLAB file", ".npy": "a NumPy array",
-    ".npz": "a NumPy archive", **dict.fromkeys((".h5", ".hdf5", ".mnc"), "an HDF5 file (perhaps MATLAB or MINC)"),
-    **dict.fromkeys((".mgz", ".mgh"), "a FreeSurfer volume"), ".v3draw": "a Vaa3D volume",
-    **dict.fromkeys((".svs", ".ndpi", ".scn", ".mrxs", ".vms", ".bif"), "a whole slide image"),
-    **dict.fromkeys((".czi", ".vsi", ".lif", ".nd2"), "a whole slide or microscope image"),
-    **dict.fromkeys((".ppt", ".pptx", ".key", ".odp"), "slides"),
-}  # fmt: skip
+    **dict.fromkeys((".heic", ".heif", ".hif"), N_("a HEIC picture")),
+    ".avif": N_("an AVIF picture"),
+    ".jxl": N_("a JPEG XL picture"),
+    **dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc"), N_("a JPEG 2000 picture")),
+    ".jxr": N_("a JPEG XR picture"),
+    **dict.fromkeys((".psd", ".psb"), N_("a Photoshop document")),
+    ".svg": N_("an SVG drawing"),
+    ".svgz": N_("an SVG drawing"),
+    ".pdf": N_("a PDF"),
+    ".eps": N_("a PostScript drawing"),
+    ".ai": N_("a drawing of Illustrator"),
+    ".ico": N_("an icon"),
+    ".xcf": N_("a GIMP picture"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm"), N_("a Netpbm picture")),
+    ".exr": N_("an OpenEXR picture"),
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"), N_("a camera's raw picture")),
+    **dict.fromkeys(
+        (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg", ".flv", ".3gp"), N_("a video")
+    ),
+    **dict.fromkeys((".nrrd", ".nhdr", ".seg.nrrd"), N_("a NRRD volume")),
+    **dict.fromkeys((".mha", ".mhd"), N_("a MetaImage volume (MHA, MHD)")),
+    ".mat": N_("a MATLAB file"),
+    ".npy": N_("a NumPy array"),
+    ".npz": N_("a NumPy archive"),
+    **dict.fromkeys((".h5", ".hdf5", ".mnc"), N_("an HDF5 file (perhaps MATLAB or MINC)")),
+    **dict.fromkeys((".mgz", ".mgh"), N_("a FreeSurfer volume")),
+    ".v3draw": N_("a Vaa3D volume"),
+    **dict.fromkeys((".svs", ".ndpi", ".scn", ".mrxs", ".vms", ".bif"), N_("a whole slide image")),
+    **dict.fromkeys((".czi", ".vsi", ".lif", ".nd2"), N_("a whole slide or microscope image")),
+    **dict.fromkeys((".ppt", ".pptx", ".key", ".odp"), N_("slides")),
+}
 _INSTEAD: tuple[tuple[str, str], ...] = (
-    ("HEIC", "Save it as PNG or JPEG; or whoever runs MIRAGE here can install what reads it (pip install pi-heif)."),
-    ("AVIF", "Save it as PNG; or whoever runs MIRAGE here can install a newer reader (pip install -U pillow)."),
-    ("JPEG 2000", "Save it as PNG; or whoever runs MIRAGE here can install a newer reader (pip install -U pillow)."),
-    ("video", "Save the frames that matter as PNG, or the film as DICOM."),
-    ("PDF", "Save its figures as PNG."),
-    ("slides", "Save their figures as PNG."),
-    ("volume", "Convert it to NIfTI (.nii.gz)."),
-    ("MATLAB", "Save what it holds as NIfTI, or as PNG."),
-    ("NumPy", "Save what it holds as NIfTI, or as PNG."),
-    ("HDF5", "Save what it holds as NIfTI, or as PNG."),
-    ("whole slide", "Save the parts that matter as PNG."),
-    ("", "Save it as PNG or JPEG."),
+    ("HEIC", N_("Save it as PNG or JPEG; or whoever runs MIRAGE here can install what reads it (%(pi_heif)s).")),
+    ("AVIF", N_("Save it as PNG; or whoever runs MIRAGE here can install a newer reader (%(pillow)s).")),
+    ("JPEG 2000", N_("Save it as PNG; or whoever runs MIRAGE here can install a newer reader (%(pillow)s).")),
+    ("video", N_("Save the frames that matter as PNG, or the film as DICOM.")),
+    ("PDF", N_("Save its figures as PNG.")),
+    ("slides", N_("Save their figures as PNG.")),
+    ("volume", N_("Convert it to NIfTI (.nii.gz).")),
+    ("MATLAB", N_("Save what it holds as NIfTI, or as PNG.")),
+    ("NumPy", N_("Save what it holds as NIfTI, or as PNG.")),
+    ("HDF5", N_("Save what it holds as NIfTI, or as PNG.")),
+    ("whole slide", N_("Save the parts that matter as PNG.")),
+    ("", N_("Save it as PNG or JPEG.")),
 )
 ACCEPTED = N_("PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, HEIC or DICOM")
 HEAD_BYTES = 512
@@ -165,4 +181,5 @@ def kind_of_file(name: str, head: bytes) -> str:
 
 def instead_of(kind: str) -> str:
     """What to do with a file of a kind that is not read."""
-    return next(words for part, words in _INSTEAD if part in kind)
+    said = next(words for part, words in _INSTEAD if part in kind)
+    return _(said, pi_heif=to_install("pi-heif"), pillow=to_install("pillow", newer=True))
