@@ -167,7 +167,9 @@ class CorpusCard:
     @property
     def spoken(self) -> CorpusCard:
         """The card in the language that is spoken: what it says to people is looked up."""
-        said = {name: looked_up(getattr(self, name)) for name in ("title", "summary", "people", "asks", "rate")}
+        said: dict[str, Any] = {
+            name: looked_up(getattr(self, name)) for name in ("title", "summary", "people", "asks", "rate")
+        }
         options = tuple(replace(each, help=looked_up(each.help), label=looked_up(each.label)) for each in self.options)
         return replace(self, **said, options=options)
 

@@ -203,7 +203,7 @@ class Lanes:
     def close(self, timeout: float = 120.0) -> None:
         """Stop what runs, after the batch or the step in hand, and take no more."""
         self._closing = True
-        for _id, stop in list(self._works.values()):
+        for _work, stop, _spoken in list(self._works.values()):
             stop.set()
         for lane, _worker in self._lanes.values():
             lane.put(None)

@@ -514,8 +514,8 @@ def _too_many(number: int) -> Busy:
 def _new(kind: str, title: str, *, private: bool) -> Job:
     secret = secrets.token_hex(16) if private else ""
     now, owner = time.time(), visitor().id
-    told = {"created": now, "owner": owner, "message": _(WAITING)}
-    return Job(id=secrets.token_hex(6), kind=kind, title=title, private=private, secret=secret, **told)
+    made = Job(secrets.token_hex(6), kind, title, private=private, secret=secret, created=now, owner=owner)
+    return replace(made, message=_(WAITING))
 
 
 def _from(title: str, corpus: str, path: Path | str | None, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
