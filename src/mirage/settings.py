@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mirage import locales
 from mirage.errors import BadInput
 from mirage.places import own_cache, own_data
 from mirage.plugins import available
@@ -276,6 +277,14 @@ class Settings(BaseSettings):
             raise ValueError("people sign in to a shared site, and search engines do not")
         if given and not info.data.get("site_url"):
             raise ValueError("search engines want whole addresses: set site_url to the one under which the site is reached")
+        return given
+
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, given: str) -> str:
+        if given and not locales.known(given):
+            there = ", ".join(f"{code} ({locales.own_name(code)})" for code in locales.codes())
+            raise ValueError(f"there is no such language here; there is {there}")
         return given
 
     @field_validator("root_path")

@@ -161,6 +161,12 @@ def test_a_terminal_that_cannot_show_a_sign_shows_the_rest(atlas: Path) -> None:
     assert "starter encoder" in done.stdout
 
 
+def test_a_language_that_there_is_none_of_is_refused_with_those_that_there_are():
+    with pytest.raises(BadInput, match=r"'language' cannot be used: .* en \(English\), es \(Español\) \(given: 'klingon'\)"):
+        Settings.load(language="klingon")
+    assert Settings.load(language="es_MX.UTF-8").language == "es_MX.UTF-8"
+
+
 def test_a_bad_setting_is_named(atlas: Path) -> None:
     done = mirage("doctor", atlas=atlas, MIRAGE_PORT="eighty")
     assert done.returncode == 2
