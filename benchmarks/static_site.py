@@ -93,6 +93,9 @@ def _without_pictures(atlas: Atlas, target: Path) -> None:
         def examples(self) -> list[str]:
             return []
 
+        def pairs(self) -> list[tuple[str, str]]:
+            return []
+
     class Pictureless(Writing):
         def _pictures(self, meter: ingest.ProgressMeter) -> Iterator[Any]:
             return ((row, Shown(row.figure, "none.webp", "none.webp", 1, 1)) for row in self.choice.rows)

@@ -348,3 +348,34 @@ def test_what_a_service_worker_keeps_is_another_once_anything_on_the_site_is(
 
 def test_tables_of_licences_reckon_nothing() -> None:
     assert [writing._no_formula(each) for each in ("=1+1", "@x", "CC0-1.0", "")] == ["'=1+1", "'@x", "CC0-1.0", ""]
+
+
+def test_a_licence_is_named_once_however_many_texts_its_sources_state(plain_site: Path, some: Atlas) -> None:
+    about = (plain_site / "about.html").read_text("utf-8")
+    listed = re.findall(r"<li>(?:<a[^>]*>)?([^<:]+)(?:</a>)?: \d+", about)
+    stated = {str(row.figure.source.licence) for batch in some.store.each() for row in batch}
+    assert sorted(listed) == sorted(stated)
+
+
+def test_pairs_to_compare_are_offered_and_each_side_finds_something(plain_site: Path, some: Atlas) -> None:
+    page = (plain_site / "compare.html").read_text("utf-8")
+    pairs = re.findall(r'<a href="compare\.html\?a=([^&"]+)&amp;b=([^"]+)">', page)
+    assert pairs
+    assert all(some.search(unquote(words), k=1).fits for pair in pairs for words in pair)
+
+
+def test_a_licence_that_an_archive_names_without_its_text_stands_there_in_full(tmp_path: Path) -> None:
+    files = {Path(each).name: b"" for each in runtime._FILES["pyodide"]}
+    about = json.dumps({"name": "pyodide", "version": "1", "license": "MPL-2.0"}).encode()
+    bare = runtime.find([archive(tmp_path / "a.tgz", "pyodide", {**files, "package.json": about})], fetch=False)
+    assert bare.notices["pyodide"].startswith("pyodide 1, MPL-2.0\n")
+    assert "holds no text of it" in bare.notices["pyodide"]
+    assert '"Contributor Version"' in bare.notices["pyodide"]
+    own = runtime.find(
+        [archive(tmp_path / "b.tgz", "pyodide", {**files, "package.json": about, "LICENSE": b"Mine."})], fetch=False
+    )
+    assert own.notices["pyodide"] == "pyodide 1, MPL-2.0\n\nMine."
+    strange = json.dumps({"name": "pyodide", "version": "1", "license": "Unheard-1.0"}).encode()
+    none = runtime.find([archive(tmp_path / "c.tgz", "pyodide", {**files, "package.json": strange})], fetch=False)
+    assert none.notices["pyodide"].endswith("The archive holds no text of its licence.")  # and none is made up
+    assert "MIT License" in "".join(runtime._licence("onnxruntime-web", "MIT"))

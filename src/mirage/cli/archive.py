@@ -30,6 +30,10 @@ def export(
         typer.Option(help="Write a site without a server into this folder instead: plain files that search in a browser."),
     ] = None,
     title: Annotated[str, typer.Option(help="With --site: what the site is called.")] = "",
+    address: Annotated[
+        str,
+        typer.Option(help="With --site: where it will lie, as https://example.org/atlas/, so that search engines list it."),
+    ] = "",
     runtime: Annotated[
         list[Path] | None,
         typer.Option(
@@ -77,6 +81,7 @@ def export(
             folder_of(atlas),
             json=json,
             title=title,
+            address=address,
             given=tuple(runtime or ()),
             explain=not no_explanations,
             corpora=tuple(corpus or ()),
@@ -84,8 +89,8 @@ def export(
             non_commercial=non_commercial,
         )
         return
-    if title or runtime or no_explanations:
-        raise BadInput(_("--title, --runtime and --no-explanations are about a site: they go with --site."))
+    if title or address or runtime or no_explanations:
+        raise BadInput(_("--title, --address, --runtime and --no-explanations are about a site: they go with --site."))
     if file is None:
         raise BadInput(_("Name the file to write, as atlas.mirage, or with --site the folder of a site."))
     # Not through the API: it reads the records beside whoever holds the atlas, and writes a file of this user's.

@@ -19,6 +19,7 @@ def write_site(
     *,
     json: bool,
     title: str,
+    address: str,
     given: Sequence[Path],
     explain: bool,
     corpora: Sequence[str],
@@ -34,7 +35,7 @@ def write_site(
         Of the atlas, which may be served meanwhile.
     json : bool
         Whether what is said is for programs.
-    title, given, explain, corpora, picture_side, non_commercial
+    title, address, given, explain, corpora, picture_side, non_commercial
         As for `mirage.site.export.write`.
     """
     export.check_target(target)
@@ -44,6 +45,7 @@ def write_site(
             atlas,
             target,
             title=title,
+            address=address,
             given=given,
             explain=explain,
             corpora=corpora,

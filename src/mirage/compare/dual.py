@@ -25,6 +25,18 @@ from mirage.wording import _
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
+EXAMPLES = (
+    "a.q=glioblastoma&b.q=meningioma",
+    "a.q=subdural+hematoma&b.q=epidural+hematoma",
+    "q=brain+MRI&less=contrast@0.7&more=edema",
+    "a.q=pulmonary+embolism&b.q=pneumonia",
+    "a.q=multiple+sclerosis&b.q=brain+abscess",
+    "a.q=renal+cell+carcinoma&b.q=angiomyolipoma",
+    "a.q=axial+brain+MRI&b.q=sagittal+brain+MRI",
+    "a.q=brain+MRI&b.q=chest+X-ray",
+    "a.q=malaria&b.q=normal+blood+smear",
+)
+"""What a first-time visitor may compare, where both sides find something."""
 _CHANGES = ("less", "more")
 # What else than words one may want less or more of; for words the bare name serves.
 _KINDS = ("picture", "like")

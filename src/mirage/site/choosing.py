@@ -9,6 +9,7 @@ from typing import Any
 
 from mirage import licensing
 from mirage.atlas import Atlas
+from mirage.compare.dual import EXAMPLES, Dual
 from mirage.errors import BadInput, MirageError, meant
 from mirage.explain import explainers
 from mirage.explain.explanation import Explanation
@@ -22,6 +23,7 @@ from mirage.study.quiz.question import Question, own
 from mirage.wording import _
 
 _QUESTIONS = 40
+_PAIRS = 4
 
 
 @dataclass
@@ -157,11 +159,33 @@ class Choice:
             query.text for query in asked if (hits := self.atlas.search(query.text, k=1).hits) and hits[0].figure.id in ids
         ][:6]
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Words of two sides to compare, each of which finds a figure of the site."""
+        ids = {row.figure.id for row in self.rows}
+        known = [dual for dual in map(Dual.parse, EXAMPLES) if not dual.modified]
+        own = [query.text for query in self.atlas.examples(6)]
+        asked = [*((dual.a.text, dual.b.text) for dual in known), *zip(own[::2], own[1::2], strict=False)]
+        found = list[tuple[str, str]]()
+        for pair in asked:
+            first = [self.atlas.search(words, k=1) for words in pair]
+            if len(found) < _PAIRS and all(each.fits and each.hits[0].figure.id in ids for each in first):
+                found.append(pair)
+        return found
+
     def corpora(self) -> list[CorpusRecord]:
         """The corpora of the figures."""
         there = {row.figure.source.corpus for row in self.rows}
         return [corpus for corpus in self.atlas.store.corpora() if corpus.name in there]
 
-    def licences(self) -> list[tuple[Licence, int]]:
-        """The licences of the figures, each with how many have it, the most frequent first."""
-        return Counter(row.figure.source.licence for row in self.rows).most_common()
+    def licences(self) -> list[tuple[str, list[str], int]]:
+        """The licences of the figures by name, each with where its texts are and how many have it, the most frequent first.
+
+        Of one name sources may state several texts: what is in the public domain says so in its own words.
+        """
+        counted = Counter(str(row.figure.source.licence) for row in self.rows)
+        texts = {name: dict[str, None]() for name in counted}
+        for row in self.rows:
+            licence = row.figure.source.licence
+            if licence.url.startswith(("https://", "http://")):
+                texts[str(licence)][licence.url] = None
+        return [(name, list(texts[name]), count) for name, count in counted.most_common()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def write(
     target: Path,
     *,
     title: str = "",
+    address: str = "",
     corpora: Sequence[str] = (),
     picture_side: int = 1024,
     purpose: str = "pass-on",
@@ -81,6 +83,9 @@ def write(
         A folder that is not there or is empty, or a site of before, which is replaced once the new one is whole.
     title : str
         What the site is called.
+    address : str
+        Where it will lie, as ``https://example.org/atlas/``; empty where that is not known. Search engines are told of its
+        pages then.
     corpora : sequence of str
         Only these; all when empty.
     picture_side : int
@@ -100,7 +105,7 @@ def write(
     Raises
     ------
     mirage.errors.BadInput
-        When there is nothing to export, the folder holds something else, or an archive cannot be used.
+        When there is nothing to export, the folder holds something else, or an address or an archive cannot be used.
     mirage.errors.Unavailable
         When the disk is full.
     """
@@ -108,6 +113,8 @@ def write(
         raise BadInput(
             _("Pictures have a side of at least %(least)s pixels, not %(side)s.", least=_LEAST_SIDE, side=picture_side)
         )
+    if address and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", address):
+        raise BadInput(_("%(address)s is no address of a site. One is https://example.org/atlas/.", address=address[:200]))
     target = Path(target).expanduser().resolve()
     check_target(target)
     started = time.monotonic()
@@ -118,7 +125,7 @@ def write(
             partial.mkdir()
             choice = Choice(atlas, purpose, non_commercial)
             choice.take(corpora)
-            writing = Writing(choice, partial, found, picture_side, explain)
+            writing = Writing(choice, partial, found, picture_side, explain, address and f"{address.rstrip('/')}/")
             writing.all(title or _("A MIRAGE atlas"), progress)
             _put_in_place(partial, target)
     except OSError as error:

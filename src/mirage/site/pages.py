@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from mirage import licensing
+from mirage import licensing, listing
 from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES, PROOFS, Case, Figure
 from mirage.locales import code_of, listed
@@ -125,7 +125,25 @@ class Pages:
         case : Case or None
         """
         slices = [f"../{name}" for name in shown.slices]
-        self.write(shown.page, "figure.html", shown=shown, figure=shown.figure, siblings=siblings, case=case, slices=slices)
+        told = self._told(shown) if listing.permitted(shown.figure) else {}
+        self.write(
+            shown.page,
+            "figure.html",
+            shown=shown,
+            figure=shown.figure,
+            siblings=siblings,
+            case=case,
+            slices=slices,
+            told=told,
+        )
+
+    def _told(self, shown: Shown) -> dict[str, Any]:
+        """What the page tells search engines of a figure; addresses where it is known where the site will lie."""
+        figure, address = shown.figure, str(self._env.globals["address"])
+        places = {"url": shown.page, "contentUrl": shown.picture, "thumbnailUrl": shown.thumbnail} if address else {}
+        whole = {name: address + place for name, place in places.items()}
+        about = {"width": shown.width, "height": shown.height, "name": figure.title, "caption": figure.caption}
+        return listing.image({**whole, **about, **listing.of_source(figure.source)})
 
     def case(self, case: Case, figures: Sequence[Shown], told: bool) -> None:
         """Write the page of a case.

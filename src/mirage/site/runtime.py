@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 import snowballstemmer
@@ -32,7 +33,10 @@ _FILES = {
     PYTHON: ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"),
     TOWERS: ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm"),
 }
-_LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "README.md", "package.json")
+_LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt")
+# Whose own text is known where its archive has none: the same project's package for Python, which this program needs.
+_ALSO_AS = {TOWERS: "onnxruntime"}
+STEMMER = "snowballstemmer"
 _MOST = 64_000_000  # bytes of one file
 _SECONDS = 120
 # Of Python's library what neither Pyodide nor a search imports.
@@ -164,11 +168,11 @@ def _read(path: Path, found: Runtime) -> None:
                     )
                 )
             found.files[name] = {Path(each).name: read(f"package/{each}") for each in _FILES[name]}
-            said = f"{name} {about.get('version', '')}, {about.get('license', '')}, {about.get('homepage', '')}"
+            said = f"{name} {about.get('version', '')}, {about.get('license', '')}, {about.get('homepage', '')}".rstrip(", ")
             texts = [
-                read(f"package/{each}").decode("utf-8", "replace") for each in _LICENCES[:3] if f"package/{each}" in members
+                read(f"package/{each}").decode("utf-8", "replace") for each in _LICENCES if f"package/{each}" in members
             ]
-            found.notices[name] = "\n\n".join((said, *texts))
+            found.notices[name] = "\n\n".join((said, *(texts or _licence(name, str(about.get("license", ""))))))
     except (OSError, KeyError, ValueError, tarfile.TarError, EOFError) as error:
         raise BadInput(
             _(
@@ -178,6 +182,34 @@ def _read(path: Path, found: Runtime) -> None:
                 why=str(error)[:200],
             )
         ) from error
+
+
+def _licence(name: str, licence: str) -> list[str]:
+    """The text of a licence that an archive names and does not hold, with where it is from, as far as it is known."""
+    if (other := _ALSO_AS.get(name)) and (text := licence_of(other)) and licence in text:
+        return [f"The archive holds no text of its licence. This is that of the same project's package {other}:", text]
+    kept = _PACKAGE / "site" / "licences" / f"{licence}.txt"
+    if licence in {path.stem for path in kept.parent.glob("*.txt")}:
+        return [
+            "The archive names its licence and holds no text of it. This is the licence of that name:",
+            kept.read_text("utf-8"),
+        ]
+    return ["The archive holds no text of its licence."]
+
+
+def licence_of(distribution: str) -> str:
+    """The licence that an installed package holds; empty where it holds none.
+
+    Parameters
+    ----------
+    distribution : str
+    """
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        return ""
+    own = [each for each in files if each.stem.upper() in ("LICENSE", "LICENCE", "COPYING")]
+    return "\n\n".join(each.read_text("utf-8") for each in own[:1])
 
 
 def slim(library: bytes) -> bytes:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from PIL import Image
 
-from mirage import __version__, licensing
+from mirage import __version__, licensing, listing
 from mirage.encoders.starter import SHIPPED as ENCODER
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import MirageError
@@ -48,6 +49,7 @@ _SCRIPTS = (
     "compare.js",
     "stack.js",
     "quiz.js",
+    "keeping.js",
 )  # each after what it imports
 _TEXT = re.compile(r'\b_\("((?:[^"\\]|\\.)*)"')  # a text of a script
 _IMPORT, _EXPORT = re.compile(r"(?m)^import .*\n"), re.compile(r"(?m)^export (?=const |function |async function )")
@@ -69,6 +71,8 @@ class Writing:
         Longest side of its pictures, in pixels.
     explain : bool
         Whether what the atlas holds is explained.
+    address : str
+        Where it will lie, with a stroke at its end; empty where that is not known.
     """
 
     choice: Choice
@@ -76,6 +80,7 @@ class Writing:
     found: Runtime
     side: int
     explain: bool
+    address: str = ""
     cases: int = 0
     concepts: int = 0
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -103,10 +108,12 @@ class Writing:
             "site_title": title, "version": __version__, "figures": len(choice.rows), "plan": plan, "language": language(),
             "missing": self.found.missing, "teaches": _("For teaching. Nothing here diagnoses."),
             "PASSAGES": PASSAGE_WORDS, "names": _names_of(data.head["values"]), "script_words": _script_words(),
-            "case_page": case_page,
+            "case_page": case_page, "address": self.address,
         }  # fmt: skip
         pages = Pages(self.folder, common)
         self._pages(pages, shown, cases, told, explained)
+        if self.address:
+            self._listed(pages, shown)
         self._static(pages)
         self._licences(shown)
         self._manifest(title)
@@ -218,13 +225,36 @@ class Writing:
         self.cases, self.concepts = len(cases), len(explained)
         pages.write("index.html", "index.html", examples=self.choice.examples())
         pages.write("concepts.html", "concepts.html", explained={name: concept_page(name) for name in explained})
-        pages.write("compare.html", "compare.html")
+        pages.write("compare.html", "compare.html", pairs=self.choice.pairs())
         pages.write("quiz.html", "quiz.html", questions=self._questions(shown))
-        notices = {name: text for name, text in self.found.notices.items() if name in self.found.files}
+        notices = [name for name in self.found.notices if name in self.found.files]
+        if self.engine_files:
+            notices.append(runtime.STEMMER)
         pages.write(
             "about.html", "about.html", corpora=self.choice.corpora(), licences=self.choice.licences(), notices=notices
         )
         pages.write("404.html", "404.html")
+
+    def _listed(self, pages: Pages, shown: Mapping[str, Shown]) -> None:
+        """List the pages for search engines, those of figures with their pictures."""
+        by_page = {each.page: each for each in shown.values()}
+        entries = [listing.entry(self.address)]
+        for page in pages.written:
+            if page in ("index.html", "404.html"):
+                continue
+            figure = by_page.get(page)
+            if figure is None:
+                entries.append(listing.entry(self.address + page))
+            elif listing.permitted(figure.figure):
+                entries.append(listing.entry(self.address + page, self.address + figure.picture))
+        parts = [entries[start : start + listing.MOST] for start in range(0, len(entries), listing.MOST)]
+        named = ["sitemap.xml"] if len(parts) == 1 else [f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)]
+        for name, part in zip(named, parts, strict=True):
+            self._put(name, (listing.XML + listing.sitemap(part)).encode())
+        if len(parts) > 1:
+            self._put("sitemap.xml", (listing.XML + listing.sitemap_index(self.address + name for name in named)).encode())
+        if urlsplit(self.address).path == "/":  # below a path nobody looks for it
+            self._put("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {self.address}sitemap.xml\n".encode())
 
     def _questions(self, shown: Mapping[str, Shown]) -> list[dict[str, Any]]:
         """Questions with answers to choose from, the right one first."""
@@ -251,6 +281,8 @@ class Writing:
         for package, text in self.found.notices.items():
             if package in self.found.files:
                 self._put(f"NOTICES/{package}.txt", text.encode())
+        if self.engine_files and (stemmer := runtime.licence_of(runtime.STEMMER)):
+            self._put(f"NOTICES/{runtime.STEMMER}.txt", stemmer.encode())
         for notice in sorted((SHIPPED / "encoder").glob("NOTICE")):
             self._put("NOTICES/encoder.txt", notice.read_bytes())
         kept = [name for name in self.sizes if not name.startswith(("pictures/", "slices/", "figure/", "case/"))]

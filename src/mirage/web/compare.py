@@ -14,7 +14,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from mirage.compare.comparison import Comparison
-from mirage.compare.dual import SIDES, Dual, Side
+from mirage.compare.dual import EXAMPLES, SIDES, Dual, Side
 from mirage.compare.keyness import KeyConcept
 from mirage.errors import MirageError, Unavailable
 from mirage.figure import MODALITIES
@@ -37,17 +37,6 @@ from mirage.wording import _
 # Cards of a side that are shown at once; the others are a click away.
 SHOWN = 12
 MOST_EXAMPLES = 4
-_EXAMPLES = (
-    "a.q=glioblastoma&b.q=meningioma",
-    "a.q=subdural+hematoma&b.q=epidural+hematoma",
-    "q=brain+MRI&less=contrast@0.7&more=edema",
-    "a.q=pulmonary+embolism&b.q=pneumonia",
-    "a.q=multiple+sclerosis&b.q=brain+abscess",
-    "a.q=renal+cell+carcinoma&b.q=angiomyolipoma",
-    "a.q=axial+brain+MRI&b.q=sagittal+brain+MRI",
-    "a.q=brain+MRI&b.q=chest+X-ray",
-    "a.q=malaria&b.q=normal+blood+smear",
-)
 NO_WORDS = "A synthetic image is made of words; say in words what each side shall show."
 
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
@@ -170,7 +159,7 @@ def _examples(site: RunningSite) -> list[dict[str, Any]]:
     plain = [query.text for query in site.atlas.examples(6)]
     pairs = [urlencode({"a.q": a, "b.q": b}) for a, b in zip(plain[::2], plain[1::2], strict=False)]
     found: list[dict[str, Any]] = []
-    for query_string in dict.fromkeys((*_EXAMPLES, *pairs)) if site.holds().figures else ():
+    for query_string in dict.fromkeys((*EXAMPLES, *pairs)) if site.holds().figures else ():
         dual = Dual.parse(query_string)
         a, b = (site.search(query) for query in (dual.a, dual.b))
         if not (a.fits and b.fits):

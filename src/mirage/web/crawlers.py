@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from typing import Any
-from xml.sax.saxutils import escape
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mirage import licensing
+from mirage import listing
 from mirage.errors import NotFound
-from mirage.figure import Figure
+from mirage.listing import MOST, XML
 from mirage.storage.records import FigureRow, batched
 from mirage.web import forms
 from mirage.web.rights import wants
@@ -26,12 +25,7 @@ from mirage.web.views.figures import FigureView
 from mirage.web.views.generate import SyntheticView
 from mirage.wording import _
 
-MOST = 50_000
-"""Addresses in one file, of those that sitemaps.org permits."""
 _BATCH = 500
-_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
-_SITEMAPS = "http://www.sitemaps.org/schemas/sitemap/0.9"
-_IMAGES = "http://www.google.com/schemas/sitemap-image/1.1"
 # Each of these is made anew for who asks, and leads to more of its kind without end.
 _COSTLY = ("/search", "/explain", "/compare", "/generate", "/map", "/take", "/keep", "/quiz", "/repeat", "/api/")
 _PICTURES = ("/api/pictures/", "/api/thumbnails/")
@@ -69,8 +63,7 @@ def sitemaps(site: Site) -> Response:
     keys = _keys(site)
     parts = max(1, math.ceil(len(keys) / MOST))
     listed = (absolute(site, at(f"/sitemap/{number}.xml")) for number in range(1, parts + 1))
-    body = "".join(f"<sitemap><loc>{escape(each)}</loc></sitemap>\n" for each in listed)
-    return _sent(f'<sitemapindex xmlns="{_SITEMAPS}">\n{body}</sitemapindex>\n')
+    return _sent(listing.sitemap_index(listed))
 
 
 @router.get("/sitemap/{number}.xml", dependencies=[wants("search")])
@@ -88,15 +81,14 @@ def sitemap(site: Site, number: int) -> Response:
         raise NotFound(_("There is no such list of pages here."))
 
     def drawn() -> str:
-        found = "".join(_entries(site, keys))
-        start = f"<url><loc>{escape(absolute(site, at('/')))}</loc></url>\n" if number == 1 else ""
-        return f'<urlset xmlns="{_SITEMAPS}" xmlns:image="{_IMAGES}">\n{start}{found}</urlset>\n'
+        start = [listing.entry(absolute(site, at("/")))] if number == 1 else []
+        return listing.sitemap([*start, *_entries(site, keys)])
 
     return _sent(site.answers.piece(("sitemap", number, MOST), "", drawn))
 
 
 def _sent(body: str) -> Response:
-    return Response(_XML + body, media_type="application/xml")
+    return Response(XML + body, media_type="application/xml")
 
 
 def _keys(site: RunningSite) -> list[int]:
@@ -117,19 +109,13 @@ def _keys(site: RunningSite) -> list[int]:
 def _entries(site: RunningSite, keys: list[int]) -> Iterator[str]:
     for some in batched(keys, _BATCH):
         for row in site.atlas.store.rows(some).values():
-            if _permitted(row.figure):
-                page, picture = (absolute(site, each) for each in _addresses(row))
-                image = f"<image:image><image:loc>{escape(picture)}</image:loc></image:image>"
-                yield f"<url><loc>{escape(page)}</loc>{image}</url>\n"
+            if listing.permitted(row.figure):
+                yield listing.entry(*(absolute(site, each) for each in _addresses(row)))
 
 
 def _addresses(row: FigureRow) -> tuple[str, str]:
     version = row.picture.name.rpartition("/")[2].partition(".")[0]
     return forms.address("figure", row.figure.id), forms.picture_address("pictures", row.figure.id, version)
-
-
-def _permitted(figure: Figure) -> bool:
-    return licensing.may_leave(figure, "page", "pass-on").allowed
 
 
 def told_of_figure(site: RunningSite, view: FigureView) -> dict[str, Any] | None:
@@ -148,9 +134,8 @@ def told_of_figure(site: RunningSite, view: FigureView) -> dict[str, Any] | None
     if not site.settings.public:
         return None
     row = site.atlas.store.row(view.id)
-    if row.key in site.atlas.hidden_keys() or not _permitted(row.figure):
+    if row.key in site.atlas.hidden_keys() or not listing.permitted(row.figure):
         return {}
-    source = row.figure.source
     told = {
         "url": absolute(site, view.links.page),
         "contentUrl": absolute(site, view.links.picture),
@@ -159,13 +144,9 @@ def told_of_figure(site: RunningSite, view: FigureView) -> dict[str, Any] | None
         "height": view.height,
         "name": view.title,
         "caption": view.caption,
-        "license": source.licence.url,
-        "acquireLicensePage": source.url,
-        "creditText": source.attribution,
-        # Where the source gives a notice it stands in its own line; nobody is named the owner who is not named there.
-        "copyrightNotice": source.attribution if "©" in source.attribution else "",
+        **listing.of_source(row.figure.source),
     }
-    return _image(told)
+    return listing.image(told)
 
 
 def told_of_synthetic(site: RunningSite, view: SyntheticView) -> dict[str, Any] | None:
@@ -189,9 +170,4 @@ def told_of_synthetic(site: RunningSite, view: SyntheticView) -> dict[str, Any] 
         "caption": view.statement,
         "digitalSourceType": "https://schema.org/TrainedAlgorithmicMediaDigitalSource",
     }
-    return _image(told)
-
-
-def _image(told: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in told.items() if value}
-    return {"@context": "https://schema.org", "@type": "ImageObject", **kept}
+    return listing.image(told)

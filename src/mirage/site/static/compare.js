@@ -7,10 +7,13 @@ import { answered } from "./search.js";
 const compared = document.getElementById("compared");
 const sides = document.getElementById("sides");
 
+const examples = document.getElementById("examples");
+
 let compares = 0;
 
 async function compare(a, b) {
   const mine = ++compares;
+  if (examples) examples.hidden = true;
   sides.replaceChildren(made("p", { role: "status" }, _("Searching …")));
   const columns = [];
   for (const [own, other] of [[a, b], [b, a]]) {
@@ -44,7 +47,11 @@ if (compared && sides) {
     const given = new URLSearchParams(location.search);
     for (const name of ["a", "b"]) compared.elements[name].value = given.get(name) ?? "";
     if (given.get("a") && given.get("b")) compare(given.get("a"), given.get("b"));
-    else sides.replaceChildren();
+    else {
+      compares += 1; // what is still being searched for comes too late
+      sides.replaceChildren();
+      if (examples) examples.hidden = false;
+    }
   };
   addEventListener("popstate", fromAddress);
   fromAddress();

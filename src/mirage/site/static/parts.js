@@ -20,7 +20,7 @@ export function part(name) {
     const script = document.createElement("script");
     taken.set(name, (coded) => resolve(decoded(coded)));
     script.onload = () => (script.remove(), reject(new Error(name))); // too late where it was handed over
-    script.onerror = () => (script.remove(), reject(new Error(name)));
+    script.onerror = () => (script.remove(), reject(new Error(name, { cause: "lost" })));
     script.src = root + plan[name];
     document.head.append(script);
   }).finally(() => taken.delete(name));
@@ -29,6 +29,24 @@ export function part(name) {
 export async function unpacked(name) {
   const whole = new Response(new Blob([await part(name)]).stream().pipeThrough(new DecompressionStream("gzip")));
   return whole.text();
+}
+
+// What is wrong with the parts, in a word for `why` of search.js: another export lies in their place, or some are damaged.
+// Those are kept no longer, so that loading the page again brings them anew.
+export async function amiss(said) {
+  try {
+    const { files } = await (await fetch(`${root}mirage-site.json`, { cache: "no-store" })).json();
+    if (Object.values(plan).some((file) => !files.includes(file))) return "replaced";
+  } catch {} // no network, or a page from a folder
+  const named = /^part (\S+) could not be loaded$/.exec(said), damaged = [];
+  for (const name of named ? [named[1]] : Object.keys(plan)) {
+    const known = await unpacked(name).then(() => "whole", (error) => error.cause);
+    if (known) continue; // whole, or not there
+    damaged.push(name);
+    for (const kept of (await globalThis.caches?.keys()) ?? []) await (await caches.open(kept)).delete(root + plan[name]);
+    await fetch(root + plan[name], { cache: "reload" }).catch(() => {}); // what the browser itself keeps, too
+  }
+  return damaged.length ? `damaged ${damaged.join(", ")}` : "";
 }
 
 const asking = new Map();

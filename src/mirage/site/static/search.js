@@ -1,7 +1,7 @@
 // The search page of a site: words or a picture in, figures out.
 
 import { _ } from "./words.js";
-import { ask, begin, has, look, quotes, root } from "./parts.js";
+import { amiss, ask, begin, has, look, quotes, root } from "./parts.js";
 import { card, made, summary } from "./cards.js";
 import { plainly } from "./plain.js";
 
@@ -10,27 +10,42 @@ export function why(error) {
   const said = String(error.message ?? error);
   if (said === "words") return _("This site was made without what the search runs on, so words alone are searched, and how sure a hit is is not told.");
   if (said === "wasm") return _("This browser has no WebAssembly, so words alone are searched, and how sure a hit is is not told. A browser of the last years has it.");
+  const damaged = /^damaged (.*)/.exec(said);
+  if (damaged) return _("A part of this site is damaged or cut short (%(parts)s), so words alone are searched, and how sure a hit is is not told. Load the page again to try once more.", { parts: damaged[1] });
   if (/memory/i.test(said)) return _("This browser has too little memory for the whole search, so words alone are searched. Close other pages and load this one again.");
+  if (error.cause === "search") return _("This search did not end well (%(why)s), so words alone are searched, and how sure a hit is is not told. Load the page again to try once more.", { why: said.slice(0, 160) });
   return _("The whole search could not begin (%(why)s), so words alone are searched, and how sure a hit is is not told. Load the page again to try once more.", { why: said.slice(0, 160) });
+}
+
+// Words alone, with the reason.
+const reasons = new Map();
+async function plainAnswer(query, error) {
+  const { message } = error;
+  if (!reasons.has(message)) reasons.set(message, /^words$|^wasm$|memory/i.test(message) ? "" : await amiss(message));
+  const found = reasons.get(message);
+  if (found === "replaced") return { error: _("This site was replaced by a newer version while this page was open. Load the page again to search it.") };
+  const reason = why(found ? new Error(found) : error), text = new URLSearchParams(query).get("q") ?? "";
+  if (!text.trim()) return { error: _("A picture is searched with by the whole search only. %(why)s", { why: reason }) };
+  try {
+    const { hits, lost, figures } = await plainly(text);
+    const notes = lost ? [reason, _("%(lost)s of %(figures)s figures could not be loaded, and are not searched.", { lost, figures })] : [reason];
+    return { plain: true, fits: true, notes, hits, facets: {} };
+  } catch {
+    return { error: _("The words of this site could not be loaded. Is its folder whole, and are you online? Load the page again to try once more.") };
+  }
 }
 
 // Answer a query: the whole search, or by words where it cannot run.
 export async function answered(query, status) {
+  let answer;
   try {
     await begin();
+    status?.(_("Searching …"));
+    answer = await ask(query);
   } catch (error) {
-    const text = new URLSearchParams(query).get("q") ?? "";
-    if (!text.trim()) return { error: _("A picture is searched with by the whole search only. %(why)s", { why: why(error) }) };
-    try {
-      return { plain: true, fits: true, notes: [why(error)], hits: await plainly(text), facets: {} };
-    } catch {
-      return { error: _("The words of this site could not be loaded. Is its folder whole, and are you online? Load the page again to try once more.") };
-    }
+    return plainAnswer(query, error);
   }
-  status?.(_("Searching …"));
-  const answer = await ask(query);
-  if (answer.why !== undefined) return { error: _("This search did not end well (%(why)s). Search again; a part of the site may not have loaded.", { why: answer.why.slice(0, 160) }) };
-  return answer;
+  return answer.why === undefined ? answer : plainAnswer(query, new Error(answer.why, { cause: "search" }));
 }
 
 const form = document.getElementById("search");
@@ -176,9 +191,4 @@ if (form && results) {
   };
   addEventListener("popstate", fromAddress);
   fromAddress();
-}
-
-// What worked with a network goes on without one; a page from a folder needs none.
-if ("serviceWorker" in navigator && /^https?:$/.test(location.protocol)) {
-  navigator.serviceWorker.register(`${root}sw.js`).catch(() => {});
 }
