@@ -109,6 +109,16 @@ class Site:
             for shard in answer["wanted"]["shards"]:
                 self.engine.take(shard, json.dumps(self.data.shards[shard]))
 
+    def explain(self, query: Query) -> dict[str, Any]:
+        while True:
+            told = json.loads(self.engine.explain(query.print()))
+            if "wanted" not in told:
+                return dict(told)
+            for text in told["wanted"]["texts"]:
+                self.engine.know(text, self._encoder.encode_texts([text])[0])
+            for shard in told["wanted"]["cases"]:
+                self.engine.take_cases(shard, json.dumps(self.data.cases[shard]))
+
 
 @pytest.fixture(scope="module")
 def site(some: Atlas) -> Site:
@@ -170,18 +180,22 @@ def test_what_cannot_be_asked_is_told_in_words(site: Site, address: str) -> None
     assert "Traceback" not in told["error"]
 
 
-def test_captions_are_quoted_word_for_word_and_only_of_what_fits(site: Site) -> None:
-    query = Query.of("liver")
-    answer = site.ask(query)
-    fitting = {hit["id"]: hit["caption"] for hit in answer["hits"] if hit["confidence"] != "weak"}
-    quotes = json.loads(site.engine.quotes(query.print()))["quotes"]
-    assert quotes
-    for quote in quotes:
-        assert quote["sentence"] in fitting[quote["id"]]
-    other = Query.of("something that nobody has")
-    assert json.loads(site.engine.quotes(other.print()))["quotes"] == []  # which was not asked
-    site.ask(other)
-    assert json.loads(site.engine.quotes(other.print()))["quotes"] == []
+def test_what_is_found_is_explained_as_the_atlas_explains_it(site: Site, some: Atlas) -> None:
+    said = 0
+    for text in QUERIES:
+        query = Query.of(text)
+        site.ask(query)
+        there, here = site.explain(query), some.explain(text, explainer="extractive")
+        assert [(each["text"], tuple(each["cites"])) for each in there["claims"]] == [
+            (each.text, each.cites) for each in here.claims
+        ], text
+        assert there["remarks"] == list(here.remarks), text
+        known = {each["number"]: each for each in there["evidence"]}
+        for claim in there["claims"]:
+            assert all(known[number]["pages"] and known[number]["text"] for number in claim["cites"])
+        said += len(here.claims)
+    assert said > 3
+    assert site.explain(Query.of("which was not asked"))["claims"] == []
 
 
 def test_what_the_towers_have_to_read_is_told_before_anything_is_counted(site: Site, monkeypatch) -> None:

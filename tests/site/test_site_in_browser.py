@@ -69,6 +69,35 @@ def test_the_browser_answers_as_the_atlas_does(page: Any, some: Atlas) -> None:
         assert there["notes"] == list(here.notes)
 
 
+def test_the_browser_explains_what_it_finds_as_the_atlas_does(page: Any, some: Atlas) -> None:
+    said = 0
+    for text in QUERIES:
+        query = Query.of(text).print()
+        page.evaluate(ASK, query)
+        there, here = (
+            page.evaluate("(query) => mirageSite.explain(query)", query),
+            some.explain(text, explainer="extractive"),
+        )
+        assert [(each["text"], tuple(each["cites"])) for each in there["claims"]] == [
+            (each.text, each.cites) for each in here.claims
+        ], text
+        assert there["remarks"] == list(here.remarks), text
+        said += len(here.claims)
+    assert said
+
+
+def test_an_explanation_is_made_when_it_is_opened_and_shows_its_evidence(page: Any, some: Atlas) -> None:
+    asked = next(text for text in QUERIES if some.explain(text, explainer="extractive").claims)
+    page.goto(page.base)
+    searched(page, asked)
+    page.click("details.quoted summary")
+    expect(page.locator(".quoted .claim q").first).to_be_visible()
+    page.locator(".quoted .claim .cite").first.click()
+    assert page.locator(".quoted .evidence:target .passage-text").is_visible()
+    assert "Licence" in page.inner_text(".quoted .evidence:target")
+    assert page.complaints == []
+
+
 def test_a_picture_finds_what_it_finds_in_the_atlas(page: Any, some: Atlas) -> None:
     rows = [row for batch in some.store.each() for row in batch]
     for row in rows[:: len(rows) // 3]:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 import zipfile
@@ -178,3 +179,13 @@ except MirageError as error:
         Query.parse("less=contrast")
     assert done.stdout.splitlines() == ["12.345", str(refused.value)]
     assert "Say at least" not in done.stdout
+
+
+def test_no_module_that_a_browser_gets_imports_what_it_does_not_get() -> None:
+    with zipfile.ZipFile(io.BytesIO(runtime.engine())) as archive:
+        sources = {name: archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
+    for name, source in sources.items():
+        imports = re.findall(r"(?m)^(?:from|import) (\w[\w.]*)", source)
+        assert not {each.partition(".")[0] for each in imports} & runtime._UNUSED, name
+        own = [each.replace(".", "/") for each in imports if each.startswith("mirage.")]
+        assert all(f"{each}.py" in sources or f"{each}/__init__.py" in sources for each in own), (name, own)

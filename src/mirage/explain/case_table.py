@@ -10,14 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from mirage.explain.evidence import Evidence
 from mirage.explain.subject import Subject, subject_of
 from mirage.language.concepts import lexicon
 from mirage.language.mentions import Polarity
 from mirage.storage.searched import StoredMention
-from mirage.storage.store import Store
 from mirage.wording import N_, _, ngettext
+
+if TYPE_CHECKING:
+    from mirage.storage.store import Store
 
 HEADING = N_("In the cases here: selected teaching cases, not how often it happens")
 MOST_CASES, MOST_ROWS = 20, 8

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from mirage.errors import MirageError
 from mirage.explain import explainers
@@ -25,8 +26,10 @@ from mirage.figure import Case, Figure
 from mirage.language.concepts import lexicon
 from mirage.language.reading import AskedConcept, sides_of
 from mirage.search.answer import Answer, Hit
-from mirage.storage.store import Store
 from mirage.wording import N_, _
+
+if TYPE_CHECKING:  # a browser runs this room, and has no databases
+    from mirage.storage.store import Store
 
 # What of a case may speak. History, examination and treatment are about one patient, not about what pictures show.
 PASSAGES = ("findings", "differential", "diagnosis", "discussion")

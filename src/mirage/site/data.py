@@ -46,6 +46,8 @@ class SiteData:
         What is known of the whole atlas, for JSON.
     shards : list of list of dict
         Of each `SHARD` figures what a search ranks and shows them by, for JSON.
+    cases : list of dict
+        Of each `SHARD` figures their cases that may be told, by id, for JSON.
     vectors, slices : bytes
         float16, image vectors of all figures and then caption vectors; those of the slices of stacks one after the other.
     postings : bytes
@@ -54,6 +56,7 @@ class SiteData:
 
     head: dict[str, Any]
     shards: list[list[dict[str, Any]]]
+    cases: list[dict[str, Any]]
     vectors: bytes
     slices: bytes
     postings: bytes
@@ -104,11 +107,12 @@ def gather(atlas: Atlas, rows: Sequence[FigureRow], cases: Mapping[str, Case]) -
     told = [_shown(atlas, row, searched[row.key], mentions[row.key], row.figure.case_id in cases) for row in rows]
     head["stems"] = _exceptions(told, known)
     shards = [told[start : start + SHARD] for start in range(0, len(told), SHARD)]
+    stories = [{row["case_id"]: asdict(cases[row["case_id"]]) for row in some if row["case_id"] in cases} for some in shards]
     images = np.array([point.image for point in ordered], np.float16)
     captions = np.array([np.zeros_like(point.image) if point.caption is None else point.caption for point in ordered])
     slices = [sliced[row.key].vectors.astype(np.float16).tobytes() for row in rows if row.key in sliced]
     vectors = images.tobytes() + captions.astype(np.float16).tobytes()
-    return SiteData(head, shards, vectors, b"".join(slices), postings)
+    return SiteData(head, shards, stories, vectors, b"".join(slices), postings)
 
 
 def _points(atlas: Atlas, rows: Sequence[FigureRow], digest: str, cases: Mapping[str, Case]) -> Iterator[Point]:

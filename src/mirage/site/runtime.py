@@ -41,7 +41,7 @@ _MOST = 64_000_000  # bytes of one file
 _SECONDS = 120
 # Of Python's library what neither Pyodide nor a search imports.
 _UNUSED = frozenset(
-    "_pyrepl bdb cProfile compileall ctypes curses dbm difflib doctest ensurepip filecmp ftplib getopt idlelib imaplib "
+    "_pyrepl bdb cProfile compileall ctypes curses dbm doctest ensurepip filecmp ftplib getopt idlelib imaplib "
     "lib2to3 mailbox multiprocessing netrc nturl2path optparse pdb pickletools plistlib poplib profile pstats pty "
     "py_compile pyclbr pydoc pydoc_data rlcompleter sched shelve smtplib socketserver sqlite3 symtable tabnanny tarfile "
     "test this timeit tkinter trace tracemalloc turtle turtledemo unittest venv wave webbrowser wsgiref xml xmlrpc "
@@ -55,10 +55,12 @@ _MODULES = (
     "__init__.py", "errors.py", "figure.py", "letters.py", "licensing.py", "locales.py", "once.py", "plugins.py", "query.py",
     "wording.py", "indexes/__init__.py", "indexes/base.py", "indexes/bm25.py", "indexes/ranking.py", "storage/__init__.py",
     "storage/searched.py", "shipped/__init__.py", "site/__init__.py", "site/browser/__init__.py", "site/browser/engine.py",
-    "site/browser/wordpiece.py",
+    "site/browser/explaining.py", "site/browser/wordpiece.py", *(f"explain/explainers/{name}.py" for name in (
+        "__init__", "base", "candidates", "cues", "differentials", "extractive", "telling",
+    )),
 )  # fmt: skip
-_FOLDERS = ("language", "search", "shipped/lexicon")
-_NOT_IN_BROWSERS = frozenset({"search/calibrations.py", "search/facets.py"})
+_FOLDERS = ("explain", "explain/checker", "language", "search", "shipped/lexicon")
+_NOT_IN_BROWSERS = frozenset({"explain/refine.py", "search/calibrations.py", "search/facets.py"})
 # Module in a browser to what takes its place: a file of `browser`, or a text.
 _IN_PLACE: Mapping[str, str] = {
     "numpy/__init__.py": "arrays.py",

@@ -170,6 +170,7 @@ class Writing:
             "postings": data.postings,
         }
         parts |= {f"words-{number}": _json(rows) for number, rows in enumerate(data.shards)}
+        parts |= {f"cases-{number}": _json(cases) for number, cases in enumerate(data.cases)}
         parts["worker"] = (_PACKAGE / "site" / "static" / "worker.js").read_bytes()
         plan = {name: self._part(name, content) for name, content in parts.items()}
         engine: dict[str, bytes] = {}

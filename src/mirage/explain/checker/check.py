@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from mirage.encoders.base import Encoder
 from mirage.explain.checker import agreement, binding, copies, matching, polarity, relations, rivals, terms
 from mirage.explain.checker.matching import Body
 from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.sentences import cut, is_english
+
+if TYPE_CHECKING:
+    from mirage.encoders.base import Encoder
 
 # A sentence whose words its evidence holds to this share needs no second look.
 SURE = 0.75

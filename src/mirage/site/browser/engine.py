@@ -11,7 +11,6 @@ import base64
 import gc
 import io
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from gettext import GNUTranslations
@@ -26,7 +25,6 @@ from mirage.figure import Figure, Licence, SlicePlace, Source, Stack, StackLabel
 from mirage.indexes import ranking
 from mirage.indexes.base import FILTER_FIELDS, IndexQuery, Ranked, Vector
 from mirage.indexes.bm25 import TextChannel
-from mirage.language.mentions import mentions
 from mirage.query import PictureTerm, Query
 from mirage.search.answer import Answer, Hit
 from mirage.search.confidence import Calibration, ConfidenceModel
@@ -36,9 +34,6 @@ from mirage.storage.searched import SearchRow, SliceVectors, StoredMention
 from mirage.wording import _, settle
 
 SHARD = 200  # figures whose words lie in one file
-_MOST_QUOTES = 8
-_FEW = 4  # words, up to which it is a heading
-_LIST = re.compile(r"[\w ]{3,40}: ")
 
 
 class Host(Protocol):
@@ -74,13 +69,13 @@ class Wanted(Exception):
     ----------
     texts : tuple of str
         That the text tower has to read.
-    shards : tuple of int
-        Files of figures' words.
+    shards, cases : tuple of int
+        Files of figures' words, and of their cases.
     """
 
-    def __init__(self, texts: Iterable[str] = (), shards: Iterable[int] = ()) -> None:
+    def __init__(self, texts: Iterable[str] = (), shards: Iterable[int] = (), cases: Iterable[int] = ()) -> None:
         super().__init__()
-        self.texts, self.shards = tuple(texts), tuple(shards)
+        self.texts, self.shards, self.cases = tuple(texts), tuple(shards), tuple(cases)
 
 
 class AtOnce(Executor):
@@ -118,12 +113,24 @@ class SiteStore:
         self._keys = {id: key for key, id in enumerate(self._ids)}
         self._keys |= {former: self._keys[now] for former, now in head["former"].items()}
         self._shards: dict[int, list[Any]] = {}
+        self._cases: dict[int, dict[str, Any]] = {}
         self.vectors = SimpleNamespace(of=self._vectors, slice_counts=self._slice_counts, slices=self._slices)
         self.mentions = SimpleNamespace(of=self._mentions, title_words=lambda: head["title words"])
 
     def take(self, shard: int, rows: list[Any]) -> None:
         """Take the words of some figures."""
         self._shards[shard] = rows
+
+    def take_cases(self, shard: int, cases: dict[str, Any]) -> None:
+        """Take the cases of some figures."""
+        self._cases[shard] = cases
+
+    def cases(self, ids: Iterable[str]) -> dict[str, Any]:
+        """The cases of some figures by id, as far as they may be told."""
+        shards = {key // SHARD for key in self.keys_of(list(ids)).values()}
+        if lacking := sorted(shards - self._cases.keys()):
+            raise Wanted(cases=lacking)
+        return {id: case for shard in sorted(shards) for id, case in self._cases[shard].items()}
 
     def _rows(self, keys: Iterable[int]) -> dict[int, Any]:
         keys = list(keys)
@@ -354,6 +361,10 @@ class Engine:
         self._store.take(shard, json.loads(rows))
         gc.freeze()  # words of figures are held for good: to look through all of them for garbage takes a second
 
+    def take_cases(self, shard: int, cases: str) -> None:
+        """Take a file of figures' cases."""
+        self._store.take_cases(shard, json.loads(cases))
+
     def know(self, text: str, vector: Iterable[float]) -> None:
         """Take what the tower made of a text."""
         self._encoder.know(text, list(vector))
@@ -374,7 +385,7 @@ class Engine:
         try:
             return ask()
         except Wanted as lacking:
-            return {"wanted": {"texts": lacking.texts, "shards": lacking.shards}}
+            return {"wanted": {"texts": lacking.texts, "shards": lacking.shards, "cases": lacking.cases}}
         except MirageError as error:
             return {"error": str(error)}
 
@@ -397,15 +408,22 @@ class Engine:
             "facets": self._searcher.facets,
         }
 
-    def quotes(self, query: str) -> str:
-        """What the captions of the hits of a query's address say of it: JSON with ``quotes`` and ``explained``.
+    def explain(self, query: str) -> str:
+        """What the sources of the hits say of a query's address: JSON as `explaining.explained` gives it, or ``wanted``.
 
-        Captions are read for it one by one, which hits need not wait for. Only what was answered last is quoted from.
+        It takes longer than the search, so it is asked for by itself; only what was answered last is explained.
         """
         asked, found = self._last or (None, None)
         if found is None or Query.parse(query) != asked:
-            return json.dumps({"quotes": [], "explained": ""})
-        return json.dumps({"quotes": _quotes(found), "explained": self._explained(found)}, ensure_ascii=False)
+            return json.dumps({"claims": [], "evidence": [], "remarks": [], "page": ""})
+        return json.dumps(self._tried(lambda: self._told(found)), ensure_ascii=False)
+
+    def _told(self, found: Answer) -> dict[str, Any]:
+        from mirage.site.browser.explaining import explained  # noqa: PLC0415 - a second, in a browser
+
+        cases = self._store.cases([hit.figure.id for hit in found.hits if hit.figure.case_id])
+        told = explained(found, cases, self._encoder, lambda id: str(self._head["pages"][self._store.keys_of([id])[id]]))
+        return {**told, "page": self._explained(found)}
 
     def _explained(self, found: Answer) -> str:
         """The page that explains what is asked for, where it is one thing."""
@@ -453,27 +471,6 @@ def _reading(found: Answer) -> dict[str, Any] | None:
         "denied": reading.denied,
         "english": reading.english if reading.english.lower() != reading.text.lower() else "",
     }
-
-
-def _quotes(found: Answer) -> list[dict[str, str]]:
-    """Sentences of the captions of what fits that affirm what is asked for, each with its figure: quoted, not written."""
-    if found.reading is None or not found.reading.wanted:
-        return []
-    things = [each for each in found.reading.wanted if each.kind != "anatomy"] or found.reading.wanted
-    names = frozenset[str]().union(*({each.name, *each.narrower} for each in things))
-    quoted: dict[str, dict[str, str]] = {}
-    for hit in found.hits:
-        if hit.confidence == "weak" or hit.figure.language:
-            continue
-        for each in mentions(hit.figure.caption):
-            if each.concept in names and each.polarity == "affirmed" and _tells(each.sentence):
-                quoted.setdefault(each.sentence, {"sentence": each.sentence, "id": hit.figure.id})
-    return list(quoted.values())[:_MOST_QUOTES]
-
-
-def _tells(sentence: str) -> bool:
-    """Whether it is a sentence, and no list: *Shows: left lung, right lung.*"""
-    return len(sentence.split()) > _FEW and not _LIST.match(sentence)
 
 
 def _pairs(flat: Sequence[float]) -> Ranked:

@@ -76,7 +76,7 @@ export function begin(tell = () => {}) {
         failed: ({ why }) => reject(new Error(why)),
         ready: ({ towers }) => resolve({ worker, towers }),
         answer: ({ id, answer, milliseconds }) => asking.get(id)({ ...answer, milliseconds }),
-        quoted: ({ id, quotes, explained }) => asking.get(id)({ quotes, explained }),
+        explained: ({ id, told }) => asking.get(id)(told),
         seen: ({ id, token, why }) => asking.get(id)({ token, why }),
       };
       worker.onmessage = ({ data }) => heard[data.kind](data);
@@ -98,8 +98,8 @@ async function sent(message, moved = []) {
 // Answer a query's address, as `mirage.query.Query.parse` reads it.
 export const ask = (query) => sent({ kind: "ask", query });
 
-// What the captions of the hits say of the query that was answered last.
-export const quotes = (query) => sent({ kind: "quote", query });
+// What the sources of the hits say of the query that was answered last.
+export const explain = (query) => sent({ kind: "explain", query });
 
 // A picture as a term of a query's address.
 export async function look(file) {
@@ -113,4 +113,4 @@ export async function look(file) {
 }
 
 // For other scripts of a page: the same search.
-globalThis.mirageSite = { begin, ask, look };
+globalThis.mirageSite = { begin, ask, explain, look };

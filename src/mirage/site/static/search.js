@@ -1,8 +1,8 @@
 // The search page of a site: words or a picture in, figures out.
 
 import { _ } from "./words.js";
-import { amiss, ask, begin, has, look, quotes, root } from "./parts.js";
-import { card, made, summary } from "./cards.js";
+import { amiss, ask, begin, explain, has, look, root } from "./parts.js";
+import { card, made, summary, web } from "./cards.js";
 import { plainly } from "./plain.js";
 
 // Why the whole search does not run here, in words; the words alone are searched then.
@@ -51,7 +51,7 @@ export async function answered(query, status) {
 const form = document.getElementById("search");
 const results = document.getElementById("results");
 const figures = Number(results?.dataset.figures ?? 0);
-let newest = 0, picture = "", preview = "";
+let newest = 0, picture = "", preview = "", address = "";
 
 const status = (text) => {
   const place = document.getElementById("status");
@@ -64,24 +64,45 @@ function shown(answer) {
   return [summary(answer, figures), made("ol", { class: "grid", "data-grid": "" }, ...answer.hits.map(card))];
 }
 
-// Captions are read for quotes after the figures are shown: nobody waits for them.
-async function quoted(answer, query, current) {
-  const said = await quotes(query);
-  if (!said.quotes?.length || !current()) return;
-  const list = made("ol", { class: "claims" });
-  for (const { sentence, id } of said.quotes) {
-    const hit = answer.hits.findIndex((one) => one.id === id);
-    list.append(made("li", { class: "claim" }, made("p", { class: "sentence", lang: "en", dir: "auto" }, made("q", {}, sentence), " ", made("a", { class: "cite", href: root + answer.hits[hit].page }, String(hit + 1)))));
-  }
-  const page = said.explained && made("p", {}, made("a", { href: root + said.explained }, _("Read the whole explanation")));
-  const hint = made("p", { class: "hint" }, _("Sentences of the captions of what fits, word for word; each number is its figure. For learning: this does not diagnose."));
-  results.querySelector(".grid").before(made("details", { class: "quoted" }, made("summary", {}, _("What the captions say of it")), hint, list, page || ""));
+// Sentences of the sources with their evidence, chosen by the same program as on a server; made when somebody opens it.
+function explanation(query, current) {
+  const place = made("div", { "aria-live": "polite" });
+  const whole = made("details", { class: "quoted" }, made("summary", {}, _("What the sources say of it")), place);
+  whole.addEventListener("toggle", async () => {
+    place.replaceChildren(made("p", { class: "hint" }, _("Reading the sources …")));
+    const told = await explain(query);
+    if (current()) place.replaceChildren(...explained(told));
+  }, { once: true });
+  return whole;
+}
+
+function explained(told) {
+  if (told.error ?? told.why) return [made("p", { class: "problem" }, _("This could not be explained (%(why)s). Load the page again to try once more.", { why: String(told.error ?? told.why).slice(0, 160) }))];
+  const blocks = [made("p", { class: "hint teaches" }, _("For learning: this does not diagnose, and it may be wrong. Look at the sources."))];
+  const claims = told.claims.map(({ text, cites, quoted, support, aspect, marks }) => {
+    const sentence = made("p", { class: "sentence", lang: "en", dir: "auto" }, made(quoted ? "q" : "span", {}, text));
+    for (const number of cites) sentence.append(" ", made("a", { class: "cite", href: `#evidence-${number}` }, `[${number}]`));
+    for (const mark of marks) sentence.append(" ", made("span", { class: "reach" }, `(${mark})`));
+    return made("li", { class: `claim ${support}` }, aspect ? made("p", { class: "hint" }, aspect) : "", sentence);
+  });
+  if (claims.length) blocks.push(made("ol", { class: "claims" }, ...claims), made("p", { class: "hint" }, _("In the sources’ own words, chosen and put in order by this program.")));
+  blocks.push(...told.remarks.map((remark) => made("p", { class: "hint" }, remark)));
+  if (told.page) blocks.push(made("p", {}, made("a", { href: root + told.page }, _("Read the whole explanation"))));
+  const evidence = told.evidence.map(({ number, text, title, pages, attribution, url, licence }) => {
+    const source = made("p", { class: "source" }, made("span", { class: "attribution", dir: "auto" }, attribution || _("Attribution not stated")), " ");
+    if (web(url)) source.append(made("a", { href: url, rel: "external noreferrer" }, _("Source")), " ");
+    source.append(made("span", { class: "licence" }, _("Licence: %(name)s", { name: licence || _("not stated") })));
+    const figures = made("p", { class: "shows" }, made("a", { href: root + pages[0] }, title || _("figure")));
+    return made("li", { class: "evidence", id: `evidence-${number}` }, made("p", { class: "passage-text prose", lang: "en", dir: "auto" }, `[${number}] ${text}`), figures, source);
+  });
+  if (evidence.length) blocks.push(made("p", { class: "hint" }, _("Sources cited")), made("ol", { class: "evidence-list" }, ...evidence));
+  return blocks;
 }
 
 async function search(query, { written = true } = {}) {
   const mine = ++newest;
-  const address = query.toString();
-  if (written) history.pushState(null, "", `?${address}`);
+  if (written) history.pushState(null, "", `?${query}`);
+  address = location.search;
   results.setAttribute("aria-busy", "true");
   status(_("Loading the search …"));
   document.getElementById("welcome").hidden = true;
@@ -95,7 +116,7 @@ async function search(query, { written = true } = {}) {
   status("");
   if (answer.hits && !answer.plain) {
     narrowed(answer.facets, given);
-    quoted(answer, given.toString(), () => mine === newest);
+    if (answer.fits) results.querySelector(".grid").before(explanation(given.toString(), () => mine === newest));
   }
 }
 
@@ -183,12 +204,13 @@ if (form && results) {
     else welcome();
   });
   const fromAddress = () => {
+    address = location.search;
     forget(); // of a picture an address says nothing
     const given = new URLSearchParams(location.search);
     form.elements.q.value = given.get("q") ?? "";
     if ([...given.keys()].length) search(given, { written: false });
     else welcome();
   };
-  addEventListener("popstate", fromAddress);
+  addEventListener("popstate", () => location.search !== address && fromAddress()); // a passage's place is no other search
   fromAddress();
 }

@@ -12,7 +12,7 @@ const handlers = {
   lost: ({ name }) => waiting.get(name)?.reject(new Error(`part ${name} could not be loaded`)),
   begin: ({ plan }) => begin(plan).catch((error) => post("failed", { why: lastLine(error) })),
   ask: ({ id, query }) => inTurn(() => asked(id, query)),
-  quote: ({ id, query }) => inTurn(() => post("quoted", { id, ...JSON.parse(engine.quotes(query)) })),
+  explain: ({ id, query }) => inTurn(() => explained(id, query)),
   look: ({ id, pixels, width, height }) => inTurn(() => looked(id, pixels, width, height)),
 };
 const lastLine = (error) => String(error.message ?? error).trim().split("\n").at(-1); // of a traceback that is what went wrong
@@ -264,6 +264,19 @@ async function asked(id, query) {
     }
   } catch (error) {
     post("answer", { id, answer: { error: "", why: lastLine(error) } });
+  }
+}
+
+async function explained(id, query) {
+  try {
+    for (;;) {
+      const told = JSON.parse(engine.explain(query));
+      if (!told.wanted) return post("explained", { id, told });
+      for (const words of told.wanted.texts) await read(words);
+      await Promise.all(told.wanted.cases.map(async (shard) => engine.take_cases(shard, await text(`cases-${shard}`))));
+    }
+  } catch (error) {
+    post("explained", { id, told: { why: lastLine(error) } });
   }
 }
 
