@@ -36,5 +36,6 @@ export async function plainly(text, most = 24) {
       licence: source.licence.name, condition: figure.condition, width: figure.picture.width, height: figure.picture.height,
       stack: figure.stack ? figure.stack.shape[0] : 0, slice: null, page: head.pages[key], thumbnail: head.thumbnails[key],
     };
-  });  return { hits, lost, figures: head.ids.length };
+  });
+  return { hits, lost, figures: head.ids.length };
 }
