@@ -18,13 +18,15 @@ from idc_maker import Buckets, collection, make_index, series, slices, uuid
 from live_server import LOGIN, Place, Reply, of_json, settings_for
 from mirage.corpora.base import Downloads, Item, Refused
 from mirage.corpora.live import commons_source, idc_bucket, isic, pmc_source
-from mirage.corpora.live.base import Live, sentence, tally
+from mirage.corpora.live.base import Kept, Live, Reason, sentence, tally
 from mirage.corpora.live.client import Client, Rate
 from mirage.corpora.live.commons import CommonsCorpus
 from mirage.corpora.live.idc import IdcCorpus
 from mirage.corpora.live.isic import IsicCorpus
 from mirage.corpora.live.pmc import PmcCorpus
 from mirage.errors import BadInput, BadPicture, MirageError, NoNetwork, Unavailable
+from mirage.locales import translations_of
+from mirage.wording import speaking
 from pmc_maker import Paper, fig, hold, pmc_settings
 
 
@@ -309,6 +311,18 @@ def test_reasons_read_right_behind_their_number_and_by_themselves() -> None:
     assert tally(series) == (("series larger than 200 MB", 1204),)
     assert sentence(reasons[0]) == "It is a figure shown by permission of somebody else."
     assert sentence(reasons[1]) == "It is an article without figures."
+
+
+def test_reasons_and_what_is_kept_are_said_in_the_language_that_is_spoken():
+    reason = Reason("file under %(licence)s, a licence that was not asked for",
+                    "files under %(licence)s, a licence that was not asked for", licence="CC BY")  # fmt: skip
+    kept = Kept("An expression of concern about the article was published.")
+    assert (reason, tally([reason, reason])[0][1]) == ("file under CC BY, a licence that was not asked for", 2)
+    with speaking(translations_of("es")):
+        assert tally([reason]) == (("archivo bajo CC BY, una licencia que no se pidió", 1),)
+        assert tally([reason, reason]) == (("archivos bajo CC BY, una licencia que no se pidió", 2),)
+        assert sentence(reason) == "No se toma: archivo bajo CC BY, una licencia que no se pidió."
+        assert (str(kept)[:13], kept.said[:11]) == ("An expression", "Se publicó ")
 
 
 @pytest.mark.parametrize("licences", [(), ("MIT",)], ids=str)

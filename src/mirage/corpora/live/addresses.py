@@ -64,17 +64,17 @@ def check(url: str, own: Sequence[str], title: str) -> None:
     try:
         parts, (scheme, host, port) = urlsplit(url), origin(url)
     except ValueError:
-        raise refusal(title, url, "which is no address") from None
+        raise refusal(title, url, _("which is no address")) from None
     if not url.isprintable() or len(url) > _LONGEST:
-        raise refusal(title, url, "which is no address")
+        raise refusal(title, url, _("which is no address"))
     if scheme not in ("http", "https") or not host:
-        raise refusal(title, url, "which is no http or https address")
+        raise refusal(title, url, _("which is no http or https address"))
     if (scheme, host, port) in [origin(each) for each in own]:
         return
     if parts.username is not None or parts.password is not None:
-        raise refusal(title, url, "which carries a user's name")
+        raise refusal(title, url, _("which carries a user's name"))
     if not all(map(public, _numbers(host, port, parts, title))):
-        raise refusal(title, url, "which is inside of a private network")
+        raise refusal(title, url, _("which is inside of a private network"))
 
 
 def _numbers(host: str, port: int | None, parts: SplitResult, title: str) -> list[str]:

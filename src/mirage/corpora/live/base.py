@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from mirage.corpora.base import Corpus, Downloads, Steps
 from mirage.figure import Licence
+from mirage.wording import _, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +107,85 @@ class Offer:
         return sum(each.size or 0 for each in self.figures)
 
 
+class Reason(str):
+    """Why things do not come, in words that read right behind their number: "file without a stated licence".
+
+    As a text it is what is said of one in English; by that, reasons are compared and counted.
+
+    Parameters
+    ----------
+    one, many : str
+        As of `mirage.wording.ngettext`, marked by ``nN_``.
+    **values
+        What stands in the places.
+    """
+
+    def __new__(cls, one: str, many: str, **values: object) -> Self:
+        """Make it."""
+        made = super().__new__(cls, one % values)
+        made._texts, made._values = (one, many), values
+        return made
+
+    _texts: tuple[str, str]
+    _values: dict[str, object]
+
+    def of(self, number: int) -> str:
+        """What is said of so many, in the language that is spoken."""
+        one, many = self._texts
+        return ngettext(one, many, number, **self._values)
+
+
+class Kept(str):
+    """A text that is kept with a figure, in English, and can be said in the language that is spoken.
+
+    Parameters
+    ----------
+    text : str
+        As of `mirage.wording._`, marked by ``N_``.
+    **values
+        What stands in the places.
+    """
+
+    def __new__(cls, text: str, **values: object) -> Self:
+        """Make it."""
+        made = super().__new__(cls, text % values)
+        made._text, made._values = text, values
+        return made
+
+    _text: str
+    _values: dict[str, object]
+
+    @property
+    def said(self) -> str:
+        """It, in the language that is spoken."""
+        return _(self._text, **self._values)
+
+
 def tally(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
     """Count reasons why things do not come, the most frequent first, in words that read right behind their number.
 
     Parameters
     ----------
     reasons : iterable of str
-        Of one thing each. It begins with what the thing is, and goes on in words that fit one and several of it: "file
-        without a stated licence", "article marked as retracted".
+        Of one thing each, a `Reason`. Any other text is English; it begins with what the thing is, and goes on in words that
+        fit one and several of it: "file without a stated licence", "article marked as retracted".
     """
-    return tuple((_several(why) if number > 1 else why, number) for why, number in Counter(reasons).most_common())
+    return tuple((_several(why, number), number) for why, number in Counter(reasons).most_common())
 
 
-def _several(reason: str) -> str:
+def _several(reason: str, number: int) -> str:
+    if isinstance(reason, Reason):
+        return reason.of(number)
+    if number < 2:
+        return reason
     thing, space, rest = reason.partition(" ")
     return f"{thing if thing.endswith('s') else f'{thing}s'}{space}{rest}"
 
 
 def sentence(reason: str) -> str:
     """A reason of one thing, as for `tally`, as a sentence about it: "It is a file without a stated licence."."""
-    return f"It is {'an' if reason[:1] in 'aeiou' else 'a'} {reason}."
+    said = _several(reason, 1)
+    return _("It is an %(reason)s.", reason=said) if reason[:1] in "aeiou" else _("It is a %(reason)s.", reason=said)
 
 
 @runtime_checkable

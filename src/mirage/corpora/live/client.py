@@ -30,7 +30,7 @@ from mirage.errors import MirageError, NoNetwork, Unavailable, first_fault
 from mirage.locales import number
 from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, TooLarge, disk_words, fetch, reason
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 T = TypeVar("T")
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
@@ -101,7 +101,7 @@ class Client:
         instead: str = "",
     ) -> None:
         self.settings = settings or Settings.load()
-        self.name, self.title, self.instead = name, title, instead
+        self.name, self.title, self.instead = name, looked_up(title), instead
         self._theirs = base.rstrip("/")
         self.base = self.settings.live_addresses.get(name, self._theirs).rstrip("/")
         self.folder = self.settings.live_cache / name
@@ -264,7 +264,7 @@ class Client:
         url : str
             Which was asked.
         """
-        where = f" at {_place(url)}" if url else ""
+        where = " " + _("at %(place)s", place=_place(url)) if url else ""
         return Changed(
             _(
                 "%(title)s answers otherwise than it documents (%(what)s)%(where)s. Try again later; "
@@ -293,7 +293,7 @@ class Client:
                 _("The setting live is off, so %(title)s is not asked. Set MIRAGE_LIVE=true to ask it.", title=self.title)
             )
         if self.base.startswith("https:") and not url.startswith("https:"):
-            raise refusal(self.title, url, "which is not https, as the source itself is")
+            raise refusal(self.title, url, _("which is not https, as the source itself is"))
         for hop in range(_MOST_HOPS):
             try:
                 check(url, (self.base,), self.title)
@@ -341,7 +341,7 @@ class Client:
         peer = line.get_extra_info("server_addr")
         if not peer or not public(str(peer[0])):
             line.close()
-            raise refusal(self.title, url, "which is inside of a private network")
+            raise refusal(self.title, url, _("which is inside of a private network"))
 
     def _ask(self, url: str, most: int) -> bytes:
         why, error = "", None
@@ -354,9 +354,10 @@ class Client:
                         return self._body(answer, url, most)
                     if answer.status_code not in RETRIED:
                         raise self._refused(answer, url)
-                    why, error = f"it answered {answer.status_code} {answer.reason_phrase}", None
+                    status = f"{answer.status_code} {answer.reason_phrase}"
+                    why, error = _("it answered %(status)s", status=status), None
             except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-                raise self.changed("it names an address that is none", url) from None
+                raise self.changed(_("it names an address that is none"), url) from None
             except httpx.HTTPError as raised:
                 why, error = reason(raised), raised
             except OSError as raised:  # where the rate is kept
@@ -369,11 +370,12 @@ class Client:
                     why=why,
                 )
             )
-        raise NoNetwork(f"No network, or none to {self.title}: {why}. {self.instead}".rstrip()) from error
+        told = _("No network, or none to %(title)s: %(why)s.", title=self.title, why=why)
+        raise NoNetwork(f"{told} {self.instead}".rstrip()) from error
 
     def _body(self, answer: httpx.Response, url: str, most: int) -> bytes:
         if answer.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
-            raise self.changed("it packs its answer, which was not asked for", url)
+            raise self.changed(_("it packs its answer, which was not asked for"), url)
         parts, size, began = [], 0, time.monotonic()
         for chunk in answer.iter_raw():
             self.pulse()
@@ -405,17 +407,25 @@ class Client:
             said = "" if "<" in text else f" ({' '.join(text.split())[:_SAID]})"
         except (MirageError, httpx.HTTPError):
             pass
-        told = f"{begun(self.title)} refuses {_place(url)}: it answered {answer.status_code} {answer.reason_phrase}{said}."
+        told = _(
+            "%(title)s refuses %(place)s: it answered %(status)s.",
+            title=begun(self.title),
+            place=_place(url),
+            status=f"{answer.status_code} {answer.reason_phrase}{said}",
+        )
         return FetchRefused(told, answer.status_code)
 
     def _no_page(self, body: bytes, url: str) -> None:
         """Tell a page for people, as networks that want a log-in answer whatever is asked, from an answer."""
         beginning = body[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
         if beginning.startswith(b"<") and (b"<!doctype html" in beginning or b"<html" in beginning):
-            raise NoNetwork(
-                f"A page came in place of an answer of {self.title} ({_place(url)}): does this network, or its proxy, want "
-                f"a log-in first? {self.instead}".rstrip()
+            told = _(
+                "A page came in place of an answer of %(title)s (%(place)s): does this network, or its proxy, want a log-in "
+                "first?",
+                title=self.title,
+                place=_place(url),
             )
+            raise NoNetwork(f"{told} {self.instead}".rstrip())
 
 
 @cache
@@ -432,13 +442,13 @@ def _place(url: str) -> str:
 def _told(error: Exception) -> str:
     """What is wrong with an answer, in a line."""
     if isinstance(error, json.JSONDecodeError):
-        return "its JSON breaks off or is damaged"
+        return _("its JSON breaks off or is damaged")
     if isinstance(error, UnicodeDecodeError):
-        return "its text is no UTF-8"
+        return _("its text is no UTF-8")
     if isinstance(error, RecursionError):
-        return "it is nested too deep"
+        return _("it is nested too deep")
     if isinstance(error, KeyError):
-        return f"it lacks {str(error)[:80]}"
+        return _("it lacks %(what)s", what=str(error)[:80])
     return first_fault(error)[:_SAID] or type(error).__name__
 
 

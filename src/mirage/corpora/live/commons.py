@@ -15,7 +15,7 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from mirage.corpora.base import CorpusCard, Refused, digest, each_its_own
-from mirage.corpora.live.base import Standing, sentence, tally
+from mirage.corpora.live.base import Reason, Standing, sentence, tally
 from mirage.corpora.live.client import Pulse
 from mirage.corpora.live.commons_file import ENDINGS, LICENCES, Page, figure_of, notes_of, why_not
 from mirage.corpora.live.commons_source import (
@@ -33,8 +33,9 @@ from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
 from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput
 from mirage.figure import INFERABLE, Figure
+from mirage.locales import number
 from mirage.settings import Settings
-from mirage.wording import N_, _
+from mirage.wording import N_, _, nN_
 
 _MOST, _USUAL = 2_000, 50
 _LOOKED = 10  # times as many files are looked at as are wanted, at most
@@ -110,7 +111,7 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
     )  # fmt: skip
     name = "commons"
     title = TITLE
-    unit = "files"
+    unit = N_("files")
     lost_by = (400, 404, 410)
     infers = INFERABLE
     _plans = TypeAdapter(Plan[CommonsFile])
@@ -161,16 +162,22 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         for page in wanted:
             planned = _planned(page, smaller.get(page.pageid, ""))
             if planned is None:
-                why = f"file of more than {MOST_PICTURE // 1_000_000} MB or too many pixels, without a smaller copy"
+                why = Reason(
+                    *nN_(
+                        "file of more than %(megabytes)s MB or too many pixels, without a smaller copy",
+                        "files of more than %(megabytes)s MB or too many pixels, without a smaller copy",
+                    ),
+                    megabytes=MOST_PICTURE // 1_000_000,
+                )
                 refused.append((why, Refused(page.name, sentence(why))))
             else:
                 files.append(planned)
-        left_out = tally(why for why, _ in refused)
+        left_out = tally(why for why, _one in refused)
         standings = tuple(Standing(each.figure.id, asked) for each in files)
-        return Plan(tuple(files), (), tuple(each for _, each in refused), left_out, total, looked, asked, standings)
+        return Plan(tuple(files), (), tuple(each for _why, each in refused), left_out, total, looked, asked, standings)
 
     def _group(self, figure: Figure) -> str:
-        return self._query if in_category(self._query) else "Files that fit"
+        return self._query if in_category(self._query) else _("Files that fit")
 
     def _small(self, source: Source, each: CommonsFile) -> Path | None:
         target = self._folder / "small" / digest(each.small)
@@ -180,15 +187,17 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         target = source.file(each.url, self._file(each), each.size, MOST_PICTURE)
         why = ""
         if each.sha1 and sha1(target.read_bytes(), usedforsecurity=False).hexdigest() != each.sha1:
-            why = "It is not the file whose SHA-1 Wikimedia Commons states, and was thrown away."
+            why = _("It is not the file whose SHA-1 Wikimedia Commons states, and was thrown away.")
         elif each.ending in ("gif", "webp") and _moves(target):
-            why = "It is an animation, no single picture."
+            why = _("It is an animation, no single picture.")
         if why:
             target.unlink()
         return why
 
     def _lost(self, status: int) -> str:
-        return f"Wikimedia Commons does not give its picture any more ({status}): it was moved or deleted."
+        return _(
+            "Wikimedia Commons does not give its picture any more (%(status)s): it was moved or deleted.", status=status
+        )
 
     def _file(self, each: CommonsFile) -> Path:
         name = digest(f"{each.url} {each.sha1}")
@@ -201,7 +210,7 @@ class CommonsCorpus(PlannedCorpus[Source, CommonsFile]):
         before |= {each.id: each.id for found in earlier for each in found.standings if each.id not in before}
         asked, now = {_number(own): own for own in before}, {each.id for each in plan.standings}
         told = source.standing({number for number, own in asked.items() if own not in now})
-        said = "Wikimedia Commons has deleted it since it was fetched."
+        said = N_("Wikimedia Commons has deleted it since it was fetched.")  # kept in English; looked up where it is read
         return [
             (before[asked[number]], Standing(asked[number], when, said if gone else ""))
             for number, (gone, when) in sorted(told.items())
@@ -218,8 +227,13 @@ def _planned(page: Page, smaller: str) -> CommonsFile | None:
             return None
         width = width_for(page)
         notes += (
-            f"The file itself is larger than is taken ({info.width:,} × {info.height:,} pixels): a copy of {width:,} pixels "
-            "in width comes in its place.",
+            _(
+                "The file itself is larger than is taken (%(width)s × %(height)s pixels): a copy of %(copied)s pixels in "
+                "width comes in its place.",
+                width=number(info.width),
+                height=number(info.height),
+                copied=number(width),
+            ),
         )
         changed = f"A smaller copy, of {width:,} pixels in width"  # which licences ask to say wherever it is passed on
         figure = replace(figure, source=replace(figure.source, attribution=f"{figure.source.attribution}. {changed}"))

@@ -11,13 +11,15 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from mirage.corpora.inferring import with_words
+from mirage.corpora.live.base import Reason
 from mirage.corpora.live.jats import cc_licence
 from mirage.corpora.live.jats_rights import fold
 from mirage.corpora.live.pace import AskedToWait
 from mirage.errors import Unavailable
 from mirage.figure import Figure, Licence, Source, clean_text, is_link
 from mirage.licensing import terms_of
-from mirage.wording import _
+from mirage.locales import number
+from mirage.wording import N_, Words, _, nN_
 
 PAGES = "https://commons.wikimedia.org/wiki/"
 FILES, THUMBS = "https://upload.wikimedia.org", "https://thumb.wikimedia.org"
@@ -31,13 +33,14 @@ ENDINGS = {
     "image/gif": "gif",
 }
 _BUSY = ("maxlag", "ratelimited", "readonly")
-_SOUND = "file with a video or a sound"
+_SOUND = Reason(*nN_("file with a video or a sound", "files with a video or a sound"))
+_DOCUMENT = Reason(*nN_("file with a document, not a picture", "files with a document, not a picture"))
 _NO_PICTURE = {
-    "image/svg+xml": "file with a drawing of vectors (SVG)",
-    "application/pdf": "file with a document, not a picture",
-    "image/vnd.djvu": "file with a document, not a picture",
+    "image/svg+xml": Reason(*nN_("file with a drawing of vectors (SVG)", "files with a drawing of vectors (SVG)")),
+    "application/pdf": _DOCUMENT,
+    "image/vnd.djvu": _DOCUMENT,
     "application/ogg": _SOUND,
-    "image/x-xcf": "file of a program for drawing (XCF)",
+    "image/x-xcf": Reason(*nN_("file of a program for drawing (XCF)", "files of a program for drawing (XCF)")),
 }
 _CC0 = re.compile(r"(?i)\bcc[\s-]?(0|zero)\b|creative commons (0|zero)|publicdomain/zero")
 _DRAWN = re.compile(
@@ -48,11 +51,11 @@ _MADE = re.compile(
     r"(?i)\bai[- ]generated\b|\bgenerated (?:by|with) (?:an )?(?:ai\b|artificial)|"
     r"\bmidjourney\b|\bdall[\s·•-]?e\b|stable diffusion"
 )
-_LANGUAGES = {
-    "ar": "Arabic", "cs": "Czech", "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "ja": "Japanese",
-    "ko": "Korean", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ru": "Russian", "sv": "Swedish", "tr": "Turkish",
-    "uk": "Ukrainian", "zh": "Chinese",
-}  # fmt: skip
+_LANGUAGES = Words({
+    "ar": N_("Arabic"), "cs": N_("Czech"), "de": N_("German"), "es": N_("Spanish"), "fr": N_("French"), "it": N_("Italian"),
+    "ja": N_("Japanese"), "ko": N_("Korean"), "nl": N_("Dutch"), "pl": N_("Polish"), "pt": N_("Portuguese"),
+    "ru": N_("Russian"), "sv": N_("Swedish"), "tr": N_("Turkish"), "uk": N_("Ukrainian"), "zh": N_("Chinese"),
+})  # fmt: skip
 _MOST_LINE, _MOST_CAPTION = 300, 6_000
 
 
@@ -181,7 +184,7 @@ def read_told(told: object) -> Told:
             )
         raise Unavailable(_("Wikimedia Commons refuses the question: %(said)s Write it otherwise.", said=said))
     if not isinstance(told, dict) or not told.keys() & {"query", "batchcomplete", "continue"}:
-        raise ValueError("it lacks query and batchcomplete")
+        raise ValueError(_("it lacks query and batchcomplete"))
     return answer
 
 
@@ -207,30 +210,61 @@ def why_not(info: Info, title: str, wanted: Sequence[str]) -> str:
     terms = terms_of(licence)
     why = ""
     if info.strange:
-        why = "file described otherwise than Wikimedia Commons documents"
+        why = Reason(
+            *nN_(
+                "file described otherwise than Wikimedia Commons documents",
+                "files described otherwise than Wikimedia Commons documents",
+            )
+        )
     elif not info.url or not info.mime:
-        why = "file whose content is gone or hidden"
+        why = Reason(*nN_("file whose content is gone or hidden", "files whose content is gone or hidden"))
     elif info.mime not in ENDINGS:
         sound = info.mime.startswith(("video/", "audio/"))
-        why = _SOUND if sound else _NO_PICTURE.get(info.mime, f"file that holds no picture ({info.mime[:40]})")
+        other = Reason(
+            *nN_("file that holds no picture (%(kind)s)", "files that hold no picture (%(kind)s)"), kind=info.mime[:40]
+        )
+        why = _SOUND if sound else _NO_PICTURE.get(info.mime, other)
     elif info.mime == "image/gif" and info.duration:
-        why = "file with an animation (GIF)"
+        why = Reason(*nN_("file with an animation (GIF)", "files with an animation (GIF)"))
     elif not info.url.startswith(f"{FILES}/"):
-        why = "file from elsewhere than Wikimedia's servers"
+        why = Reason(*nN_("file from elsewhere than Wikimedia's servers", "files from elsewhere than Wikimedia's servers"))
     elif info.line("NonFree").lower() not in ("", "false", "0"):
-        why = "file used there without a free licence (fair use)"
+        why = Reason(
+            *nN_("file used there without a free licence (fair use)", "files used there without a free licence (fair use)")
+        )
     elif restrictions:
-        why = f"file restricted by more than the licence ({restrictions[:60]})"
+        why = Reason(
+            *nN_("file restricted by more than the licence (%(by)s)", "files restricted by more than the licence (%(by)s)"),
+            by=restrictions[:60],
+        )
     elif not licence.name:
-        why = "file without a stated licence"
+        why = Reason(*nN_("file without a stated licence", "files without a stated licence"))
     elif not terms.known:
-        why = f"file whose licence, {licence.name[:60]}, is not known to permit passing on"
+        why = Reason(
+            *nN_(
+                "file whose licence, %(licence)s, is not known to permit passing on",
+                "files whose licence, %(licence)s, is not known to permit passing on",
+            ),
+            licence=licence.name[:60],
+        )
     elif _contradicts(info, licence):
-        why = f"file whose page states the licence, {licence.name[:60]}, in different ways"
+        why = Reason(
+            *nN_(
+                "file whose page states the licence, %(licence)s, in different ways",
+                "files whose page states the licence, %(licence)s, in different ways",
+            ),
+            licence=licence.name[:60],
+        )
     elif _wanted_as(licence) not in wanted:
-        why = f"file under {licence.name[:60]}, a licence that was not asked for"
+        why = Reason(
+            *nN_(
+                "file under %(licence)s, a licence that was not asked for",
+                "files under %(licence)s, a licence that was not asked for",
+            ),
+            licence=licence.name[:60],
+        )
     elif _MADE.search(f"{title} {info.line('Categories')}") or _MADE.search(info.told("ImageDescription")[0]):
-        why = "file made by a program that draws pictures"
+        why = Reason(*nN_("file made by a program that draws pictures", "files made by a program that draws pictures"))
     return why
 
 
@@ -286,14 +320,15 @@ def notes_of(page: Page) -> tuple[str, ...]:
     description, language = info.told("ImageDescription")
     found = []
     if drawn := _DRAWN.search(f"{page.name} | {info.line('Categories')} | {description[:_MOST_CAPTION]}"):
-        found.append(f"It may be a drawing: its page says “{drawn[0].lower()}”.")
+        found.append(_("It may be a drawing: its page says “%(word)s”.", word=drawn[0].lower()))
     base = language.partition("-")[0]
     if description and base not in ("", "en"):
-        found.append(f"Its description is in {_LANGUAGES.get(base, f'another language ({language[:12]})')}.")
+        named = _LANGUAGES.get(base) or _("another language (%(code)s)", code=language[:12])
+        found.append(_("Its description is in %(language)s.", language=named))
     if not info.line("Attribution") and not info.line("Artist"):
-        found.append("Its page names no author.")
+        found.append(_("Its page names no author."))
     if (info.pagecount or 1) > 1:
-        found.append(f"It has {info.pagecount:,} pages; the first is taken.")
+        found.append(_("It has %(pages)s pages; the first is taken.", pages=number(info.pagecount or 1)))
     return tuple(found)
 
 

@@ -136,7 +136,7 @@ def _with_contact(error: FetchRefused, settings: Settings) -> FetchRefused:
     """A refusal, with what to do where Wikimedia may have refused us because it does not know whom to write to."""
     if error.answered != 403 or settings.live_contact:
         return error
-    told = "Wikimedia asks programs to say whom it may write to: set MIRAGE_LIVE_CONTACT to your e-mail address."
+    told = _("Wikimedia asks programs to say whom it may write to: set MIRAGE_LIVE_CONTACT to your e-mail address.")
     return FetchRefused(f"{error} {told}", error.answered)
 
 

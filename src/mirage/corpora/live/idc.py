@@ -33,8 +33,9 @@ from mirage.figure import Case
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.limits import sampled
 from mirage.images.volume import Volume
+from mirage.locales import number as in_words
 from mirage.settings import Settings
-from mirage.wording import N_, _
+from mirage.wording import N_, _, language
 
 HOMEPAGE = "https://imaging.datacommons.cancer.gov/"
 _MOST, _USUAL = 100, 10  # series at once
@@ -43,7 +44,7 @@ _FIGURES = 12  # of a series that is no stack
 _THUMBNAILS = 40
 _KEPT = 30 * 86_400.0  # seconds that what was fetched is kept on disk
 _AGAIN = 3600.0  # seconds after which a series that was refused is asked for again
-_BURNED_IN = "Its header says that text is burned into the pixels, which may name the patient, so it was not taken."
+_BURNED_IN = N_("Its header says that text is burned into the pixels, which may name the patient, so it was not taken.")
 
 
 class IdcCorpus:
@@ -135,6 +136,7 @@ class IdcCorpus:
         )
         self._refresh, self._made = refresh, time.time()
         self._given, self._index_folder = settings, index
+        self._language = "" if language() == "en" else f".{language()}"
         self._stacks: dict[str, StackFiles] = {}
         self._places: dict[str, tuple[Path, int]] = {}
         self._cases: dict[str, Case] = {}
@@ -159,11 +161,14 @@ class IdcCorpus:
         kept = self._kept
         if not kept.version:
             return ""
-        left = "; ".join(f"{number:,} {why}" for why, number in kept.left_out)
-        return (
-            f"{len(kept.series):,} of {kept.total:,} series that fit were chosen, in the index of {kept.version}; asking "
-            f"again chooses anew. {f'Left out: {left}.' if left else ''}"
-        ).strip()
+        left = "; ".join(f"{in_words(many)} {why}" for why, many in kept.left_out)
+        told = _(
+            "%(chosen)s of %(total)s series that fit were chosen, in the index of %(version)s; asking again chooses anew.",
+            chosen=in_words(len(kept.series)),
+            total=in_words(kept.total),
+            version=kept.version,
+        )
+        return " ".join(filter(None, (told, _("Left out: %(what)s.", what=left) if left else "")))
 
     # -- choosing and fetching ------------------------------------------------------------------------------------------
 
@@ -195,11 +200,11 @@ class IdcCorpus:
                 except (NoNetwork, AskedToWait) as error:
                     if again:
                         raise
-                    told = why = f"It cannot be shown before it is fetched. {error}"
+                    told = why = _("It cannot be shown before it is fetched. %(error)s", error=error)
                 except MirageError as error:
-                    why = f"It cannot be shown before it is fetched. {error}"
+                    why = _("It cannot be shown before it is fetched. %(error)s", error=error)
             figures.append(one.offered(picture, why))
-        return Offer(tuple(figures), "series", choice.total, len(described), choice.left_out, self._index.released)
+        return Offer(tuple(figures), _("series"), choice.total, len(described), choice.left_out, self._index.released)
 
     def _chosen(self) -> Choice:
         return choose(self._index, wanted(self._query), self._filters, self._most, self._only)
@@ -289,7 +294,7 @@ class IdcCorpus:
         of = self._filters
         sets = map(sorted, (of.modalities, of.collections, of.parts, of.licences))
         asked = repr((self._query, self._most, self._only, *sets, of.megabytes))
-        return self._settings.live_cache / "idc" / "chosen" / f"{digest(asked)}.json"
+        return self._settings.live_cache / "idc" / "chosen" / f"{digest(asked)}{self._language}.json"
 
     @property
     def _kept(self) -> Chosen:
@@ -316,12 +321,14 @@ class IdcCorpus:
         there = {one.series.uuid for one in kept}
         gone = [uuid for uuid in self._only if uuid not in there] if kept else []
         entries = [entry for one in kept for entry in self._of_series(one)]
-        return [*entries, *(Refused(uuid, "It is not in the index any more.") for uuid in gone)]
+        return [*entries, *(Refused(uuid, _("It is not in the index any more.")) for uuid in gone)]
 
     def _of_series(self, one: Described) -> Iterator[Item | Refused]:
         told = self._fetched(one.series)
         if told is None or told.refused:
-            yield Refused(one.label, told.refused if told else "It has not been fetched as a whole. Run it again to go on.")
+            yield Refused(
+                one.label, told.refused if told else _("It has not been fetched as a whole. Run it again to go on.")
+            )
             return
         paths = sorted(self._folder(one.series).glob("*.dcm"))
         found = sort_files(paths, "series", lambda path: path.name, _refusal)
@@ -333,7 +340,8 @@ class IdcCorpus:
             yield self._item(one, stack, number, header=stack.header, plane=stack.plane)
         if made:
             yield from (
-                Refused(f"{one.label}: {each.first.name}", "It is no slice of the stack of its series.") for each in singles
+                Refused(f"{one.label}: {each.first.name}", _("It is no slice of the stack of its series."))
+                for each in singles
             )
         else:
             frames = [place for each in singles for place in _frames(each)]
@@ -395,7 +403,7 @@ def _frames(each: Found) -> Iterator[tuple[Any, int]]:
 
 
 def _refusal(header: Any) -> str:
-    return refusal_of(header, _BURNED_IN)
+    return refusal_of(header, _(_BURNED_IN))
 
 
 def _low(words: Sequence[str]) -> frozenset[str]:

@@ -20,7 +20,7 @@ from mirage.models.download import RETRIED, Damaged, FetchRefused, Progress, Too
 from mirage.settings import Settings
 from mirage.wording import N_, _
 
-TITLE = "the Imaging Data Commons"
+TITLE = N_("the Imaging Data Commons")
 _BASE = "https://{}.s3.amazonaws.com"
 _RATE = Rate(20, 1.0)
 _PAUSE = 1.0  # seconds before a question is asked the second time

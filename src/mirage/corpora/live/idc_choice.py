@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mirage.corpora.live.base import Reason
 from mirage.corpora.live.idc_index import DataCollection, Index, Series
 from mirage.corpora.live.idc_words import IN_PART, IN_SERIES, IN_STUDY, Need, Wanted, part_weight
 from mirage.errors import BadInput
 from mirage.images.dicom_header import modality_of
-from mirage.wording import _
+from mirage.wording import _, nN_
 
 _PICTURES = re.compile(r"(?i)\b(?:image|tomosynthesis) storage\b")
 _NO_PICTURES = re.compile(r"(?i)whole slide|segmentation|parametric map|raw data|dose")
@@ -32,20 +33,38 @@ _LEAST = 12  # slices under which a series of CT, MR or PET is likely a scout
 _SLICED = frozenset({"CT", "MR", "PT"})
 _NORMAL = frozenset({"healthy controls (non-cancer)", "normal (non-cancer)", "non-diseased"})
 
-_OTHER = "not asked for"
+_OTHER = "other"
 
 # Why a series that fits the words does not come, to be read behind how many those are.
-NO_PICTURE = "series without pictures to look at, but with segmentations, measurements, plans and reports"
-SLIDES = "series of whole slides, which MIRAGE does not read"
-DERIVED = "series worked out by a program from other series"
-MASKS = "series of masks, reports or screens beside the pictures"
-PHANTOM = "series of a phantom, not of a person"
-ANIMAL = "series of an animal"
-MADE = "series made by simulation, not taken of a person"
-RENAMED = "series made to test de-identification, with invented names and numbers in them"
-NO_LICENCE = "series without a stated licence"
-LARGE = "series larger than {} MB"
-DAMAGED = "series whose entry in the index cannot be used"
+NO_PICTURE = Reason(
+    *nN_(
+        "series without pictures to look at, but with segmentations, measurements, plans and reports",
+        "series without pictures to look at, but with segmentations, measurements, plans and reports",
+    )
+)
+SLIDES = Reason(
+    *nN_("series of whole slides, which MIRAGE does not read", "series of whole slides, which MIRAGE does not read")
+)
+DERIVED = Reason(
+    *nN_("series worked out by a program from other series", "series worked out by a program from other series")
+)
+MASKS = Reason(
+    *nN_(
+        "series of masks, reports or screens beside the pictures", "series of masks, reports or screens beside the pictures"
+    )
+)
+PHANTOM = Reason(*nN_("series of a phantom, not of a person", "series of a phantom, not of a person"))
+ANIMAL = Reason(*nN_("series of an animal", "series of an animal"))
+MADE = Reason(*nN_("series made by simulation, not taken of a person", "series made by simulation, not taken of a person"))
+RENAMED = Reason(
+    *nN_(
+        "series made to test de-identification, with invented names and numbers in them",
+        "series made to test de-identification, with invented names and numbers in them",
+    )
+)
+NO_LICENCE = Reason(*nN_("series without a stated licence", "series without a stated licence"))
+LARGE = nN_("series larger than %(megabytes)s MB", "series larger than %(megabytes)s MB")
+DAMAGED = Reason(*nN_("series whose entry in the index cannot be used", "series whose entry in the index cannot be used"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +132,10 @@ def choose(index: Index, wanted: Wanted, filters: Filters, most: int, only: Coll
     with _ONE:
         scored = _Weigher(index.collections, wanted, filters).weigh(index.table())
     rows = _spread(scored, most)
-    left = [(why, number) for why, number in scored.left_out.items() if number]
+    left = [(why.of(number), number) for why, number in scored.left_out.items() if number]
     found = index.rows(rows)
     if bad := len(rows) - len(found):
-        left.append((DAMAGED, bad))
+        left.append((DAMAGED.of(bad), bad))
     return Choice(tuple(found), len(scored.rows), tuple(sorted(left, key=lambda one: -one[1])))
 
 
@@ -124,7 +143,7 @@ def _check(index: Index, filters: Filters) -> None:
     names = {one for each in index.collections.values() for one in (each.id.lower(), each.name.lower())}
     if strange := sorted(filters.collections - names):
         near = [name for name in sorted(names) if strange[0][:4] in name][:5]
-        like = f" Like it: {', '.join(near)}." if near else ""
+        like = " " + _("Like it: %(names)s.", names=", ".join(near)) if near else ""
         raise BadInput(
             _(
                 "The Imaging Data Commons has no collection %(strange)s in %(version)s.%(like)s",
@@ -143,7 +162,7 @@ class _Scored:
     scores: NDArray[Any]
     owners: NDArray[Any]
     patients: NDArray[Any]
-    left_out: Counter[str]
+    left_out: Counter[Reason]
 
 
 class _Columns:
@@ -212,7 +231,7 @@ class _Weigher:
 
     def weigh(self, table: Any) -> _Scored:
         """Say which rows fit, and how well."""
-        counts: Counter[str] = Counter()
+        counts: Counter[Reason] = Counter()
         columns = _Columns(table)
         each, said = columns.each, columns.said
         size = table.column("series_size_MB").fill_null(np.nan).to_numpy()
@@ -246,7 +265,7 @@ class _Weigher:
             fits &= ~_count(counts, PHANTOM, fits & each("BodyPartExamined", lambda part: "phantom" in part.lower(), bool))
         fits &= ~_count(counts, MASKS, fits & said("SeriesDescription", _MASK))
         fits &= ~_count(counts, NO_LICENCE, fits & each("license_short_name", lambda name: not name.strip(), bool))
-        fits &= ~_count(counts, LARGE.format(f"{filters.megabytes:g}"), fits & ~(size <= filters.megabytes))
+        fits &= ~_count(counts, Reason(*LARGE, megabytes=f"{filters.megabytes:g}"), fits & ~(size <= filters.megabytes))
         fits &= ~_count(counts, DAMAGED, fits & (count < 1))
         score -= 1.5 * said("SeriesDescription", _SCOUT)
         score -= 1.5 * (np.isin(key, list(_SLICED)) & (count < _LEAST))
@@ -290,7 +309,7 @@ class _Weigher:
         return bool(chosen) and own not in chosen and re.sub(r" \d\.\d$", "", own) not in chosen
 
 
-def _count(counts: Counter[str], why: str, which: NDArray[Any]) -> NDArray[Any]:
+def _count(counts: Counter[Reason], why: Reason, which: NDArray[Any]) -> NDArray[Any]:
     counts[why] += int(which.sum())
     return which
 

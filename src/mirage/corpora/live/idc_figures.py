@@ -178,8 +178,12 @@ def describe(index: Index, series: Series) -> Described:
     kinds = there.about if there else ()
     warning = ""
     if len(kinds) > 1:
-        told = ", ".join(kinds) if len(kinds) <= 4 else f"{', '.join(kinds[:3])} and {len(kinds) - 3} more"
-        warning = f"Its collection is about several: {told}. Which of them this patient has, the index does not say."
+        told = ", ".join(kinds)
+        if len(kinds) > 4:
+            told = " ".join((", ".join(kinds[:3]), _("and %(number)s more", number=len(kinds) - 3)))
+        warning = _(
+            "Its collection is about several: %(kinds)s. Which of them this patient has, the index does not say.", kinds=told
+        )
     cleaned = Series(**{  # words that may tell of a person stay out, and no age is kept that few people reach
         **{field: getattr(series, field) for field in Series.__dataclass_fields__},
         "description": _words(series.description), "study": _words(series.study),

@@ -127,7 +127,7 @@ class Index:
         self._folder = folder
         missing = {*WORDED, *_NUMBERS, *_REST} - set(self._open(_SERIES).schema_arrow.names)
         if missing:
-            raise _changed(f"{_SERIES} has no column {sorted(missing)[0]}")
+            raise _changed(_("%(file)s has no column %(column)s", file=_SERIES, column=sorted(missing)[0]))
 
     def _open(self, name: str) -> Any:
         from pyarrow import ArrowException, parquet  # noqa: PLC0415 - optional, and slow to import
@@ -135,7 +135,7 @@ class Index:
         try:
             return parquet.ParquetFile(self._folder / name)
         except (OSError, ArrowException) as error:
-            raise _changed(f"{name} cannot be read ({str(error)[:120]})") from error
+            raise _unread(name, error) from error
 
     @cached_property
     def version(self) -> str:
@@ -162,7 +162,7 @@ class Index:
         """All collections by id."""
         file = self._open(_COLLECTIONS)
         if missing := set(_OF_COLLECTION) - set(file.schema_arrow.names):
-            raise _changed(f"{_COLLECTIONS} has no column {sorted(missing)[0]}")
+            raise _changed(_("%(file)s has no column %(column)s", file=_COLLECTIONS, column=sorted(missing)[0]))
         rows = file.read(columns=list(_OF_COLLECTION)).to_pylist()
         return {str(row["collection_id"]): _collection(row) for row in rows}
 
@@ -206,7 +206,7 @@ class Index:
             )
             return table.unify_dictionaries().combine_chunks()
         except (OSError, ArrowException) as error:
-            raise _changed(f"{_SERIES} cannot be read ({str(error)[:120]})") from error
+            raise _unread(_SERIES, error) from error
 
     def rows(self, rows: Sequence[int]) -> list[Series]:
         """The series of some rows, in their order; those that cannot be used are left out."""
@@ -230,7 +230,7 @@ class Index:
         try:
             yield from self._open(_SERIES).iter_batches(_ROWS, columns=list(columns), use_threads=False)
         except (OSError, ArrowException) as error:
-            raise _changed(f"{_SERIES} cannot be read ({str(error)[:120]})") from error
+            raise _unread(_SERIES, error) from error
 
     def of_ids(self, uuids: Collection[str]) -> list[Series]:
         """The series of some ids."""
@@ -293,6 +293,10 @@ def _printable(text: str) -> str:
 def _http(url: object) -> str:
     text = str(url or "").strip()
     return text if text.startswith(("http://", "https://")) else ""
+
+
+def _unread(name: str, error: Exception) -> Unavailable:
+    return _changed(_("%(file)s cannot be read (%(error)s)", file=name, error=str(error)[:120]))
 
 
 def _changed(what: str) -> Unavailable:

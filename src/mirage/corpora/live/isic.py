@@ -22,10 +22,10 @@ from mirage.corpora.live.planned import Plan, Planned, PlannedCorpus, Telling
 from mirage.corpora.options import CorpusOption
 from mirage.figure import Case, Figure
 from mirage.settings import Settings
-from mirage.wording import N_
+from mirage.wording import N_, _
 
 BASE = "https://api.isic-archive.com/api/v2"
-TITLE = "the ISIC Archive"
+TITLE = N_("the ISIC Archive")
 _RATE = Rate(4, 1.0)  # it documents none
 _PAGE = 100
 _MOST, _USUAL = 2_000, 50
@@ -99,7 +99,7 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
     )
     name = "isic"
     title = TITLE
-    unit = "images"
+    unit = N_("images")
     _plans = TypeAdapter(Plan[Photograph])
 
     def __init__(
@@ -135,7 +135,7 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
                     break
                 looked += 1
                 if entry is None:
-                    left_out.append(("An image", UNREADABLE))
+                    left_out.append((_("An image"), UNREADABLE))
                     continue
                 seen.add(entry.isic_id)
                 if why := why_not(entry, self._licences):
@@ -150,7 +150,7 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
         cases = dict[str, Case]()
         images = tuple(_planned(each, cases) for each in found)
         refused = tuple(Refused(label, sentence(why)) for label, why in left_out)
-        counts = tally(why for _, why in left_out)
+        counts = tally(why for _label, why in left_out)
         return Plan(images, tuple(cases.values()), refused, counts, total, looked, asked)
 
     def _group(self, figure: Figure) -> str:
@@ -167,7 +167,9 @@ class IsicCorpus(PlannedCorpus[Client, Photograph]):
         return ""
 
     def _lost(self, status: int) -> str:
-        return f"The archive does not give its picture any more ({status}). Ask again: it may lie elsewhere."
+        return _(
+            "The archive does not give its picture any more (%(status)s). Ask again: it may lie elsewhere.", status=status
+        )
 
     def _file(self, each: Photograph) -> Path:
         ending = re.search(r"/[^/]*(\.[a-zA-Z]{3,4})$", re.split("[?#]", each.url)[0])

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from mirage.corpora.base import digest
+from mirage.corpora.live.base import Reason
 from mirage.figure import Case, Figure, Licence, Source, clean_text
 from mirage.language.concepts import lexicon
+from mirage.wording import nN_
 
 PAGES = "https://api.isic-archive.com/images/"
 LICENCES = {
@@ -30,7 +32,9 @@ _CALLED = {
 }
 _OF_SKIN = frozenset({"basal cell carcinoma", "squamous cell carcinoma"})  # what a short form of several meanings means here
 _WIDE = frozenset({"benign", "malignant", "indeterminate"})
-UNREADABLE = "image described otherwise than the archive documents"
+UNREADABLE = Reason(
+    *nN_("image described otherwise than the archive documents", "images described otherwise than the archive documents")
+)
 _OLDEST = 89
 _MOST_TEXT = 500  # characters
 _MADE = re.compile(r"(?i)synthetic|generated")
@@ -133,15 +137,26 @@ def why_not(entry: Entry, licences: Sequence[str]) -> str:
     """
     why = ""
     if not entry.public:
-        why = "image that the archive keeps from the public"
+        why = Reason(*nN_("image that the archive keeps from the public", "images that the archive keeps from the public"))
     elif not entry.copyright_license:
-        why = "image without a stated licence"
+        why = Reason(*nN_("image without a stated licence", "images without a stated licence"))
     elif entry.copyright_license not in licences:
-        why = f"image under {entry.copyright_license[:40]}, a licence that was not asked for"
+        why = Reason(
+            *nN_(
+                "image under %(licence)s, a licence that was not asked for",
+                "images under %(licence)s, a licence that was not asked for",
+            ),
+            licence=entry.copyright_license[:40],
+        )
     elif not entry.files.full.url:
-        why = "image without a picture to fetch"
+        why = Reason(*nN_("image without a picture to fetch", "images without a picture to fetch"))
     elif _MADE.search(f"{entry.acquisition('image_manipulation')} {entry.clinical('diagnosis_confirm_type')}"):
-        why = "image made by a program, not a photograph of a person"
+        why = Reason(
+            *nN_(
+                "image made by a program, not a photograph of a person",
+                "images made by a program, not photographs of a person",
+            )
+        )
     return why
 
 

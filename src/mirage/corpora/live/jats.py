@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from xml.etree.ElementTree import Element
 
+from mirage.corpora.live.base import Reason
 from mirage.corpora.live.jats_rights import authors_own, of_another, words_of
 from mirage.corpora.live.xml import parse, text_of
 from mirage.figure import Licence, clean_text
+from mirage.locales import number
+from mirage.wording import _, nN_
 
 _NOT_WORDS = frozenset("fig fig-group table-wrap tex-math supplementary-material fn-group ref-list".split())
 _CREDITS = frozenset("permissions attrib label".split())  # read by themselves
@@ -20,7 +23,9 @@ _NOT_TITLE = frozenset("fn xref tex-math".split())
 _NOT_READ = frozenset("sub-article response ref-list supplementary-material table-wrap front front-stub".split())
 _MOST_AUTHORS, _MOST_FIGURES, _MOST_PARAGRAPHS = 500, 500, 5_000
 _MOST_PARAGRAPH, _MOST_CAPTION, _MOST_LINE, _MOST_NAME = 4_000, 6_000, 2_000, 300  # characters
-_LENT = "figure shown by permission of somebody else"
+_LENT = Reason(*nN_("figure shown by permission of somebody else", "figures shown by permission of somebody else"))
+_VIDEO = Reason(*nN_("figure with a video in place of a picture", "figures with a video in place of a picture"))
+_NOTHING = Reason(*nN_("figure without a picture", "figures without a picture"))
 _MOST_SAID = 20_000  # characters in a figure, all of which are read for whose it is
 _MOST_FORMS = 20  # of a picture
 _TABLE = re.compile(r"(?i)^(supplement(ary|al) )?(tab(le|la|elle|ella|leau)?)\b\.?\s*[\dIVXA-Z]")
@@ -130,7 +135,7 @@ def read_article(data: bytes) -> Article:
     article = root if root.tag == "article" else root.find("article")
     meta = article.find("front/article-meta") if article is not None else None
     if article is None or meta is None:
-        raise ValueError("its XML is no article")
+        raise ValueError(_("its XML is no article"))
     front = article.find("front")
     assert front is not None
     title = _line(meta.find("title-group/article-title"))
@@ -300,10 +305,10 @@ def _figure(element: Element, around: _Around, authors: Set[str]) -> JatsFigure:
 def _unfit(element: Element, label: str, drawn: bool) -> str:
     kind = element.get("fig-type", "").lower()
     if "table" in kind or _TABLE.match(label) or next(element.iter("table"), None) is not None:
-        return "figure with a table in place of a picture"
+        return Reason(*nN_("figure with a table in place of a picture", "figures with a table in place of a picture"))
     if not drawn:
         video = next(element.iter("media"), None) is not None
-        return "figure with a video in place of a picture" if video else "figure without a picture"
+        return _VIDEO if video else _NOTHING
     return ""
 
 
@@ -314,14 +319,22 @@ def _whose(elements: list[Element], authors: Set[str]) -> str:
         for terms in element.iter("permissions"):
             linked = any(each.get("href") for each in terms.iter())
             if linked or not authors_own(text_of(terms), authors):
-                return "figure under terms other than the article's"
+                return Reason(
+                    *nN_("figure under terms other than the article's", "figures under terms other than the article's")
+                )
         for credit in element.iter("attrib"):
             if not authors_own(text_of(credit), authors):
                 return _LENT
         said.append(text_of(element, _CREDITS, _MOST_SAID))
     whole = " ".join(said)
     if len(whole) >= _MOST_SAID:
-        return f"figure with more than {_MOST_SAID:,} characters beside it, too many to tell whose the picture is"
+        return Reason(
+            *nN_(
+                "figure with more than %(most)s characters beside it, too many to tell whose the picture is",
+                "figures with more than %(most)s characters beside it, too many to tell whose the picture is",
+            ),
+            most=number(_MOST_SAID),
+        )
     return _LENT if of_another(whole) else ""
 
 

@@ -201,7 +201,9 @@ def begun(title: str) -> str:
 def when(moment: float) -> str:
     """A time in words: "14:05", and the day where it is another one."""
     then, now = datetime.fromtimestamp(moment), datetime.fromtimestamp(time.time())
-    return then.strftime("%H:%M") if then.date() == now.date() else then.strftime("%H:%M on %Y-%m-%d")
+    if then.date() == now.date():
+        return then.strftime("%H:%M")
+    return _("%(time)s on %(day)s", time=then.strftime("%H:%M"), day=then.strftime("%Y-%m-%d"))
 
 
 def day(moment: float) -> str:

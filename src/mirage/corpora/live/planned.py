@@ -23,7 +23,7 @@ from mirage.figure import Case, Figure
 from mirage.images import DecodedPicture, read_picture, thumbnail
 from mirage.models.download import Damaged, FetchRefused, TooLarge, disk_words
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import _, language, looked_up
 
 _SHOWN = 60  # figures of an offer that have a thumbnail
 _AHEAD = 60.0  # seconds that the clock of a disk may be ahead of ours
@@ -157,16 +157,20 @@ class PlannedCorpus(ABC, Generic[S, P]):
         self._refresh, self._made = refresh, time.time()
         self._settings = settings or Settings.load()
         self._folder = self._settings.live_cache / self.name
+        self._language = "" if language() == "en" else f".{language()}"
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is a digest of what was asked."""
-        return self.card.info(self.name, self._place.stem)
+        return self.card.info(self.name, self._version)
 
     @property
     def advice(self) -> str:
         """When the source answered."""
         plan = self._kept(self._place)
-        return f"As {self.title} answered on {day(plan.asked)}; ask again for newer answers." if plan else ""
+        if plan is None:
+            return ""
+        title = looked_up(self.title)
+        return _("As %(title)s answered on %(day)s; ask again for newer answers.", title=title, day=day(plan.asked))
 
     # -- what each source does its own way ------------------------------------------------------------------------------
 
@@ -221,7 +225,7 @@ class PlannedCorpus(ABC, Generic[S, P]):
             )  # fmt: skip
         since = self._standing_now(source, plan) if again or self._refresh else []
         standings = (*plan.standings, *(each for _, each in since))
-        return Offer(tuple(offered), self.unit, plan.total, plan.looked_at, plan.left_out, plan.asked, standings)
+        return Offer(tuple(offered), looked_up(self.unit), plan.total, plan.looked_at, plan.left_out, plan.asked, standings)
 
     def _asked(self, telling: Telling, *, again: bool = False) -> tuple[S, Plan[P]]:
         again = again or self._refresh
@@ -270,7 +274,8 @@ class PlannedCorpus(ABC, Generic[S, P]):
         chosen = [each for each in plan.figures if not self._only or each.figure.id in self._only]
         gone = sorted(self._only - {each.figure.id for each in chosen})
         refused = list(plan.refused)
-        refused += [Refused(name, f"It is not among what {self.title} has for this query any more.") for name in gone]
+        lost = _("It is not among what %(title)s has for this query any more.", title=looked_up(self.title))
+        refused += [Refused(name, lost) for name in gone]
         taken: list[P] = []
         there, size = 0, sum(each.size or 0 for each in chosen) or None
         for number, each in enumerate(chosen):
@@ -282,7 +287,7 @@ class PlannedCorpus(ABC, Generic[S, P]):
             else:
                 taken.append(each)
         since = self._standing_now(source, plan) if self._refresh else []
-        refused += [Refused(label, each.said) for label, each in since if each.said]
+        refused += [Refused(label, looked_up(each.said)) for label, each in since if each.said]
         standings = (*plan.standings, *(each for _, each in since))
         named = {each.figure.case_id for each in taken}
         cases = tuple(case for case in plan.cases if case.id in named)
@@ -344,9 +349,13 @@ class PlannedCorpus(ABC, Generic[S, P]):
         return self._folder / "anew"
 
     @property
+    def _version(self) -> str:
+        return digest(repr((self._query, self._most, self._licences, sorted(self._only))))
+
+    @property
     def _place(self) -> Path:
-        asked = (self._query, self._most, self._licences, sorted(self._only))
-        return self._folder / "plans" / f"{digest(repr(asked))}.json"
+        """Where the plan is kept: one for each language, for it says why things do not come."""
+        return self._folder / "plans" / f"{self._version}{self._language}.json"
 
     @cached_property
     def _places(self) -> dict[str, Path]:
@@ -358,7 +367,7 @@ class PlannedCorpus(ABC, Generic[S, P]):
             raise Unavailable(
                 _(
                     "What %(title)s has for “%(query)s” was not fetched yet. Add it while there is a network.",
-                    title=self.title,
+                    title=looked_up(self.title),
                     query=self._query[:80],
                 )
             )

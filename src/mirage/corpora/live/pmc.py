@@ -21,8 +21,9 @@ from mirage.corpora.live.pmc_source import Source
 from mirage.corpora.live.s3 import Stored
 from mirage.corpora.options import CorpusOption
 from mirage.figure import INFERABLE, Figure
+from mirage.locales import number
 from mirage.settings import Settings
-from mirage.wording import N_
+from mirage.wording import N_, _, ngettext
 
 _MOST = 100
 _MOST_ASKED = 5_000  # figures at once
@@ -84,7 +85,7 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
     )  # fmt: skip
     name = "pmc"
     title = "PubMed Central"
-    unit = "articles"
+    unit = N_("articles")
     infers = INFERABLE
     _plans = TypeAdapter(Plan[ArticleFigure])
 
@@ -102,7 +103,7 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
 
     def info(self) -> CorpusInfo:
         """Tell what this corpus is; the version is the day of the answers, and a digest of what was asked."""
-        name = self._place.stem
+        name = self._version
         return self.card.info(self.name, f"{day(self._plan.asked)}, {name}" if self.ready else name)
 
     @property
@@ -110,9 +111,22 @@ class PmcCorpus(PlannedCorpus[Source, ArticleFigure]):
         """How many articles fit, how many of them were looked at, and when the source said so."""
         if (plan := self._kept(self._place)) is None:
             return ""
-        of = f"{plan.looked_at:,} of {plan.total:,} articles that fit" if plan.total else "No article fits, so none"
-        were = "was" if (plan.total or 0) < 2 else "were"
-        return f"{of} {were} looked at, {super().advice[:1].lower()}{super().advice[1:]}"
+        values = {"title": self.title, "day": day(plan.asked)}
+        if not plan.total:
+            return _(
+                "No article fits, so none was looked at, as %(title)s answered on %(day)s; ask again for newer answers.",
+                **values,
+            )
+        return ngettext(
+            "%(looked)s of %(total)s article that fits was looked at, as %(title)s answered on %(day)s; ask again for "
+            "newer answers.",
+            "%(looked)s of %(total)s articles that fit were looked at, as %(title)s answered on %(day)s; ask again for "
+            "newer answers.",
+            plan.total,
+            looked=number(plan.looked_at),
+            total=number(plan.total),
+            **values,
+        )
 
     def _source(self, pulse: Pulse, *, refresh: bool) -> Source:
         return Source(self._settings, refresh=refresh, pulse=pulse)

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mirage.corpora.live.base import Kept, Reason
 from mirage.corpora.live.jats import Article
 from mirage.corpora.live.pmc_terms import not_understood
 from mirage.figure import Licence
 from mirage.licensing import terms_of
+from mirage.wording import N_, nN_
 
 FILTERS = {
     "CC BY": "cc by license",
@@ -22,9 +24,27 @@ FILTERS = {
 }
 """Licences by the codes of the source's list, and the filters of its search that find them."""
 # Why no figure of an article comes, as for `mirage.corpora.live.base.tally`.
-NO_LICENCE = "article without a stated licence that permits passing on"
-CONTRADICTION = "article with one licence in PubMed Central's list and another in the text, so that none is sure"
-NOT_UNDERSTOOD = "article with words about the licence that MIRAGE does not understand"
+NO_LICENCE = Reason(
+    *nN_(
+        "article without a stated licence that permits passing on",
+        "articles without a stated licence that permits passing on",
+    )
+)
+CONTRADICTION = Reason(
+    *nN_(
+        "article with one licence in PubMed Central's list and another in the text, so that none is sure",
+        "articles with one licence in PubMed Central's list and another in the text, so that none is sure",
+    )
+)
+NOT_UNDERSTOOD = Reason(
+    *nN_(
+        "article with words about the licence that MIRAGE does not understand",
+        "articles with words about the licence that MIRAGE does not understand",
+    )
+)
+
+_STRICTER = N_("The source's list says %(listed)s, and the article %(said)s: the stricter of them is taken.")
+_NOTHING = Kept("")
 
 # A statement about what an article comes with, not about itself.
 _OF_DATA = re.compile(r"(?i)\bappl(?:y|ies) to the (?:data|metadata)\b")
@@ -39,7 +59,7 @@ class Stated:
 
     licence: Licence = Licence()
     refusal: str = ""
-    warning: str = ""
+    warning: Kept = _NOTHING
     words: str = ""
 
 
@@ -69,19 +89,27 @@ def licence_of(code: str, article: Article, wanted: Iterable[str]) -> Stated:
         chosen, asked = own[0], [_flags(each.name) for each in own]
         together = theirs.union(*asked)
         if all(flags == theirs for flags in asked):
-            warning = ""
+            warning = Kept("")
         else:
             of = [each for each, flags in zip(own, asked, strict=True) if flags == together]
             if not of and theirs != together:
                 return Stated(refusal=CONTRADICTION)
             chosen = of[0] if of else Licence(code)
             said = " and ".join(dict.fromkeys(each.name for each in own))
-            warning = f"The source's list says {code}, and the article {said}: the stricter of them is taken."
+            warning = Kept(_STRICTER, listed=code, said=said)
     else:
-        chosen, warning = Licence(code), ""
+        chosen, warning = Licence(code), Kept("")
     kind = terms_of(chosen).kind
     if kind not in {terms_of(Licence(each)).kind for each in wanted}:
-        return Stated(refusal=f"article under {chosen}, a licence that was not asked for")
+        return Stated(
+            refusal=Reason(
+                *nN_(
+                    "article under %(licence)s, a licence that was not asked for",
+                    "articles under %(licence)s, a licence that was not asked for",
+                ),
+                licence=chosen,
+            )
+        )
     if strange := not_understood(article.terms, _flags(chosen.name), f"{' '.join(article.authors)} {article.journal}"):
         return Stated(refusal=NOT_UNDERSTOOD, words=strange)
     return Stated(chosen, warning=warning)

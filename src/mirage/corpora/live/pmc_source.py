@@ -22,6 +22,7 @@ from mirage.corpora.live.pmc_licence import FILTERS
 from mirage.corpora.live.s3 import Stored, listed
 from mirage.models.download import FetchRefused
 from mirage.settings import Settings
+from mirage.wording import _
 
 EUTILS = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
 BUCKET = "https://pmc-oa-opendata.s3.amazonaws.com"
@@ -210,7 +211,7 @@ class Source:
 
         def read(body: bytes) -> Article:
             if stated and md5(body, usedforsecurity=False).hexdigest() != stated:
-                raise ValueError("it is not the file whose MD5 it states")
+                raise ValueError(_("it is not the file whose MD5 it states"))
             return read_article(body)
 
         address = f"/{quote(entry.xml.key)}" + (f"?md5={stated}" if stated else "")
@@ -225,9 +226,10 @@ class Source:
             entry = _METADATA.validate_python(told)
             named = (entry.pmcid or pmc).upper().removeprefix("PMC"), entry.version or version
             if named != (pmc.removeprefix("PMC"), version):
-                raise ValueError(f"it tells of PMC{named[0][:20]}.{named[1]} in place of {pmc}.{version}")
+                other, own = f"PMC{named[0][:20]}.{named[1]}", f"{pmc}.{version}"
+                raise ValueError(_("it tells of %(other)s in place of %(own)s", other=other, own=own))
             if entry.is_retracted is None and entry.xml_url is None and not entry.license_code:
-                raise ValueError("it lacks is_retracted, xml_url and license_code")
+                raise ValueError(_("it lacks is_retracted, xml_url and license_code"))
             return entry
 
         answer = self.bucket.json(f"/metadata/{pmc}.{version}.json", read, most=_MOST_METADATA)
@@ -274,7 +276,7 @@ _SEARCHED = TypeAdapter(_Found)
 def _found(told: dict[str, dict[str, object]]) -> tuple[int, list[str]]:
     result = told["esearchresult"]
     if "ERROR" in result:
-        raise ValueError(f"it says: {str(result['ERROR'])[:200]}")
+        raise ValueError(_("it says: %(said)s", said=str(result["ERROR"])[:200]))
     found = _SEARCHED.validate_python(result)
     return found.count, [f"PMC{number}" for number in dict.fromkeys(found.idlist) if number > 0]
 

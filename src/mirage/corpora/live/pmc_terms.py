@@ -12,6 +12,8 @@ from collections.abc import Set
 
 from mirage.corpora.live.jats import cc_licence
 from mirage.corpora.live.jats_rights import fold, words_of
+from mirage.locales import number
+from mirage.wording import _
 
 MOST = 10_000  # characters
 _WORD = r"[^\W\d_]+(?:'[^\W\d_]+)?"
@@ -166,7 +168,7 @@ def not_understood(terms: str, asks: Set[str], names: str) -> str:
         Authors and journal, whose names a line of copyright may give.
     """
     if len(terms) > MOST:
-        return f"a text of more than {MOST:,} characters"
+        return _("a text of more than %(most)s characters", most=number(MOST))
     known = words_of(names)
     for line in _LINE.split(_ADDRESS.sub(_without, fold(terms))):
         said = line.casefold().replace("(s)", "s")
@@ -182,7 +184,9 @@ def not_understood(terms: str, asks: Set[str], names: str) -> str:
             around = re.findall(_WORD, line.casefold())
             place = around.index(strange) if strange in around else 0
             near = " ".join(around[max(0, place - _AROUND) : place + _AROUND + 1])
-            return f"“{strange}”" if near == strange or strange not in around else f"“{strange}” in “{near}”"
+            if near == strange or strange not in around:
+                return f"“{strange}”"
+            return _("“%(strange)s” in “%(near)s”", strange=strange, near=near)
     return ""
 
 

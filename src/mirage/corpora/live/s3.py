@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mirage.corpora.live.client import Client
 from mirage.corpora.live.xml import parse
+from mirage.wording import _
 
 _MOST_PAGES = 50  # of a thousand objects
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
@@ -59,7 +60,7 @@ def listed(client: Client, prefix: str, names: re.Pattern[str] | None = None) ->
         When the bucket answers otherwise than is documented, too.
     """
     token, seen = "", set[str]()
-    for _ in range(_MOST_PAGES):
+    for _page in range(_MOST_PAGES):
         asked = {"list-type": "2", "prefix": prefix} | ({"continuation-token": token} if token else {})
         page = client.get("/", lambda body: _read(body, prefix, names), asked).value
         yield from page.objects
@@ -69,24 +70,25 @@ def listed(client: Client, prefix: str, names: re.Pattern[str] | None = None) ->
         if token in seen:
             break
         seen.add(token)
-    raise client.changed("a listing has no end")
+    raise client.changed(_("a listing has no end"))
 
 
 def _read(body: bytes, prefix: str, names: re.Pattern[str] | None) -> _Page:
     root = parse(body)
     if root.tag != "ListBucketResult":
-        raise ValueError(f"{root.tag[:40]} in place of ListBucketResult: {root.findtext('Code', '')[:80]}")
+        code = root.findtext("Code", "")[:80]
+        raise ValueError(_("%(tag)s in place of ListBucketResult: %(code)s", tag=root.tag[:40], code=code))
     objects = []
     for each in root.iterfind("Contents"):
         key, size, tag = (each.findtext(name, "") for name in ("Key", "Size", "ETag"))
         if key == prefix:
             continue  # a mark that stands for the folder
         if not key.startswith(prefix) or (names is not None and not names.fullmatch(key[len(prefix) :])):
-            raise ValueError(f"an object {key[:80]!r} that was not asked for")
+            raise ValueError(_("an object %(name)s that was not asked for", name=repr(key[:80])))
         digest = _MD5.fullmatch(tag)
         objects.append(Stored(key, int(size), digest[1] if digest else ""))
     cut = root.findtext("IsTruncated", "").strip() == "true"
     token = root.findtext("NextContinuationToken", "") if cut else ""
     if cut and not token:
-        raise ValueError("a page without a token for the next one")
+        raise ValueError(_("a page without a token for the next one"))
     return _Page(tuple(objects), token)

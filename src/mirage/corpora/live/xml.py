@@ -7,6 +7,9 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from mirage.locales import number
+from mirage.wording import _
+
 _DEPTH = 100
 _ELEMENTS = 400_000
 _ATTRIBUTES = 60
@@ -35,9 +38,10 @@ def parse(data: bytes) -> Element:
         parser.Parse(data, True)
         return tree.builder.close()
     except expat.ExpatError as error:
-        raise ValueError(f"its XML is not well-formed ({expat.errors.messages.get(error.code, 'damaged')})") from None
+        why = expat.errors.messages.get(error.code, _("damaged"))
+        raise ValueError(_("its XML is not well-formed (%(why)s)", why=why)) from None
     except LookupError:  # an encoding that there is not
-        raise ValueError("its XML is in an encoding that is not known") from None
+        raise ValueError(_("its XML is in an encoding that is not known")) from None
 
 
 class _Tree:
@@ -49,9 +53,15 @@ class _Tree:
         self._depth += 1
         self._count += 1
         if self._depth > _DEPTH:
-            raise ValueError(f"its XML is nested deeper than {_DEPTH} elements")
+            raise ValueError(_("its XML is nested deeper than %(depth)s elements", depth=_DEPTH))
         if self._count > _ELEMENTS or len(attributes) > _ATTRIBUTES:
-            raise ValueError(f"its XML has more than {_ELEMENTS:,} elements, or {_ATTRIBUTES} attributes of one")
+            raise ValueError(
+                _(
+                    "its XML has more than %(elements)s elements, or %(attributes)s attributes of one",
+                    elements=number(_ELEMENTS),
+                    attributes=_ATTRIBUTES,
+                )
+            )
         self.builder.start(_local(tag), {_local(name): value for name, value in attributes.items()})
 
     def end(self, tag: str) -> None:
@@ -64,8 +74,8 @@ class _Tree:
             self.builder.data(chr(name2codepoint[name]))
 
 
-def _no_entities(*_: Any) -> None:
-    raise ValueError("its XML declares entities, which no answer needs")
+def _no_entities(*_told: Any) -> None:
+    raise ValueError(_("its XML declares entities, which no answer needs"))
 
 
 def _local(name: str) -> str:
