@@ -12,6 +12,7 @@ from mirage.corpora.base import CorpusCard, CorpusInfo, Item, Refused
 from mirage.errors import BadPicture
 from mirage.figure import Figure, Licence, SlicePlace, Source
 from mirage.images import DecodedPicture
+from mirage.images.notes import OBLIQUE
 from mirage.images.volume import Volume
 
 STRUCTURES = ((1, "liver"), (2, "left kidney"))
@@ -38,7 +39,7 @@ def phantom(slices: int = 24, rows: int = 40, columns: int = 56, *, sides_known:
         labels=marks if labels else None,
         label_names=STRUCTURES,
         labels_by="the test that drew it",
-        notes=("This scan is made up.",),
+        notes=("This scan is made up.", OBLIQUE),
     )
 
 

@@ -141,8 +141,9 @@ def first_fault(error: Exception) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(step) for step in first["loc"])
     if first["type"] == "missing":
-        return f"{field[:80]} is missing"
-    return f"{field[:80] or 'the record'}: {first['msg'].removeprefix('Value error, ')[:200]}"
+        return _("%(field)s is missing", field=field[:80])
+    where = field[:80] or _("the record")
+    return f"{where}: {first['msg'].removeprefix('Value error, ')[:200]}"
 
 
 def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = "") -> str:

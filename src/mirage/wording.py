@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from gettext import NullTranslations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Key = TypeVar("Key")
+Made = TypeVar("Made")
 _SPOKEN: ContextVar[NullTranslations] = ContextVar("translations")
 _PROCESS = [NullTranslations()]  # what is spoken where nobody chose: by commands, and by threads of their own
 
@@ -49,6 +50,22 @@ def speaking(language: NullTranslations) -> Iterator[None]:
         yield
     finally:
         _SPOKEN.reset(before)
+
+
+def carried(work: Callable[..., Made]) -> Callable[..., Made]:
+    """Let a function speak the language of now in whatever thread it is called.
+
+    Parameters
+    ----------
+    work : callable
+    """
+    spoken = translations()
+
+    def done(*given: Any) -> Made:
+        with speaking(spoken):
+            return work(*given)
+
+    return done
 
 
 def _(message: str, /, **values: object) -> str:

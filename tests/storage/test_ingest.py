@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mirage import corpora
+from mirage import corpora, locales
 from mirage.atlas import Atlas
 from mirage.corpora.base import Corpus, Item, Refused
 from mirage.encoders.base import Vectors
@@ -33,6 +33,7 @@ from mirage.storage.folder import UNFINISHED, AtlasFolder
 from mirage.storage.ingest import Progress, add
 from mirage.storage.prepare import BATCH
 from mirage.storage.store import Store
+from mirage.wording import speaking
 from parts import PATIENCE, STARTER_FIGURES, mirage, picture_folder, until
 from scan_maker import MadeStacks, phantom
 from squares import LOG, Squares
@@ -152,6 +153,11 @@ def test_bad_files_are_named_with_the_reason_and_stop_nothing(tmp_path: Path, pi
     assert report.added == 2
     assert {Path(entry.label).name for entry in report.refused} == set(bad)
     assert all(len(entry.reason) > 20 for entry in report.refused)
+    with speaking(locales.translations_of("es")), Atlas.open(tmp_path / "spanish", create=True) as atlas:
+        said = add(atlas, corpora.load("folder", path=folder))
+    assert len(said.refused) == len(bad)
+    # They are read in other threads.
+    assert not {entry.reason for entry in said.refused} & {entry.reason for entry in report.refused}
     assert level(tmp_path / "atlas") == (2, 2)
 
 

@@ -259,9 +259,13 @@ def _said_bare(given: ast.expr) -> bool:
     return bool(re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", text))
 
 
-SPEAKING = ("backup", "cli", "corpora/live", "jobs", "models")
+SPEAKING = ("backup", "cli", "corpora/live", "images", "jobs", "models", "storage")
 """Rooms in which whatever reads like words is said to people."""
-_UNSAID = re.compile(r"`?mirage [a-z]|(?:PRAGMA|SET LOCAL|UPDATE|DELETE|SELECT) |\[(?:bold|dim)|Input should be ")
+_UNSAID = re.compile(
+    r"`?mirage [a-z]|(?:PRAGMA|SET LOCAL|UPDATE|DELETE|SELECT) |\[(?:bold|dim)|Input should be "
+    # Files that go to whoever: the README of an atlas file, and the head of an atlas's manifest.
+    r"|An atlas of MIRAGE: |It was made (?:whole|to pass on), |Some of it may be passed on |# A MIRAGE atlas"
+)
 _PATTERN = re.compile(r"\(\?|\w\|\w|\\[bswW]|\[[\w-]+\][?*+]?")  # of a regular expression
 _UNSAID_THERE = {
     *("thing kept", "thing to rate", "hidden figure"),  # what is counted, of which the catalogue has both numbers
@@ -272,6 +276,29 @@ _UNSAID_THERE = {
     *("Add folder", "Add a folder of pictures", ", and take out what is gone", "Look through the files", "What was sent"),
     *("Collect pictures that no figure uses", "Make the index anew", "Add from \ue000", "Encode anew with \ue000"),
     *("Look through \ue000", "an image like a figure", "Start a job", "\ue000 from \ue000"),
+    # What is wrong with bytes, where it is only said that they are damaged, and what a child process says.
+    *("PNG cut short", "JPEG cut short", "WebP cut short", "TIFF cut short", "TIFF entries overlap"),
+    *("an answer that is too long", "an answer of another kind", "it needs more memory than it may take"),
+    # Regions as they are kept, which have their texts where they are shown; what is looked for in other words.
+    *(
+        "head and neck",
+        "thorax and abdomen",
+        "cervical spine",
+        "thoracic spine",
+        "lumbar spine",
+        "whole body",
+        "whole slide",
+    ),
+    *("authentication failed", "does not exist", "single figure"),
+    # Notes, threads and schemes; what only who programs meets; and what a migration has kept.
+    *("index being filled", "index left behind", "former index", "nobody writes", "pylibjpeg pylibjpeg-openjpeg"),
+    *("s3 s3a gs gcs az abfs abfss adl oci oss memory", "\ue000 is not one person's", "\ue000 is no database of an atlas"),
+    *(
+        '"\ue000", field, concept, polarity',
+        "(\ue000 IN (SELECT value FROM json_each(\ue000)))",
+        "(CAST(\ue000 AS jsonb) ->> \ue000)",
+    ),
+    "It was done by an earlier version of MIRAGE, and is listed without names of files.",
     # Queries that a model is timed with.
     *("ring-enhancing lesion, frontal lobe", "axial CT of the abdomen"),
     "sagittal T2 MRI of the lumbar spine with disc herniation",

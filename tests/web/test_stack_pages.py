@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from mirage.figure import Window
+from mirage.images.notes import OBLIQUE
 from mirage.images.packing import unpack
 from mirage.web.figures import _spread
 from mirage.web.views.stacks import StackView, millimetres_in
@@ -44,7 +45,7 @@ def test_a_stack_says_what_there_is_to_look_at(client):
     assert [each["name"] for each in told["labels"]] == ["liver", "left kidney"]
     assert "lung" in [each["name"] for each in told["windows"]]
     assert told["unit"] == "HU"
-    assert told["notes"] == ["This scan is made up."]
+    assert told["notes"] == ["This scan is made up.", OBLIQUE]
 
 
 @pytest.mark.parametrize("view", ["axial", "coronal", "sagittal"])
@@ -120,6 +121,15 @@ def test_a_page_shows_the_slice_view_and_window_of_its_address_without_a_script(
     assert client.get(shown).headers["content-type"] == "image/png"
     assert "This scan is made up." in text
     assert "the test that drew it" in text
+
+
+def test_what_there_is_to_know_of_a_stack_is_said_in_the_readers_language(client, stacked):
+    spanish = {"Accept-Language": "es"}
+    said = "Se tomó de forma oblicua: sus lados son los más cercanos."
+    assert said in unescape(client.get(f"/figure/{SCAN}", headers=spanish).raise_for_status().text)
+    assert client.get(f"/api/stacks/{SCAN}", headers=spanish).json()["notes"] == ["This scan is made up.", said]
+    assert OBLIQUE in unescape(client.get(f"/figure/{SCAN}").text)
+    assert OBLIQUE in stacked.atlas.stack(SCAN).stack.notes
 
 
 def test_a_page_names_what_is_marked_on_its_slice_and_nothing_else(client):

@@ -18,7 +18,7 @@ from mirage.storage.failures import Failures
 from mirage.storage.migrations import RECORDS, Schema, lock_schema, version_of
 from mirage.storage.records import version
 from mirage.study.records import SCHEMA as STUDY_SCHEMA
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 Of = Callable[[str], sa.Connection]
 """Given the name of a database, a connection to it, until it is given another."""
@@ -70,7 +70,7 @@ def reading(databases: Databases) -> Iterator[Of]:
                     _(
                         "The %(what)s are of another version of MIRAGE. Open the atlas once, as `mirage "
                         "atlas info` does; then do this again. Nothing was changed.",
-                        what=schema_of(name).what,
+                        what=looked_up(schema_of(name).what),
                     )
                 )
             return found
@@ -147,7 +147,10 @@ def copy(source: Of, target: Of, name: str, step: Callable[[int], None]) -> None
     for table in tables_of(name):
         if taking.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
             raise AtlasError(
-                _("There are %(what)s already where these were to go. Nothing was changed.", what=schema_of(name).what)
+                _(
+                    "There are %(what)s already where these were to go. Nothing was changed.",
+                    what=looked_up(schema_of(name).what),
+                )
             )
         written = hashlib.sha256()
         for rows in _parts(given, table):

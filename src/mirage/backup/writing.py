@@ -26,7 +26,7 @@ from mirage.storage.databases import RECORDS_NAME, Databases
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.pictures import pictures_of
 from mirage.storage.records import figures, stacks
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 _TRIES = 3
 _PIECE = 1 << 20
@@ -140,9 +140,9 @@ class _Writing:
                     raise AtlasError(
                         _(
                             "The %(what)s are damaged (%(found)s). %(restore)s",
-                            what=schema_of(name).what,
+                            what=looked_up(schema_of(name).what),
                             found=found,
-                            restore=schema_of(name).restore,
+                            restore=looked_up(schema_of(name).restore),
                         )
                     )
             part.upgrade(name, schema_of(name))  # opening an atlas brings only its records up to date

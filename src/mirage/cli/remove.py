@@ -12,6 +12,7 @@ import typer
 from mirage.cli.client import AtlasOption, JsonOption, connect
 from mirage.cli.output import counted, printed, say, size
 from mirage.errors import BadInput, MirageError, NotFound, meant
+from mirage.locales import listed
 from mirage.wording import _
 
 app = typer.Typer(
@@ -61,12 +62,11 @@ def _remove(what: dict[str, Any], *, yes: bool, atlas: Path | None, json: bool) 
 
 def _ask(going: dict[str, Any], *, whole: bool) -> None:
     """Say what goes, and go on only where somebody says yes."""
-    cases = f" and {counted(going['cases'], 'case')}" if going["cases"] else ""
+    what = [counted(going["figures"], "figure"), *([counted(going["cases"], "case")] if going["cases"] else [])]
     say(
         _(
-            "%(figures)s%(cases)s, %(bytes)s of pictures, would be removed from the atlas.",
-            figures=counted(going["figures"], "figure"),
-            cases=cases,
+            "%(what)s, %(bytes)s of pictures, would be removed from the atlas.",
+            what=listed(what),
             bytes=size(going["bytes"]),
         )
     )
@@ -76,5 +76,5 @@ def _ask(going: dict[str, Any], *, whole: bool) -> None:
         say(remark)
     if not sys.stdin.isatty():
         raise BadInput(_("Nothing was removed: there is no terminal to ask at. Add --yes to remove without being asked."))
-    if not typer.confirm("Remove?", err=True):
+    if not typer.confirm(_("Remove?"), err=True):
         raise MirageError(_("Nothing was removed."))

@@ -27,7 +27,7 @@ from mirage.corpora.inside import stands_for
 from mirage.errors import BadInput, MirageError, Unavailable
 from mirage.images.bucket import Bucket, Forbidden, NotWhole, check_address
 from mirage.images.store import cannot_write
-from mirage.wording import _
+from mirage.wording import _, carried
 
 _Given = TypeVar("_Given")
 _HEAD = 2**14  # bytes that are asked for first: they hold the header of most DICOM files
@@ -376,7 +376,7 @@ class _Heads:
         place = self._places[name]
         for each in self._names[place : place + _AHEAD]:
             if each not in self._coming:
-                self._coming[each] = self._pool.submit(self._read, each)
+                self._coming[each] = self._pool.submit(carried(self._read), each)
         while len(self._coming) > 4 * _AHEAD:  # looked at in another order than that of their names
             self._coming.popitem(last=False)
 

@@ -19,6 +19,7 @@ from mirage.figure import clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import DEFAULT_LIMITS
+from mirage.images.notes import BY_NUMBERS, LABELS_LEFT_OUT, NUMBERS_LACKING, OF_LABELS, UNSTATED
 from mirage.images.page_stack import can_stack, read_pages, stacked
 from mirage.images.pages import Pages, pages_of
 from mirage.images.volume import Volume, check_labels, labelled
@@ -356,11 +357,11 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold, look: L
         try:
             with hold(mark) as held:
                 marks = read_nifti(held, label(mark))
-            made = labelled(volume, marks, called, by="not stated", name=label(mark))
+            made = labelled(volume, marks, called, by=UNSTATED, name=label(mark))
         except BadPicture as error:  # which is no reason to go without the volume
-            without = (*volume.notes, "Its labels could not be used and were left out.")
+            without = (*volume.notes, LABELS_LEFT_OUT)
             return replace(volume, notes=without, left_out=((label(mark), str(error)),))
-        of_labels = (f"Of its labels: {note}" for note in marks.notes if note not in volume.notes)
+        of_labels = (OF_LABELS % {"note": note} for note in marks.notes if note not in volume.notes)
         return replace(made, notes=(*volume.notes, *of_labels))
 
     paths = (path,) if mark is None else (path, mark)
@@ -450,9 +451,9 @@ def _size(path: Path, look: Look) -> tuple[int, int]:
 
 def _numbers(numbers: Sequence[int], paths: Sequence[Path], label: Label, hold: Hold, look: Look) -> StackFiles:
     lacking = numbers[-1] - numbers[0] + 1 - len(set(numbers))
-    notes = ["Its slices are in the order of their numbers; where they lie in the patient is not known."]
+    notes = [BY_NUMBERS]
     if lacking:
-        notes.append(f"It lacks {lacking} of the numbers between the first and the last.")
+        notes.append(NUMBERS_LACKING % {"number": lacking})
 
     def read() -> Volume:
         return replace(_pictures(paths, label, hold, look), notes=tuple(notes))

@@ -9,6 +9,7 @@ from typing import Any, cast
 from mirage.corpora.away import Away
 from mirage.images.child import BREAKS, ChildError, child_of
 from mirage.images.limits import DEFAULT_LIMITS
+from mirage.wording import _
 
 CHILD = Path(__file__).with_name("parquet_child.py")
 MOST_BYTES = 10**9
@@ -82,7 +83,7 @@ class ParquetReader:
 
     def _answer(self, path: Path, what: str, *more: Any) -> tuple[dict[str, Any], bytes]:
         if self._deaths[path] >= _MOST_DEATHS:
-            raise ParquetFault(BREAKS)
+            raise ParquetFault(_(BREAKS))
         try:
             told, data = self._process.ask(
                 what, str(path.absolute()), *more, seconds=self._seconds, most=DEFAULT_LIMITS.file_bytes

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from mirage.language.concepts import lexicon
 from mirage.language.words import fold
 from mirage.letters import unaccented
+from mirage.wording import N_
 
 if TYPE_CHECKING:
     from mirage.figure import Case, Figure
     from mirage.images.dicom_header import DicomHeader
 
-NAME, DATE, NUMBER = "a person’s name", "a date", "a number that may be a patient’s"
+NAME, DATE, NUMBER = N_("a person’s name"), N_("a date"), N_("a number that may be a patient’s")
 """What something may be."""
 
 TEXT_SUSPECTED = (

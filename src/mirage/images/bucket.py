@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from mirage.errors import BadInput, Unavailable
 from mirage.images.store import cannot_write
 from mirage.installed import to_install
-from mirage.wording import _
+from mirage.wording import N_, _, looked_up
 
 _Given = TypeVar("_Given")
 _TRIES, _FIRST_WAIT = 5, 0.2  # seconds; each wait is twice the one before: 3 s in all
@@ -89,7 +89,7 @@ def check_address(address: str, what: str = "pictures") -> str:
                 "may be read by others. Write %(scheme)s://%(hostname)s%(path)s and give the key as "
                 "the storage's own tools want it: for S3 in AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY or in ~/.aws/credentials.",
-                what=what,
+                what=looked_up(what),
                 scheme=parts.scheme,
                 hostname=parts.hostname,
                 path=parts.path,
@@ -149,7 +149,7 @@ class Bucket:
                 raise _Damaged
             return data
 
-        return self._tried(name, "read", read)
+        return self._tried(name, N_("read"), read)
 
     def fetch(self, name: str, into: Path, check: Callable[[Path], bool]) -> None:
         """Read a file into one here, again where it is not what it should be.
@@ -178,7 +178,7 @@ class Bucket:
             if not check(into):
                 raise _Damaged
 
-        self._tried(name, "read", fetch)
+        self._tried(name, N_("read"), fetch)
 
     def put(self, name: str, what: bytes | Path) -> None:
         """Put a file. It is there under its name when it is whole.
@@ -202,7 +202,7 @@ class Bucket:
                 fs.mv(into, place)
 
         try:
-            self._tried(name, "written", put)
+            self._tried(name, N_("written"), put)
         except FileNotFoundError as error:
             raise Unavailable(
                 _("%(address)s cannot be written: there is no such bucket or folder. Make it first.", address=self.address)
@@ -216,7 +216,7 @@ class Bucket:
         FileNotFoundError
         mirage.errors.Unavailable
         """
-        return self._tried(name, "asked for", lambda fs, place: dict(fs.info(place)))
+        return self._tried(name, N_("asked for"), lambda fs, place: dict(fs.info(place)))
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None where it is not there.
@@ -257,7 +257,7 @@ class Bucket:
             return {name: each for name, each in told.items() if name.startswith(f"{folder}/{begin}" if folder else begin)}
 
         try:
-            return self._tried("", "listed", look)
+            return self._tried("", N_("listed"), look)
         except FileNotFoundError:
             return {}
 
@@ -282,7 +282,7 @@ class Bucket:
         for at in range(0, len(there), _AT_ONCE):
             some = there[at : at + _AT_ONCE]
             with suppress(FileNotFoundError):
-                self._tried("", "removed", partial(remove, some=some))
+                self._tried("", N_("removed"), partial(remove, some=some))
 
     def tidy(self) -> int:
         """Remove what a killed process left half-written, where that is seen, and say how many files that were."""
@@ -309,7 +309,7 @@ class Bucket:
                             "SHA-256 than its name says, or ends too soon. Restore it from a copy.",
                             address=self.address,
                             name=name,
-                            what=what,
+                            what=looked_up(what),
                         )
                     ) from error
             except Exception as error:  # each storage's library has its own, and many of them are over in a moment
@@ -321,7 +321,7 @@ class Bucket:
                             "%(address)s cannot be %(what)s: the storage was asked %(TRIES)s times and "
                             "%(error)s. Try again later; what is stored stays.",
                             address=self.address,
-                            what=what,
+                            what=looked_up(what),
                             TRIES=_TRIES,
                             error=_said(error),
                         )
@@ -332,12 +332,17 @@ class Bucket:
 
     def _refused(self, what: str, error: Exception) -> Forbidden:
         said = (
-            "this machine's clock and the storage's differ by too much. Set them."
+            _("this machine's clock and the storage's differ by too much. Set them.")
             if "Skewed" in repr(_answer(error))
-            else f"the storage refuses it ({_said(error)}). Check the key that its own tools "
-            "use (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE), and what it may do there."
+            else _(
+                "the storage refuses it (%(why)s). Check the key that its own tools "
+                "use (for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE), and what it may do there.",
+                why=_said(error),
+            )
         )
-        refused = Forbidden(_("%(address)s may not be %(what)s: %(said)s", address=self.address, what=what, said=said))
+        refused = Forbidden(
+            _("%(address)s may not be %(what)s: %(said)s", address=self.address, what=looked_up(what), said=said)
+        )
         refused.answer = _said(error)
         return refused
 
@@ -392,9 +397,9 @@ def _said(error: Exception) -> str:
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     code = str(answer.get("Error", {}).get("Code", ""))
     if status:
-        return f"it answered {status}{f' {code}' if code and code != str(status) else ''}"
+        return _("it answered %(status)s", status=f"{status} {code}" if code and code != str(status) else status)
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        return "it did not answer in time"
+        return _("it did not answer in time")
     if "Connect" in type(error).__name__:
-        return "it could not be reached"
-    return f"what came was a {type(error).__name__}"
+        return _("it could not be reached")
+    return _("what came was a %(kind)s", kind=type(error).__name__)

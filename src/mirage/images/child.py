@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from mirage.images.limits import megabytes
+from mirage.wording import N_, _
 
-BREAKS = "it breaks the program that reads it"
+BREAKS = N_("it breaks the program that reads it")
+_TOO_MUCH = N_("it needs more memory than it may take")  # as `child_process` says it, which knows no language
 _RUNNER = Path(__file__).with_name("child_process.py")
 _MOST_WORDS = 256 * 2**20  # bytes of an answer that is JSON
 _IDLE = 60.0  # seconds after which a process that nobody asks is ended
@@ -83,18 +85,18 @@ class Child:
             try:
                 process = self._running or self._begun()
             except OSError as error:
-                raise ChildError(f"no process can be begun: {error.strerror or error}") from error
+                raise ChildError(_("no process can be begun: %(why)s", why=error.strerror or error)) from error
             waited = threading.Event()
             late = _later(seconds, _given_up, process, waited)
             try:
                 answer = _answered(process, asked, data, most)
             except (OSError, EOFError):
                 self._end()
-                late_too = f", or takes longer than {seconds:.0f} s" if waited.is_set() else ""
-                raise ChildError(f"{BREAKS}{late_too}") from None
+                late_too = _("%(breaks)s, or takes longer than %(seconds)s s", breaks=_(BREAKS), seconds=f"{seconds:.0f}")
+                raise ChildError(late_too if waited.is_set() else _(BREAKS)) from None
             except (ValueError, TypeError, RecursionError):  # an answer that is none
                 self._end()
-                raise ChildError("what is read of it makes no sense, or is too much") from None
+                raise ChildError(_("what is read of it makes no sense, or is too much")) from None
             except BaseException:  # somebody stops this process; the rest of the answer must not meet another question
                 self._end()
                 raise
@@ -143,7 +145,7 @@ def _later(seconds: float, call: Callable[..., object], *given: object) -> threa
     try:
         timer.start()
     except RuntimeError as error:  # as many threads as the system allows, or no room for one more
-        raise ChildError("no thread can be begun beside it") from error
+        raise ChildError(_("no thread can be begun beside it")) from error
     return timer
 
 
@@ -188,7 +190,9 @@ def _answered(process: subprocess.Popen[bytes], asked: bytes, given: bytes, most
     if not isinstance(told, dict):
         raise TypeError("an answer of another kind")
     if size > most:
-        return {"error": f"its picture has {megabytes(size)}"}, _passed_over(answers, size)
+        return {"error": _("its picture has %(size)s", size=megabytes(size))}, _passed_over(answers, size)
+    if told.get("memory") and "error" in told:
+        told["error"] = _(_TOO_MUCH)
     return told, _whole(answers, size)
 
 

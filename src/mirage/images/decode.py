@@ -21,10 +21,10 @@ from mirage.images.formats import ACCEPTED, HEAD_BYTES, before_picture, format_o
 from mirage.images.jpeg_end import ended, uncommon
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels, megabytes, megapixels
 from mirage.images.marks.reading import declared
-from mirage.images.pages import MOST_PAGES, Pages, pages_of
+from mirage.images.pages import FRAMES, MOST_PAGES, Pages, pages_of
 from mirage.images.pixels import DecodedPicture, bare, flatten, grey_if_grey, window
 from mirage.images.wide import in_eight_bits, tiff_kind, tiff_size, tiff_values, wide_colour
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 # Pillow warns above its own limit; ours is lower, and refuses in words.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -35,7 +35,6 @@ Image.core.set_block_size(2**27)  # type: ignore[attr-defined]
 _BYTES_A_PIXEL = {"1": 3, "L": 3, "I;16": 8, "P": 10, "RGB": 10}
 CALLED = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC"}
 """Formats that people know by another name."""
-_FIRST_OF_SEVERAL = "The file holds {}; the first was taken. Save the others as files of their own."
 _BYTES_A_PIXEL_OTHERWISE = 17  # transparent ones, CMYK, 32 bits, and all of WebP
 _BYTES_A_PIXEL_OF = {"JPEG2000": 24, "AVIF": 16, "HEIF": 24}
 
@@ -98,7 +97,7 @@ def read_picture(
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    name = name or (data.name if isinstance(data, Path) else "the picture")
+    name = name or (data.name if isinstance(data, Path) else _("the picture"))
     head = _head(data, name)
     kind = format_of(head)
     if kind == "DICOM":
@@ -230,10 +229,17 @@ def _decode(  # noqa: PLR0915 - one decoder's many refusals
                 notes += (
                     []
                     if wide[..., :3].max() >= 2**15
-                    else [f"{name} has more than 8 bits a colour and fills only a part of them; it was brightened."]
+                    else [
+                        _(
+                            "%(name)s has more than 8 bits a colour and fills only a part of them; it was brightened.",
+                            name=name,
+                        )
+                    ]
                 )
         several = _several(frames, held)
-        notes = [f"{name} holds {several}; the first was taken.", *notes] if several else notes
+        notes = (
+            [_("%(name)s holds %(several)s; the first was taken.", name=name, several=several), *notes] if several else notes
+        )
         turned = 2 <= orientation <= 8
         shown = _turned(shown, orientation) if turned else shown
         wider = kind == "PNG" and stripped.bits == 16
@@ -253,8 +259,8 @@ def _decode(  # noqa: PLR0915 - one decoder's many refusals
         ) from error
     except Image.DecompressionBombError as error:
         found = re.search(r"(\d{6,})", str(error))
-        size = f"{megapixels(int(found[1]))}" if found else "too many pixels"
-        least = f"the limit is {megapixels(limits.pixels)}"
+        size = f"{megapixels(int(found[1]))}" if found else _("too many pixels")
+        least = _("the limit is %(most)s", most=megapixels(limits.pixels))
         raise BadPicture(
             _("%(name)s has %(size)s, and %(least)s. Save it with fewer pixels.", name=name, size=size, least=least)
         ) from None
@@ -264,7 +270,11 @@ def _decode(  # noqa: PLR0915 - one decoder's many refusals
         raise _damaged(name, kind, data) from error
     keep = plain and not turned and not several and not wider and kind in ("PNG", "JPEG", "WEBP")
     original = stripped.to_keep if keep else None
-    told = (_FIRST_OF_SEVERAL.format(several),) if several else ()
+    told = (
+        (_("The file holds %(several)s; the first was taken. Save the others as files of their own.", several=several),)
+        if several
+        else ()
+    )
     return DecodedPicture(image, kind, tuple(notes), original, synthetic_by(data), values if deep else None, remarks=told)
 
 
@@ -277,8 +287,9 @@ def _several(frames: int, held: Pages | None) -> str:
     """Pages or frames in words, where there are several."""
     if frames < 2:
         return ""
-    count = f"more than {MOST_PAGES:,}" if frames > MOST_PAGES else f"{frames}"
-    return " ".join(filter(None, (count, held.called if held else "frames", held.apart if held else "")))
+    count = _("more than %(number)s", number=f"{MOST_PAGES:,}") if frames > MOST_PAGES else f"{frames}"
+    called = looked_up(held.called if held else FRAMES)
+    return " ".join(filter(None, (count, called, looked_up(held.apart) if held else "")))
 
 
 def _with_end(data: bytes, name: str, limits: Limits, reserve: Callable[[int], None]) -> bytes:
@@ -320,14 +331,14 @@ def _of_tiff(
     values = tiff_values(data, reserve)
     if values is not None and values.shape[2:] == (2,):
         grey = window(values[..., 0])
-        notes.append(f"{name} is partly transparent; it was laid on a plain ground.")
+        notes.append(_("%(name)s is partly transparent; it was laid on a plain ground.", name=name))
         seen = Image.merge("LA", (grey, Image.fromarray((values[..., 1] >> 8).astype(np.uint8))))
         return grey_if_grey(flatten(seen.convert("RGBA"))), values[..., 0]
     if values is None or values.ndim == 3:
         return (None if values is None else grey_if_grey(in_eight_bits(values))), None
     if values.dtype == np.uint8:
         return Image.fromarray(np.ascontiguousarray(values)), None
-    notes.append(f"{name} has more than 8 bits a pixel; the middle 99 % of its values were spread over 8.")
+    notes.append(_spread(name))
     return window(values), values
 
 
@@ -345,6 +356,10 @@ def synthetic_by(data: bytes) -> str:
     return " ".join(mark.said for mark in told.marks if mark.found)
 
 
+def _spread(name: str) -> str:
+    return _("%(name)s has more than 8 bits a pixel; the middle 99 %% of its values were spread over 8.", name=name)
+
+
 def _bytes_a_pixel(opened: Image.Image, kind: str) -> int:
     if kind == "WEBP" or kind in _BYTES_A_PIXEL_OF or opened.has_transparency_data:
         return _BYTES_A_PIXEL_OF.get(kind, _BYTES_A_PIXEL_OTHERWISE)
@@ -358,14 +373,14 @@ def _to_eight_bits(opened: Image.Image, name: str, notes: list[str]) -> tuple[Im
         opened.load()
         opened.fp = opened._decoder = None  # type: ignore[attr-defined] # they keep the picture three times
     if mode in ("I", "F") or mode.startswith("I;"):
-        notes.append(f"{name} has more than 8 bits a pixel; the middle 99 % of its values were spread over 8.")
+        notes.append(_spread(name))
         return window(np.asarray(opened)), False
     if mode == "1":
         return opened.convert("L"), True
     if opened.has_transparency_data:
         rgba = opened.convert("RGBA")
         if rgba.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
-            notes.append(f"{name} is partly transparent; it was laid on a plain ground.")
+            notes.append(_("%(name)s is partly transparent; it was laid on a plain ground.", name=name))
             return grey_if_grey(flatten(rgba)), False
         return grey_if_grey(rgba.convert("RGB")), True
     if mode == "L":

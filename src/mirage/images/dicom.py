@@ -75,11 +75,26 @@ def read_dicom(data: bytes | Path, name: str, limits: Limits, allow_burned_in: b
             ) from error
     notes: list[str] = []
     if not frame and header.frames > 1:
-        notes.append(f"{name} holds {header.frames} frames; number {number} was taken.")
+        notes.append(
+            _(
+                "%(name)s holds %(frames)s frames; number %(number)s was taken.",
+                name=name,
+                frames=header.frames,
+                number=number,
+            )
+        )
     if len(windows) > 1:
         (centre, width), count = windows[0], len(windows)
-        notes.append(f"{name} has {count} windows; the first is shown (centre {centre:g}, width {width:g}).")
-    synthetic = "Synthetic Data (0008,001C) is YES." if header.synthetic else ""
+        notes.append(
+            _(
+                "%(name)s has %(count)s windows; the first is shown (centre %(centre)s, width %(width)s).",
+                name=name,
+                count=count,
+                centre=f"{centre:g}",
+                width=f"{width:g}",
+            )
+        )
+    synthetic = _("Synthetic Data (0008,001C) is YES.") if header.synthetic else ""
     return DecodedPicture(image, "DICOM", tuple(notes), synthetic=synthetic)
 
 

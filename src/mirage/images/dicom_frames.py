@@ -321,7 +321,7 @@ def _by_gdcm(syntax: str, data: bytes, tags: pydicom.Dataset) -> bytes:
     """
     samples, bits, stored = int(tags.SamplesPerPixel), int(tags.BitsAllocated), int(tags.BitsStored)
     if syntax in _JPEG_LS and stored < 8:
-        raise NotImplementedError("GDCM unpacks them wrongly")
+        raise NotImplementedError(_("GDCM unpacks them wrongly"))
     form = [samples, bits, stored, stored - 1, int(tags.PixelRepresentation) if syntax != JPEGExtended12Bit else 0]
     size, kind = [int(tags.Columns), int(tags.Rows)], str(tags.PhotometricInterpretation)
     planar, length = int(tags.get("PlanarConfiguration") or 0), _length(tags)
@@ -371,7 +371,7 @@ def _unpacking(syntax: Any, tags: pydicom.Dataset, name: str) -> Unpack | None:
         return partial(_by_gdcm, str(syntax))
     if readers and not deep:
         return None
-    kind = "JPEG of 12 bits" if deep else _called(syntax)
+    kind = _("JPEG of %(bits)s bits", bits=12) if deep else _called(syntax)
     raise BadPicture(
         _(
             "%(name)s is compressed as %(kind)s, which needs more than is here. Use %(syntax)s, "

@@ -165,7 +165,7 @@ def opened(
     ------
     mirage.errors.BadPicture
     """
-    name = name or (data.name if isinstance(data, Path) else "the DICOM file")
+    name = name or (data.name if isinstance(data, Path) else _("the DICOM file"))
     with plain_file(data, name, limits) as file:
         tags = _read_tags(file, name)
         yield file, tags, _header(tags, name, limits)

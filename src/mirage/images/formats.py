@@ -151,7 +151,7 @@ def looks_like(head: bytes) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t")
     for magic, words in _KNOWN_OTHERS:
         if start.startswith(magic) or head.startswith(magic):
-            return "an SVG drawing" if words.startswith("an XML") and b"<svg" in head else words
+            return N_("an SVG drawing") if words.startswith("an XML") and b"<svg" in head else words
     if head[4:8] == b"ftyp":
         return "a video"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":

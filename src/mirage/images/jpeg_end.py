@@ -13,6 +13,8 @@ from contextlib import suppress
 
 from PIL import Image
 
+from mirage.wording import _
+
 _END = b"\xff\xd9"
 _LS, _SCAN, _NO_LENGTH = 0xF7, 0xDA, (0x01, *range(0xD0, 0xDA))
 _FRAMES = tuple(each for each in range(0xC0, 0xD0) if each not in (0xC4, 0xC8, 0xCC))
@@ -66,7 +68,7 @@ def uncommon(data: bytes) -> str:
             if marker == _LS:
                 return "JPEG-LS"
             if marker in _FRAMES and (bits := data[at + 4]) != 8:
-                return f"JPEG of {bits} bits"
+                return _("JPEG of %(bits)s bits", bits=bits)
             at += 2 + length
     return ""
 

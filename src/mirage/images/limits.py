@@ -127,7 +127,7 @@ class MemoryBudget:
             self._own.visits = False
 
     @contextmanager
-    def reserve(self, need: int, *, name: str = "the picture", wait: float = WAIT_SECONDS) -> Iterator[None]:
+    def reserve(self, need: int, *, name: str = "", wait: float = WAIT_SECONDS) -> Iterator[None]:
         """Reserve bytes while a block runs.
 
         Parameters
@@ -147,6 +147,7 @@ class MemoryBudget:
             When the others did not finish in time.
         """
         own, visits = getattr(self._own, "bytes", 0), getattr(self._own, "visits", False)
+        name = name or _("the picture")
         most = int(self.size * (_DROPPED if visits else 1))
         if need + own > most:
             raise BadPicture(

@@ -21,6 +21,7 @@ import numpy as np
 
 from mirage.errors import BadPicture
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, megabytes
+from mirage.images.notes import BROKEN, ONE_VOLUME, SIDES_UNKNOWN, TWO_WAYS, UNSCALED
 from mirage.images.volume import (
     Array,
     View,
@@ -64,7 +65,7 @@ def read_nifti(data: bytes | Path, name: str = "", limits: Limits = DEFAULT_LIMI
         When it is no NIfTI, is damaged or cut short, is too large, or does not say where its voxels lie.
     mirage.errors.Busy
     """
-    name = name or (data.name if isinstance(data, Path) else "the NIfTI file")
+    name = name or (data.name if isinstance(data, Path) else _("the NIfTI file"))
     with _opened(data, name, limits) as file:
         described = _described(file, name, limits)
         return _read(file, described, name, number)
@@ -193,7 +194,7 @@ def _read(file: BinaryIO, described: _Described, name: str, number: int) -> Volu
             _("%(name)s has no volume %(number)s; it has %(volumes)s.", name=name, number=number, volumes=described.volumes)
         )
     if described.volumes > 1:
-        notes = (*notes, f"It holds {described.volumes} volumes; number {number} was taken.")
+        notes = (*notes, ONE_VOLUME % {"volumes": described.volumes, "number": number})
     with BUDGET.reserve(2 * size, name=name):
         _skip(file, described.skipped + (number - 1) * size, name)
         voxels = _voxels(file, size, described.dtype, described.shape, name)
@@ -201,7 +202,7 @@ def _read(file: BinaryIO, described: _Described, name: str, number: int) -> Volu
             slope, intercept = header.get_slope_inter()
         except nib.spatialimages.HeaderDataError:
             slope = intercept = None
-            notes = (*notes, "It has a scaling that is no number; its values are shown as they are stored.")
+            notes = (*notes, UNSCALED)
         turned, placed = oriented(voxels, described.affine, name)
         return Volume(
             np.ascontiguousarray(turned),
@@ -234,8 +235,9 @@ def _header(file: BinaryIO, name: str) -> tuple[Any, int]:
             _("%(name)s is no NIfTI file, or is cut short in its header. Copy or download it again.", name=name)
         ) from error
     if not sizes & {348, 540} or magic[:3] not in (b"n+1", b"n+2"):
-        alone = "Convert it to NIfTI (.nii.gz), or leave it out."
-        separate = "Its voxels are in a file of their own (.img): join them into one .nii." if magic[:2] == b"ni" else alone
+        alone = _("Convert it to NIfTI (.nii.gz), or leave it out.")
+        joined = _("Its voxels are in a file of their own (.img): join them into one .nii.")
+        separate = joined if magic[:2] == b"ni" else alone
         raise BadPicture(_("%(name)s is no NIfTI file that holds its voxels. %(separate)s", name=name, separate=separate))
     try:
         header.get_data_dtype()
@@ -279,7 +281,7 @@ def _voxels(file: BinaryIO, size: int, dtype: Any, shape: tuple[int, ...], name:
         with np.errstate(over="ignore"):
             native = values.astype(np.float32)
         if not np.isfinite(native).any():
-            what = "too large to be shown" if np.isfinite(values).any() else "no numbers"
+            what = _("too large to be shown") if np.isfinite(values).any() else _("no numbers")
             raise BadPicture(
                 _(
                     "%(name)s holds no picture: all of its values are %(what)s. Convert it again from its source.",
@@ -308,11 +310,10 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool
     if broken and not found:
         check_affine(np.full((4, 4), np.nan), name)
     if not found:
-        note = "It does not say how the patient lies in it: which side is left is not known."
         affine = from_ras(header.get_base_affine())
         check_affine(affine, name)
-        return affine, False, (note,)
-    notes = tuple(f"It has a broken {kind}; its {next(iter(found))} was used." for kind in broken)
+        return affine, False, (SIDES_UNKNOWN,)
+    notes = tuple(BROKEN % {"broken": kind, "used": next(iter(found))} for kind in broken)
     if len(found) == 2:
         one, other = found["sform"], found["qform"]
         signs = [[np.sign(a[w, x]) for w, x in enumerate(nearest_axes(a))] for a in (one, other)]
@@ -326,5 +327,5 @@ def _affine(header: Any, shape: tuple[int, ...], name: str) -> tuple[Array, bool
             )
         apart = float(np.abs(corners(one, shape[::-1]) - corners(other, shape[::-1])).max())
         if apart > 1.0:
-            notes = (f"It places its voxels in two ways that differ by up to {apart:.0f} mm; its sform was used.",)
+            notes = (TWO_WAYS % {"apart": f"{apart:.0f}"},)
     return next(iter(found.values())), True, notes

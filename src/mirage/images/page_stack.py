@@ -16,6 +16,7 @@ from PIL import Image, ImageSequence
 from mirage.errors import BadPicture, Busy
 from mirage.images.decode import read_picture, synthetic_by
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits, check_pixels
+from mirage.images.notes import OF_PAGES, PAGES_LOST
 from mirage.images.pages import MOST_PAGES, Pages, TiffPages
 from mirage.images.pixels import DecodedPicture, grey_if_grey
 from mirage.images.volume import Volume, check_size
@@ -60,7 +61,7 @@ def read_pages(path: Path, pages: Pages, name: str, limits: Limits = DEFAULT_LIM
     ------
     mirage.errors.BadPicture, mirage.errors.Busy
     """
-    note = f"Its slices are the {pages.called} of one file, in their order; where they lie in the patient is not known."
+    note = OF_PAGES % {"pages": pages.called}
     try:
         with path.open("rb") as file:
             read = _tiff(file, pages, name) if pages.kind == "TIFF" else _frames(file, pages, name, limits)
@@ -74,7 +75,7 @@ def read_pages(path: Path, pages: Pages, name: str, limits: Limits = DEFAULT_LIM
     read_well = len(volume.voxels)
     if read_well == pages.count:
         return volume
-    lost = f"Of {pages.count} {pages.called} the first {read_well} could be read; what follows is damaged or missing."
+    lost = PAGES_LOST % {"all": pages.count, "pages": pages.called, "number": read_well}
     return replace(volume, notes=(*volume.notes, lost))
 
 

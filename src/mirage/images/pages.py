@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from mirage.wording import N_
+
 MOST_PAGES = 65_535
 _STEPS_MOST = 1_000_000  # blocks of a GIF and chunks of the others
 _ENTRIES_MOST = 500
@@ -30,6 +32,7 @@ _OME_SEVERAL = re.compile(rb"\bSize[CT]\s{0,9}=\s{0,9}[\"']0{0,9}(?:[2-9]|1\d)")
 
 Field = tuple[int, bytes]
 """The type of a TIFF's entry, and its value as it stands there."""
+PAGES, FRAMES = N_("pages"), N_("frames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Pages:
     @property
     def called(self) -> str:
         """*pages* or *frames*."""
-        return "pages" if self.kind == "TIFF" else "frames"
+        return PAGES if self.kind == "TIFF" else FRAMES
 
 
 def pages_of(file: BinaryIO, kind: str) -> Pages | None:
@@ -158,15 +161,15 @@ def _of_tiff(file: BinaryIO) -> Pages:
             if not first:
                 first, words = fields, fields.get(_WORDS, (0, b""))[1]
             elif not several and any(fields.get(tag) != first.get(tag) for tag in _ALIKE):
-                several = "of different sizes or kinds"
+                several = N_("of different sizes or kinds")
         at = at_next
     width, height, samples = (tiff.number(first, tag, 1) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
     bits = tiff.number(first, _BITS, 1)
     colour = samples >= 3 or tiff.number(first, _PHOTOMETRIC, 1) == _PALETTE
     if _OME.search(words) and _OME_SEVERAL.search(words):
-        several = "of several channels or times (OME-TIFF)"
+        several = N_("of several channels or times (OME-TIFF)")
     elif (colour and bits != 8) or tiff.number(first, _COMPRESSION, 1) == _OLD_JPEG:
-        several = several or "of a kind of which no stack is made"
+        several = several or N_("of a kind of which no stack is made")
     return Pages("TIFF", len(places), (width, height), 3 if colour else max(1, -(-bits // 8)), several, tuple(places))
 
 

@@ -18,7 +18,7 @@ from PIL import ImageDraw
 from mirage.errors import Unavailable
 from mirage.images.pixels import DecodedPicture
 from mirage.installed import to_install
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
@@ -76,13 +76,22 @@ def blacked(picture: DecodedPicture, detect: Detector, *, keep: str = "") -> Dec
     boxes = detect(np.asarray(picture.image.convert("RGB")))
     if not boxes:
         return picture
-    places = "a place" if len(boxes) == 1 else f"{len(boxes)} places"
     if keep:
-        return replace(picture, remarks=(*picture.remarks, f"There seems to be text in {places} of it. {keep} Look at it."))
+        seen = ngettext(
+            "There seems to be text in a place of it. %(keep)s Look at it.",
+            "There seems to be text in %(num)s places of it. %(keep)s Look at it.",
+            len(boxes),
+            keep=keep,
+        )
+        return replace(picture, remarks=(*picture.remarks, seen))
     image = picture.image.copy()
     draw, black = ImageDraw.Draw(image), 0 if image.mode == "L" else (0, 0, 0)
     for left, top, right, bottom in boxes:
         more = _MARGIN * min(right - left, bottom - top) + 1
         draw.rectangle((left - more, top - more, right + more, bottom + more), fill=black)
-    said = f"What looks like text was blacked out in {places} of it. Look whether any is left, and whether it was text."
+    said = ngettext(
+        "What looks like text was blacked out in a place of it. Look whether any is left, and whether it was text.",
+        "What looks like text was blacked out in %(num)s places of it. Look whether any is left, and whether it was text.",
+        len(boxes),
+    )
     return replace(picture, image=image, original=None, values=None, remarks=(*picture.remarks, said))

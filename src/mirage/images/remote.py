@@ -16,7 +16,7 @@ from mirage.images.bucket import Bucket
 from mirage.images.cache import FileCache
 from mirage.images.stack_file import Source
 from mirage.images.store import PictureStore, is_name, is_whole, thumbnail_name
-from mirage.wording import _
+from mirage.wording import _, carried
 
 _OWNER = "atlas.id"  # says which atlas may remove what lies there
 _AT_ONCE = 16  # questions to the storage
@@ -102,7 +102,7 @@ class RemotePictures(PictureStore):
             there = self.sizes()
             return sum(there.get(name, 0) for name in wanted)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return sum(size or 0 for size in pool.map(lambda name: self.bucket.size(_key(name)), wanted))
+            return sum(size or 0 for size in pool.map(carried(lambda name: self.bucket.size(_key(name))), wanted))
 
     def sizes(self) -> dict[str, int]:
         """Names and bytes of all files, thumbnails too."""

@@ -21,6 +21,7 @@ from mirage.images.dicom import curve_in, in_bytes, padded, window_of_table, win
 from mirage.images.dicom_frames import frames_values
 from mirage.images.dicom_header import modality_of, numbers_of, of_frame, opened
 from mirage.images.limits import BUDGET, DEFAULT_LIMITS, Limits
+from mirage.images.notes import DOUBLES, LACKS, LACKS_ONE, ONE_DOUBLE, TILTED, TURNED_OVER, UNEVEN
 from mirage.images.stacks import MOST_SLICES
 from mirage.images.volume import SHEARED, Array, Volume, check_size, nearest_axes, oriented, views_of, windows_of
 from mirage.wording import _
@@ -86,7 +87,7 @@ def planes_of(tags: Any, frames: int, path: Path) -> list[Plane]:
     mirage.errors.BadPicture
         When the file does not say it, as films, ultrasound and angiography do not.
     """
-    untold = f"{path.name} does not say where each of its {frames} frames lies."
+    untold = _("%(name)s does not say where each of its %(frames)s frames lies.", name=path.name, frames=frames)
     try:
         # A file without a series belongs to those beside it.
         series = str(tags.get("SeriesInstanceUID") or path.parent)
@@ -226,8 +227,7 @@ def read_series(
     doubles += [plane for one in others for plane in one]
     notes: list[str] = []
     if doubles:
-        are = "1 slice at a place that is" if len(doubles) == 1 else f"{len(doubles)} slices at places that are"
-        notes.append(f"It has {are} taken; the first of each place was kept.")
+        notes.append(ONE_DOUBLE if len(doubles) == 1 else DOUBLES % {"number": len(doubles)})
     if len(kept) < 2:
         raise BadPicture(
             _("%(name)s has slices at one place only, which make no volume. Add them as single pictures.", name=name)
@@ -248,7 +248,7 @@ def read_series(
             windows, own = (
                 tuple((2 * intercept + slope * ends - centre, width) for centre, width in some) for some in (windows, own)
             )
-            notes.append("Its values were turned over, because the lowest one means white.")
+            notes.append(TURNED_OVER)
         turned, placed = oriented(voxels.transpose(2, 1, 0, *range(3, voxels.ndim)), affine, name)
         views, more = views_of(affine, 2, even)
         modality, axes = kept[0].modality, nearest_axes(affine)
@@ -281,12 +281,12 @@ def _step(positions: Array, normal: Array, notes: list[str]) -> tuple[Array, boo
     missing = int(np.rint(lengths / usual - 1).clip(0).sum())
     even = bool((np.abs(lengths - usual) <= _UNEVEN * usual).all())
     if missing:
-        notes.append(f"It lacks {missing} {'slice' if missing == 1 else 'slices'} between the first and the last.")
+        notes.append(LACKS_ONE if missing == 1 else LACKS % {"number": missing})
     elif not even:
-        notes.append(f"It has slices at uneven distances ({lengths.min():.1f} to {lengths.max():.1f} mm).")
+        notes.append(UNEVEN % {"least": f"{lengths.min():.1f}", "most": f"{lengths.max():.1f}"})
     shift = float(np.linalg.norm(step - usual * normal)) / usual
     if shift > SHEARED:
-        notes.append(f"It was taken with a tilted gantry ({np.degrees(np.arctan(shift)):.0f} degrees).")
+        notes.append(TILTED % {"degrees": f"{np.degrees(np.arctan(shift)):.0f}"})
     return step, even and shift <= SHEARED
 
 

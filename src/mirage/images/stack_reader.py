@@ -263,7 +263,9 @@ def window_in(stack: Stack, name: str) -> Window | None:
             return window
     has = ", ".join(window.name for window in stack.windows)
     raise BadInput(
-        f"This stack has no window {name[:40]!r}. " + (f"It has: {has}." if has else "It is in colour and shown as it is.")
+        _("This stack has no window %(name)s.", name=repr(name[:40]))
+        + " "
+        + (_("It has: %(has)s.", has=has) if has else _("It is in colour and shown as it is."))
     )
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from mirage.errors import BadPicture, NotFound
 from mirage.figure import Stack, Window
 from mirage.images.limits import DEFAULT_LIMITS, Limits
+from mirage.images.notes import SCALED, WITHOUT_VALUE
 from mirage.images.pixels import robust_range, spread
 from mirage.images.volume import (
     LETTERS,
@@ -61,7 +62,7 @@ def stack_of(volume: Volume) -> Stack:
         labels_by=volume.labels_by,
         notes=(*volume.notes, *notes),
     )
-    return check_stack(stack, "The volume")
+    return check_stack(stack, _("The volume"))
 
 
 def volume_of(stack: Stack, values: Array, labels: Array | None = None) -> Volume:
@@ -354,12 +355,12 @@ def _scaling(volume: Volume) -> tuple[int, float, float, tuple[str, ...]]:
     if voxels.dtype == np.uint8 or (voxels.ndim == 3 and voxels.dtype in (np.uint16, np.bool_)):
         return 0, *unchanged
     low, high, whole, missing = _range(voxels)
-    notes = ("Voxels without a value are kept as the lowest.",) if missing else ()
+    notes = (WITHOUT_VALUE,) if missing else ()
     most = 255 if voxels.ndim == 4 else 65_535
     if whole and high - low <= most and (voxels.ndim == 3 or low >= 0):
         return (min(int(low), 0) if high <= most else int(low)), volume.slope, volume.intercept, notes
     step = (high - low) / most or 1.0
-    notes = (*notes, f"Its values were scaled to {most.bit_length()} bits: steps of {abs(step * volume.slope):.3g}.")
+    notes = (*notes, SCALED % {"bits": most.bit_length(), "step": f"{abs(step * volume.slope):.3g}"})
     return 0, volume.slope * step, volume.slope * low + volume.intercept, notes
 
 
@@ -395,7 +396,7 @@ def _windows(volume: Volume) -> tuple[Window, ...]:
     if volume.modality != "CT" or not shown:
         # Grey pictures of 8 bits are meant to be seen as they are; masks and the like are not.
         plain = volume.voxels.dtype == np.uint8 and (volume.slope, volume.intercept) == (1, 0) and high >= 64
-        fits = Window("as stored", 127.5, 255.0) if plain else Window("automatic", *_centre_width(low, high))
+        fits = Window(OWN_WINDOW, 127.5, 255.0) if plain else Window("automatic", *_centre_width(low, high))
         shown += [fits] if fits.name not in {one.name for one in shown} else []
     return tuple(shown)
 

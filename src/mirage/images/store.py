@@ -362,10 +362,16 @@ def cannot_write(folder: Path, error: OSError) -> str:
         What the system said.
     """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk that holds {folder} is full. Make room and run it again; what is kept already stays."
+        return _(
+            "The disk that holds %(folder)s is full. Make room and run it again; what is kept already stays.", folder=folder
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{folder} cannot be written ({error.strerror}). Choose another folder or change its rights."
-    return f"{folder} cannot be written: {error.strerror or error}."
+        return _(
+            "%(folder)s cannot be written (%(why)s). Choose another folder or change its rights.",
+            folder=folder,
+            why=error.strerror,
+        )
+    return _("%(folder)s cannot be written: %(why)s.", folder=folder, why=error.strerror or error)
 
 
 def _lossless(image: Image.Image) -> bytes:

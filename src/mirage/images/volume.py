@@ -15,7 +15,8 @@ import numpy as np
 from mirage.errors import BadPicture
 from mirage.figure import StackLabel
 from mirage.images.limits import Limits, megabytes
-from mirage.wording import _
+from mirage.images.notes import FAR_APART, OBLIQUE, SKEW
+from mirage.wording import N_, _
 
 View = Literal["axial", "coronal", "sagittal"]
 Array = np.ndarray[Any, Any]
@@ -26,10 +27,10 @@ LETTERS: dict[View, tuple[str, str, str, str]] = {
     "sagittal": ("A", "P", "S", "I"),
 }
 # Centre and width in Hounsfield units: the usual presets of a workstation.
-CT_WINDOWS = {"soft tissue": (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0), "brain": (40.0, 80.0)}
+CT_WINDOWS = {N_("soft tissue"): (40.0, 400.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0), "brain": (40.0, 80.0)}
 MOST_LABELS = 255
 SHEARED = 0.02  # sideways shift over step, about 1 degree
-OWN_WINDOW = "as stored"
+OWN_WINDOW = N_("as stored")
 """What windows that the file has are called, with a number from the second on."""
 MOST_STRETCHED = 10.0
 """Where slices lie further apart than that many pixels, other views than their own would show little."""
@@ -245,13 +246,13 @@ def views_of(affine: Array, along: int, even: bool) -> tuple[tuple[View, ...], t
     cosines = affine[:3, :3] / lengths
     notes = []
     if even and np.abs(np.triu(cosines.T @ cosines, 1)).max() > SHEARED:
-        notes.append("It has axes that are not at right angles to each other; it is shown in its own plane alone.")
+        notes.append(SKEW)
         even = False
     if even and lengths[along] > MOST_STRETCHED * np.delete(lengths, along).min():
-        notes.append(f"It has slices {lengths[along]:.1f} mm apart; it is shown in its own plane alone.")
+        notes.append(FAR_APART % {"apart": f"{lengths[along]:.1f}"})
         even = False
     if np.abs(cosines).max(axis=0).min() < _OBLIQUE_BELOW:
-        notes.append("It was taken obliquely: its sides are those that are nearest.")
+        notes.append(OBLIQUE)
     others: tuple[View, ...] = tuple(view for view in ("axial", "coronal", "sagittal") if view != native)
     return (native, *others) if even else (native,), tuple(notes)
 
@@ -299,7 +300,7 @@ def check_size(shape: tuple[int, ...], each: int, name: str, limits: Limits) -> 
     return size
 
 
-def check_labels(labels: Volume, volume: Volume, name: str, of: str = "the volume") -> None:
+def check_labels(labels: Volume, volume: Volume, name: str, of: str = "") -> None:
     """Refuse labels that do not lie on the voxels of a volume.
 
     Parameters
@@ -322,7 +323,7 @@ def check_labels(labels: Volume, volume: Volume, name: str, of: str = "the volum
                 "%(name)s has labels of %(has)s voxels, and %(of)s has %(wants)s. Resample them to it.",
                 name=name,
                 has=has,
-                of=of,
+                of=of or _("the volume"),
                 wants=wants,
             )
         )
@@ -331,7 +332,7 @@ def check_labels(labels: Volume, volume: Volume, name: str, of: str = "the volum
             _(
                 "%(name)s has labels that lie elsewhere in the patient than %(of)s does. Resample them to it.",
                 name=name,
-                of=of,
+                of=of or _("the volume"),
             )
         )
 
@@ -344,7 +345,7 @@ def _marks(labels: Volume) -> Array:
 
 
 def labelled(
-    volume: Volume, labels: Volume, names: Sequence[tuple[int, str]] = (), *, by: str = "", name: str = "the labels"
+    volume: Volume, labels: Volume, names: Sequence[tuple[int, str]] = (), *, by: str = "", name: str = ""
 ) -> Volume:
     """Add labels to a volume.
 
@@ -363,7 +364,7 @@ def labelled(
     mirage.errors.BadPicture
         When they are no labels, or do not lie on the volume's voxels.
     """
-    check_labels(labels, volume, name)
+    check_labels(labels, volume, name or _("the labels"))
     values = _marks(labels)
     values = np.rint(values).astype(np.int64) if values.dtype.kind == "f" else values
     if values.min() < 0:

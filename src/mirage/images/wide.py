@@ -223,12 +223,17 @@ def tiff_kind(data: bytes) -> str:
         tags = _tags(data, "<" if data[:2] == b"II" else ">")
     except (ValueError, struct.error):
         return ""
-    kinds = {1: "whole numbers", 2: "numbers with a sign", 3: "floating point", 5: "complex numbers", 6: "complex numbers"}
+    kinds = {1: _("whole numbers"), 2: _("numbers with a sign"), 3: _("floating point")}
+    kinds |= dict.fromkeys((5, 6), _("complex numbers"))
     if not tags.get(_BITS) or not tags.get(_WIDTH):
         return ""
-    several = f" in {tags.get(_SAMPLES, [1])[0]} channels"
-    compression = f", compression {tags.get(_COMPRESSION, [1])[0]}"
-    return f"{tags[_BITS][0]} bits a value ({kinds.get(tags.get(_FORMAT, [1])[0], 'unknown numbers')}){several}{compression}"
+    return _(
+        "%(bits)s bits a value (%(numbers)s) in %(channels)s channels, compression %(compression)s",
+        bits=tags[_BITS][0],
+        numbers=kinds.get(tags.get(_FORMAT, [1])[0], _("unknown numbers")),
+        channels=tags.get(_SAMPLES, [1])[0],
+        compression=tags.get(_COMPRESSION, [1])[0],
+    )
 
 
 def _tags(data: bytes, order: str) -> dict[int, list[int]]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from mirage.storage.dialects import INTEGER, STRING, TEXT
 from mirage.storage.migrations import Schema
+from mirage.wording import N_
 
 _metadata = sa.MetaData()
 
@@ -74,12 +75,12 @@ keys = sa.Table("keys", _metadata, sa.Column("name", STRING, primary_key=True), 
 sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), primary_key=True))
 
 SCHEMA = Schema(
-    "people",
+    N_("people"),
     _metadata,
     "0004",
     "",
     Path(__file__).parent / "migrations",
-    "Restore it from a backup, or move it away: then everybody is invited anew.",
+    N_("Restore it from a backup, or move it away: then everybody is invited anew."),
 )
 
 

@@ -173,15 +173,21 @@ class AtlasFile:
         self._sizes = {info.filename: info.file_size for info in archive.infolist()}
         for info in archive.infolist():
             if not _NAMES.fullmatch(info.filename):
-                raise self.refused(f"it holds {info.filename[:80]!r}, which no export writes")
+                raise self.refused(_("it holds %(name)s, which no export writes", name=repr(info.filename[:80])))
             if info.file_size > _SHRUNK_FROM and info.file_size > _MOST_SHRUNK * info.compress_size:
-                raise self.refused(f"its part {info.filename} unpacks to more than {_MOST_SHRUNK} times its size")
+                raise self.refused(
+                    _(
+                        "its part %(name)s unpacks to more than %(times)s times its size",
+                        name=info.filename,
+                        times=_MOST_SHRUNK,
+                    )
+                )
             if info.filename.endswith(".stack") and info.compress_type != zipfile.ZIP_STORED:
-                raise self.refused(f"its part {info.filename} is packed once more, which no export does")
+                raise self.refused(_("its part %(name)s is packed once more, which no export does", name=info.filename))
             if info.compress_size > size:  # room would be made for it
                 raise self._damaged(info.filename)
         if len(self._sizes) != len(archive.infolist()):
-            raise self.refused("it holds a name twice, which no export does")
+            raise self.refused(_("it holds a name twice, which no export does"))
         self.manifest = self._manifest()
 
     def _manifest(self) -> ArchiveManifest:
@@ -204,7 +210,7 @@ class AtlasFile:
                 )
             read = read_record(ArchiveManifest, raw)
             if not 0 < read.encoder.dimension <= _MOST_DIMENSION or read.encoder.max_tokens < 1:
-                raise ValueError("the encoder's dimension or number of tokens is not possible")
+                raise ValueError(_("the encoder's dimension or number of tokens is not possible"))
             return read
         except ValueError as error:
             raise BadAtlasFile(
@@ -225,7 +231,7 @@ class AtlasFile:
             Naming the first part that differs or is missing, or the first record and field that cannot be used.
         """
         if self.blocks != sum(name.startswith("figures/") for name in self._sizes):
-            raise self.refused("it has not as many figures as its manifest tells")
+            raise self.refused(_("it has not as many figures as its manifest tells"))
         for name, expected in self.manifest.parts.items():
             with self._member(name) as file:
                 if hashlib.file_digest(cast(zipfile.ZipExtFile, file), "sha256").hexdigest() != expected:
@@ -237,10 +243,16 @@ class AtlasFile:
 
         def check(part: str, seen: set[str], identity: str, corpus: str) -> None:
             if identity in seen:
-                raise self.refused(f"in {part}, {identity[:80]!r} occurs twice")
+                raise self.refused(_("in %(part)s, %(id)s occurs twice", part=part, id=repr(identity[:80])))
             seen.add(identity)
             if corpus not in corpora:
-                raise self.refused(f"in {part}, {identity[:80]!r}: source.corpus is of no corpus that the file has")
+                raise self.refused(
+                    _(
+                        "in %(part)s, %(id)s: source.corpus is of no corpus that the file has",
+                        part=part,
+                        id=repr(identity[:80]),
+                    )
+                )
 
         for corpus in self.corpora():
             check(CORPORA, corpora, corpus.name, corpus.name)
@@ -248,7 +260,7 @@ class AtlasFile:
             check(CASES, cases, case.id, case.source.corpus)
         self._check_figures(lambda name, figure: check(name, figures, figure.id, figure.source.corpus))
         if (len(figures), len(cases)) != (self.manifest.figures, self.manifest.cases):
-            raise self.refused("it has not as many figures or cases as its manifest tells")
+            raise self.refused(_("it has not as many figures or cases as its manifest tells"))
 
     def _check_figures(self, check: Callable[[str, ArchivedFigure], None]) -> None:
         stacks: dict[str, Stack] = {}
@@ -266,10 +278,10 @@ class AtlasFile:
                 elif figure.slice_of is not None:
                     cut.append(figure)
             if (len(self.vectors(block)), len(self.slices(block))) != (count, slices):
-                raise self.refused(f"block {block} has not as many figures as vectors, or slices")
+                raise self.refused(_("block %(block)s has not as many figures as vectors, or slices", block=block))
         for figure in cut:
             if (place := figure.slice_of) and (stack := stacks.get(place.stack)) and not _has(stack, place):
-                raise self.refused(f"{figure.id[:80]!r}: slice_of is a slice that its stack does not have")
+                raise self.refused(_("%(id)s: slice_of is a slice that its stack does not have", id=repr(figure.id[:80])))
 
     def corpora(self) -> Iterator[CorpusRecord]:
         """What is known of each corpus; raises `mirage.errors.AtlasError` as `figures` does."""
@@ -292,9 +304,11 @@ class AtlasFile:
     def _records(self, name: str, kind: type[Read]) -> Iterator[Read]:
         with self._member(name) as file:
             for number, line in enumerate(iter(lambda: file.readline(_MOST_LINE + 1), b""), start=1):
-                where = f"in {name}, record {number}"
+                where = _("in %(name)s, record %(number)s", name=name, number=number)
                 if len(line) > _MOST_LINE:
-                    raise self.refused(f"{where} is longer than {_MOST_LINE / 1e6:.0f} MB")
+                    raise self.refused(
+                        _("%(where)s is longer than %(most)s MB", where=where, most=f"{_MOST_LINE / 1e6:.0f}")
+                    )
                 try:
                     record = read_record(kind, line)
                 except ValueError as error:
@@ -336,21 +350,21 @@ class AtlasFile:
         try:
             file = io.BytesIO(data)
             if np.lib.format.read_magic(file) != (1, 0):
-                raise ValueError("not as numpy writes it")
+                raise ValueError(_("not as numpy writes it"))
             # The header is read by itself: numpy would make room for whatever shape it tells.
             shape, by_column, kind = np.lib.format.read_array_header_1_0(file)
             if shape[1:] != each or by_column or kind != np.float16:
-                raise ValueError("its shape or type is another")
+                raise ValueError(_("its shape or type is another"))
             return np.frombuffer(data, np.float16, offset=file.tell()).reshape(shape)
         except (ValueError, SyntaxError, TokenError) as error:
-            raise self.refused(f"{name} cannot be used ({str(error)[:200]})") from error
+            raise self.refused(_("%(name)s cannot be used (%(why)s)", name=name, why=str(error)[:200])) from error
 
     def _check_directions(self, name: str, vectors: Half) -> None:
         there = vectors.astype(np.float32)
         if not np.isfinite(there).all():
-            raise self.refused(f"{name} cannot be used (a vector is not finite)")
+            raise self.refused(_("%(name)s cannot be used (a vector is not finite)", name=name))
         if not there.any(axis=1).all():
-            raise self.refused(f"{name} cannot be used (a vector has no direction)")
+            raise self.refused(_("%(name)s cannot be used (a vector has no direction)", name=name))
 
     def _check_stack(self, figure_id: str, stack: Stack, files: StackRow) -> None:
         """Look at all slices of a stack, and whether they are those that its description tells."""
@@ -359,7 +373,9 @@ class AtlasFile:
                 try:
                     StackFile(path, stack, labels=name == files.labels).check()
                 except BadPicture as error:
-                    raise self.refused(f"the slices of {figure_id[:80]!r} cannot be used ({error})") from error
+                    raise self.refused(
+                        _("the slices of %(id)s cannot be used (%(why)s)", id=repr(figure_id[:80]), why=error)
+                    ) from error
 
     @contextmanager
     def unpacked(self, name: str) -> Iterator[Path]:

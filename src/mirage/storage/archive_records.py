@@ -19,7 +19,9 @@ from mirage.errors import BadPicture, first_fault, has_more_values
 from mirage.figure import EDITABLE, INFERABLE, MODALITIES, PLANES, Case, Figure, is_link
 from mirage.images.stacks import check_stack
 from mirage.images.volume import MOST_LABELS
+from mirage.locales import number
 from mirage.storage.records import PictureRow, StackRow
+from mirage.wording import _
 
 Read = TypeVar("Read")
 _reader: Any = lru_cache(maxsize=8)(TypeAdapter)
@@ -69,7 +71,7 @@ def read_record(kind: type[Read], line: bytes) -> Read:
         Naming the first field that cannot be used, and why.
     """
     if has_more_values(line, _MOST_VALUES):
-        raise ValueError("the record: it has more fields and values than a record can have")
+        raise ValueError(_("the record: it has more fields and values than a record can have"))
     try:
         record: Read = _reader(kind).validate_json(line, strict=True, extra="forbid")
     except ValidationError as error:
@@ -89,7 +91,7 @@ def fault_of(*records: Figure | Case) -> str:
         for record in records:
             _check(record)
     except ValueError as error:
-        return f"Its words cannot be kept: {error}."
+        return _("Its words cannot be kept: %(why)s.", why=error)
     return ""
 
 
@@ -119,11 +121,18 @@ def _check(record: Any, place: str = "", corpus: str = "") -> None:
         for name, known in (("modality", MODALITIES), ("plane", PLANES), ("inferred", INFERABLE)):
             told = getattr(record, name)
             if strange := {told} - {""} - set(known) if isinstance(told, str) else set(told) - set(known):
-                raise ValueError(f"{name}: {min(strange)[:40]!r} is none of {', '.join(known)}")
+                raise ValueError(
+                    _(
+                        "%(field)s: %(value)s is none of %(known)s",
+                        field=name,
+                        value=repr(min(strange)[:40]),
+                        known=", ".join(known),
+                    )
+                )
         if any(field not in EDITABLE or not _DAY.fullmatch(day) for field, day in record.edited):
-            raise ValueError("edited: it names no field that can be, or no day")
+            raise ValueError(_("edited: it names no field that can be, or no day"))
         if record.withdrawn and not (record.withdrawn.said and 0 <= record.withdrawn.seen < _MOST_SECONDS):
-            raise ValueError("withdrawn: it tells nothing, or no time")
+            raise ValueError(_("withdrawn: it tells nothing, or no time"))
     if isinstance(record, ArchivedFigure):
         _check_stacked(record)
 
@@ -132,46 +141,62 @@ def _check_stacked(figure: ArchivedFigure) -> None:
     """Whether what is told of a stack, and of a slice of one, can be."""
     stack, files, place = figure.stack, figure.files, figure.slice_of
     if stack is None and files is not None:
-        raise ValueError("stack: it is missing, and its files are told")
+        raise ValueError(_("stack: it is missing, and its files are told"))
     if stack is not None and files is None:
-        raise ValueError("files: a stack has them, and this one has none")
+        raise ValueError(_("files: a stack has them, and this one has none"))
     if place is not None and (stack is not None or place.view not in PLANES or not 0 <= place.number < 2**31):
-        raise ValueError("slice_of: no figure can be that slice")
+        raise ValueError(_("slice_of: no figure can be that slice"))
     if place is not None and (len(place.shares) > MOST_LABELS or not all(0 <= share <= 1 for _, share in place.shares)):
-        raise ValueError("slice_of: no slice can show that much of what is marked in it")
+        raise ValueError(_("slice_of: no slice can show that much of what is marked in it"))
     if stack is None or files is None:
         return
     try:
-        check_stack(stack, "it")
+        check_stack(stack, _("the stack"))
     except BadPicture as error:
         raise ValueError(f"stack: {error}") from error
     values = stack.least, stack.slope, stack.intercept, *(stack.spacing or ())
     values += tuple(value for window in stack.windows for value in (window.centre, window.width, *chain(*window.each)))
     if max(map(abs, values)) > _MOST_VALUE or max(len(stack.notes), len(stack.windows)) > _MOST_NOTES:
-        raise ValueError("stack: it is described as no stack can be")
+        raise ValueError(_("stack: it is described as no stack can be"))
     if len({label.value for label in stack.labels}) < len(stack.labels) or (files.labels and not stack.labels):
-        raise ValueError("stack.labels: they are not those of the file of labels")
+        raise ValueError(_("stack.labels: they are not those of the file of labels"))
     if stack.labels and not files.labels:
-        raise ValueError("files.labels: the stack has labels, and no file of them")
+        raise ValueError(_("files.labels: the stack has labels, and no file of them"))
     if list(files.slices) != sorted({*files.slices}) or not all(0 <= number < stack.shape[0] for number in files.slices):
-        raise ValueError("files.slices: they are not slices of the stack in their order")
+        raise ValueError(_("files.slices: they are not slices of the stack in their order"))
     if not files.slices:
-        raise ValueError("files.slices: there are none")
+        raise ValueError(_("files.slices: there are none"))
 
 
 def _check_text(where: str, name: str, text: str) -> None:
     most = _MOST_PROSE if name in _PROSE else _MOST_NAME if name in _NAMES else _MOST_TEXT
     if len(text) > most:
-        raise ValueError(f"{where}: {len(text):,} characters, where {most:,} may be")
+        raise ValueError(
+            _(
+                "%(where)s: %(number)s characters, where %(most)s may be",
+                where=where,
+                number=number(len(text)),
+                most=number(most),
+            )
+        )
     if (_CONTROL if name in _NAMES else _UNSEEN).search(text):
-        raise ValueError(f"{where}: it holds a control character")
+        raise ValueError(_("%(where)s: it holds a control character", where=where))
     if name in _LINKS and text and not is_link(text):
-        raise ValueError(f"{where}: {text[:60]!r} is no link to a web page (https or http)")
+        raise ValueError(
+            _("%(where)s: %(text)s is no link to a web page (https or http)", where=where, text=repr(text[:60]))
+        )
 
 
 def _check_id(where: str, identity: str, wanted: str) -> None:
-    corpus, _, name = identity.partition(":")
+    corpus, _colon, name = identity.partition(":")
     if corpus != wanted:
-        raise ValueError(f"{where}: {identity[:60]!r} does not belong to the corpus {wanted[:60]!r}")
+        raise ValueError(
+            _(
+                "%(where)s: %(id)s does not belong to the corpus %(corpus)s",
+                where=where,
+                id=repr(identity[:60]),
+                corpus=repr(wanted[:60]),
+            )
+        )
     if not name or name != name.strip() or "@" in name or {".", ".."} & set(name.split("/")):
-        raise ValueError(f"{where}: {identity[:60]!r} is no id")
+        raise ValueError(_("%(where)s: %(id)s is no id", where=where, id=repr(identity[:60])))

@@ -17,7 +17,7 @@ from mirage.storage.dialects import Upserting, insert_for, insert_in
 from mirage.storage.failures import Failures
 from mirage.storage.migrations import RECORDS, Schema, lock_schema, version_of
 from mirage.storage.records import batched, version
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 AT_ONCE = 500  # things that a statement takes
 MayMake = Callable[[sa.Connection], AbstractContextManager[object]]
@@ -136,7 +136,7 @@ class Database:
                 _(
                     "The %(what)s are of another version of MIRAGE. Opening the atlas once, as `mirage "
                     "atlas info` does, brings those of an earlier one up to date. Nothing was changed.",
-                    what=self._schema.what,
+                    what=looked_up(self._schema.what),
                 )
             )
 

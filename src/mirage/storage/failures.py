@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from mirage.errors import AtlasError, Busy, MirageError, Unavailable
 from mirage.storage.engines import Pool
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 _UNTOUCHED = N_("What was stored before is there.")
 # How codes of PostgreSQL (SQLSTATE) begin, and what they mean; the first that fits.
@@ -19,29 +19,49 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[MirageError], str], ...] = (
     (
         ("53100",),
         Unavailable,
-        f"has no room left on its disk, so this step was not stored. {_UNTOUCHED} Make room there.",
+        N_("%(where)s has no room left on its disk, so this step was not stored. %(untouched)s Make room there."),
     ),
-    (("53300",), Busy, "takes no more connections. Try again in a moment, or let it take more (max_connections)."),
-    (("53",), Unavailable, f"has no more room to work ({{reason}}). {_UNTOUCHED} Try again later."),
+    (
+        ("53300",),
+        Busy,
+        N_("%(where)s takes no more connections. Try again in a moment, or let it take more (max_connections)."),
+    ),
+    (("53",), Unavailable, N_("%(where)s has no more room to work (%(reason)s). %(untouched)s Try again later.")),
     (
         ("25006",),
         AtlasError,
-        "is read-only (a replica, or set so). Give the address of the one that is written to.",
+        N_("%(where)s is read-only (a replica, or set so). Give the address of the one that is written to."),
     ),
     (
         ("42501",),
         AtlasError,
-        "does not let this user do that ({reason}). Grant it the right to make schemas there.",
+        N_("%(where)s does not let this user do that (%(reason)s). Grant it the right to make schemas there."),
     ),
     (
         ("57014",),
         Unavailable,
-        f"took too long over the {{what}} and was stopped. {_UNTOUCHED} Try again when it has less to do.",
+        N_("%(where)s took too long over the %(what)s and was stopped. %(untouched)s Try again when it has less to do."),
     ),
-    (("55P03",), Unavailable, f"is busy with another change of the {{what}}. {_UNTOUCHED} Try again in a minute."),
-    (("57P", "08", "25P03"), Unavailable, f"ended the connection ({{reason}}). {_UNTOUCHED} Try again when it runs."),
-    (("40",), Busy, f"was asked for two changes that stand in each other's way. {_UNTOUCHED} Try again."),
-    (("42", "3F", "XX"), AtlasError, "has other tables than those of the {what}, or damaged ones ({reason}). Restore them."),
+    (
+        ("55P03",),
+        Unavailable,
+        N_("%(where)s is busy with another change of the %(what)s. %(untouched)s Try again in a minute."),
+    ),
+    (
+        ("57P", "08", "25P03"),
+        Unavailable,
+        N_("%(where)s ended the connection (%(reason)s). %(untouched)s Try again when it runs."),
+    ),
+    (
+        ("40",),
+        Busy,
+        N_("%(where)s was asked for two changes that stand in each other's way. %(untouched)s Try again."),
+    ),
+    (
+        ("42", "3F", "XX"),
+        AtlasError,
+        N_("%(where)s has other tables than those of the %(what)s, or damaged ones (%(reason)s). Restore them."),
+    ),
 )
 
 
@@ -52,7 +72,7 @@ class Failures:
     Attributes
     ----------
     what : str
-        What is in it: "records".
+        What is in it: "records"; marked for the catalogue, as what follows.
     restore : str
         What to do when it is damaged, as a sentence.
     server : str
@@ -94,16 +114,16 @@ class Failures:
             return AtlasError(
                 _(
                     "The atlas's %(what)s are damaged (%(reason)s). %(restore)s",
-                    what=self.what,
+                    what=looked_up(self.what),
                     reason=reason,
-                    restore=self.restore,
+                    restore=looked_up(self.restore),
                 )
             )
         if "full" in reason:
-            what = "the last step was not stored, everything before it is"
+            what = _("the last step was not stored, everything before it is")
             return Unavailable(_("The disk is full; %(what)s. Make room and run it again.", what=what))
         if "disk I/O" in reason:  # which SQLite says, too, where the file beside the records has no room to grow
-            what = f"The atlas's {self.what} cannot be read or written"
+            what = _("The atlas's %(what)s cannot be read or written", what=looked_up(self.what))
             return Unavailable(
                 _(
                     "%(what)s: the disk is full, or broken (%(reason)s). Make room and run it again.",
@@ -115,7 +135,7 @@ class Failures:
             return AtlasError(
                 _("The atlas cannot be written to (%(reason)s). Check the folder's permissions.", reason=reason)
             )
-        return AtlasError(_("The atlas's %(what)s could not be used: %(reason)s.", what=self.what, reason=reason))
+        return AtlasError(_("The atlas's %(what)s could not be used: %(reason)s.", what=looked_up(self.what), reason=reason))
 
     def _of_server(self, error: Exception) -> MirageError:
         if isinstance(error, sa.exc.TimeoutError):
@@ -128,17 +148,17 @@ class Failures:
         cause = getattr(error, "orig", None) or error
         state = str(getattr(cause, "sqlstate", None) or "")
         reason = " ".join(str(cause).split())[:300]
-        where = f"The PostgreSQL server {self.server}"
+        where, what = _("The PostgreSQL server %(server)s", server=self.server), looked_up(self.what)
         for begins, kind, said in _MEANINGS:
             if state and state.startswith(begins):
-                return kind(f"{where} {said.format(what=self.what, reason=reason)}")
+                return kind(_(said, where=where, what=what, reason=reason, untouched=_(_UNTOUCHED)))
         if not state:
             return self._unreached(where, reason)
         return AtlasError(
             _(
                 "%(where)s could not do what was asked of the %(what)s (%(reason)s). %(UNTOUCHED)s",
                 where=where,
-                what=self.what,
+                what=looked_up(self.what),
                 reason=reason,
                 UNTOUCHED=_(_UNTOUCHED),
             )

@@ -492,7 +492,8 @@ def _opened_index(
         return whereabouts.opened(place, name, encoder, server, anew=place != folder)
     except AtlasHeld as error:
         who = manifest.Holder.read(folder)
-        then = "Use that" if who and who.url else "It is being built or changed there: wait until that has ended"
+        then = _("It is being built or changed there: wait until that has ended")
+        then = _("Use that") if who and who.url else then
         raise AtlasHeld(
             _(
                 "The atlas %(folder)s is open in %(who)s. %(then)s, or stop it.",

@@ -21,6 +21,7 @@ from mirage.storage.private import kept_item, told_info
 from mirage.storage.records import CorpusRecord, keyed_id
 from mirage.storage.spread.base import Spreading, Workers
 from mirage.storage.withdrawals import Heeded
+from mirage.wording import _
 
 _WORKERS = max(2, min(4, os.cpu_count() or 2))
 
@@ -191,7 +192,7 @@ def add(
                 refuse(entry.label, entry.reason)
                 continue
             if entry.figure.id in seen:
-                refuse(entry.label, f"The id {entry.figure.id} occurs twice; the first one was taken.")
+                refuse(entry.label, _("The id %(id)s occurs twice; the first one was taken.", id=entry.figure.id))
                 continue
             seen.add(entry.figure.id)
             kept = kept_item(atlas, corpus, info.name, entry)

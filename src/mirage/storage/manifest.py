@@ -168,7 +168,7 @@ def read(folder: Path) -> AtlasManifest | None:
             )
         found = _form().validate_python({"corpora": {}, **values})
         if not _INDEX_NAMES.fullmatch(found.index) and not indexes.is_address(found.index):
-            raise ValueError(f"{found.index[:80]!r} is no name of an index")
+            raise ValueError(_("%(index)s is no name of an index", index=repr(found.index[:80])))
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise AtlasError(
             _(
@@ -293,7 +293,8 @@ def check_folder(folder: Path, create: bool) -> AtlasManifest | None:
             )
         )
     if not create:
-        what = "was begun but not finished" if inside else "is empty" if folder.is_dir() else "does not exist"
+        what = _("is empty") if folder.is_dir() else _("does not exist")
+        what = _("was begun but not finished") if inside else what
         raise AtlasError(_("The atlas %(folder)s %(what)s. %(FILLED_BY)s", folder=folder, what=what, FILLED_BY=_(FILLED_BY)))
     return None
 

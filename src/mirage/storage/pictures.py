@@ -16,7 +16,7 @@ from mirage.images.store import PictureStore, is_whole
 from mirage.settings import Settings
 from mirage.storage import manifest
 from mirage.storage.store import Store
-from mirage.wording import _
+from mirage.wording import _, carried
 
 _AT_ONCE = 8  # files that are moved at the same time
 
@@ -114,7 +114,7 @@ def move_pictures(
         new.copy(file)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _moved in pool.map(move, missing):
+        for _moved in pool.map(carried(move), missing):
             done += 1
             progress(done, len(missing))
     atlas.pictures = new

@@ -24,6 +24,7 @@ from mirage.errors import BadPicture
 from mirage.figure import Figure
 from mirage.images import DecodedPicture, look
 from mirage.images.marks import watermarked
+from mirage.images.notes import said
 from mirage.images.stacks import slice_picture, stack_of
 from mirage.images.store import PictureStore
 from mirage.storage.archive_records import fault_of
@@ -32,7 +33,7 @@ from mirage.storage.edits import Edits, edited, sources_of
 from mirage.storage.records import FigureRecord, PictureRow, StackRow, Vector
 from mirage.storage.searched import SliceVectors
 from mirage.storage.slices import encode_slices
-from mirage.wording import _
+from mirage.wording import _, carried
 
 BATCH = 32
 _AHEAD = 2 * BATCH
@@ -81,7 +82,7 @@ class Prepared:
     def notes(self, *, words: bool) -> tuple[str, ...]:
         """What there is to know of it, as its corpus says and, of a stack, as it was read; of its words, too."""
         of_words = notes_on_words(self.own.figure, self.own.case) if words else ()
-        of_stack = () if (stack := self.kept.figure.stack) is None else stack.notes
+        of_stack = () if (stack := self.kept.figure.stack) is None else map(said, stack.notes)
         return *of_words, *self.own.notes, *self.remarks, *of_stack
 
 
@@ -99,7 +100,7 @@ def check_real(decoded: DecodedPicture) -> None:
     ------
     mirage.errors.BadPicture
     """
-    said = decoded.synthetic or ("MIRAGE's watermark is in the pixels." if watermarked(decoded.image) else "")
+    said = decoded.synthetic or (_("MIRAGE's watermark is in the pixels.") if watermarked(decoded.image) else "")
     if said:
         raise BadPicture(_("synthetic image: %(said)s An atlas holds real ones.", said=said))
 
@@ -171,7 +172,9 @@ class Preparing:
         except BadPicture as error:
             return own.label, str(error)
         except (OSError, ValueError, MemoryError) as error:
-            return own.label, f"The picture could not be read: {str(error) or 'there is not enough memory for it'}."
+            return own.label, _(
+                "The picture could not be read: %(why)s.", why=str(error) or _("there is not enough memory for it")
+            )
         if self._together or read.shown is None:
             return read
         # Not above: what is wrong with the encoder is no picture's fault.
@@ -231,6 +234,7 @@ def _in_order(
     What stands alone is waited for before the next thing is asked for: it takes as long as many.
     """
     waiting: deque[Future[Got]] = deque()
+    work = carried(work)
     for thing in things:
         if len(waiting) >= ahead:
             yield waiting.popleft().result()

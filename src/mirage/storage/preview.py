@@ -10,17 +10,19 @@ from PIL import Image
 
 from mirage.corpora.base import Advises, Corpus, HasStacks, Item, Refused, Steps
 from mirage.corpora.live.base import Live, Offer
-from mirage.corpora.personal import in_name, listed, notes_on_words
+from mirage.corpora.personal import in_name, notes_on_words
 from mirage.corpora.preview import Previewable, TableRead
 from mirage.errors import BadPicture, NotFound
 from mirage.images import look
 from mirage.images.stacks import slice_picture, stack_of
+from mirage.locales import listed
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.gone import Gone, gone_from, heed, is_put_together
 from mirage.storage.ingest import ProgressMeter, Tell
 from mirage.storage.prepare import check_real
 from mirage.storage.private import kept_item, told_info
 from mirage.storage.records import keyed_id
+from mirage.wording import _, looked_up
 
 SIDE = 160  # of a thumbnail, in pixels
 MOST_SHOWN = 300  # thumbnails; a page of more is looked at by nobody
@@ -201,7 +203,9 @@ def preview(
             skipped.append(entry)
             continue
         if entry.figure.id in seen:
-            skipped.append(Refused(entry.label, f"The id {entry.figure.id} occurs twice; the first one was taken."))
+            skipped.append(
+                Refused(entry.label, _("The id %(id)s occurs twice; the first one was taken.", id=entry.figure.id))
+            )
             continue
         seen.add(entry.figure.id)
         kept = kept_item(atlas, corpus, info.name, entry)
@@ -214,7 +218,7 @@ def preview(
         except BadPicture as error:
             skipped.append(Refused(entry.label, str(error)))
         except (OSError, ValueError, MemoryError) as error:
-            skipped.append(Refused(entry.label, f"The picture could not be read: {error}."))
+            skipped.append(Refused(entry.label, _("The picture could not be read: %(why)s.", why=error)))
     meter.move()
     own, keyed = isinstance(corpus, Previewable), corpus.card.private
     there.update(keyed_id(atlas.store.id_key, old, info.name) if keyed else old for old in former)
@@ -315,10 +319,13 @@ def _figure(corpus: Corpus, entry: Item, state: str, *, thumb: bool) -> PreviewF
 def _warnings(entry: Item) -> Iterator[str]:
     figure = entry.figure
     if named := in_name(entry.label):
-        yield f"The file’s name holds what looks like {listed(named)}. It stays where only you see it."
+        yield _(
+            "The file’s name holds what looks like %(found)s. It stays where only you see it.",
+            found=listed([looked_up(each) for each in named]),
+        )
     yield from notes_on_words(figure, entry.case)
     if figure.case_id and not (figure.title or figure.caption or figure.diagnosis):
-        yield "It belongs to a case, and has no words of its own."
+        yield _("It belongs to a case, and has no words of its own.")
 
 
 def _thumbnail(image: Image.Image) -> bytes:

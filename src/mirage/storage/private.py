@@ -32,7 +32,9 @@ def told_info(atlas: AtlasFolder, corpus: Corpus, *, looking: bool = False) -> C
     if not len(corpus):
         if corpus.card.live:
             advice = corpus.advice if isinstance(corpus, Advises) else ""
-            raise BadInput(f"{info.title} has nothing that fits and may be taken. {advice}".strip())
+            raise BadInput(
+                _("%(title)s has nothing that fits and may be taken. %(advice)s", title=info.title, advice=advice).strip()
+            )
         raise BadInput(
             _("%(title)s holds nothing to add: no pictures and no DICOM files were found in it.", title=info.title)
         )

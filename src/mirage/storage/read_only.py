@@ -178,7 +178,7 @@ def _make_own(place: Path) -> None:
     if hasattr(os, "getuid"):
         told = place.lstat()
         if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid():
-            raise PermissionError(errno.EPERM, "another has made it")
+            raise PermissionError(errno.EPERM, _("another has made it"))
         place.chmod(0o700)  # an earlier version left it open
 
 

@@ -22,6 +22,7 @@ from mirage.figure import Case, Figure
 from mirage.images import LOOK_BITS
 from mirage.storage.dialects import INTEGER, STRING, TEXT, NoBytes
 from mirage.storage.searched import SliceVectors
+from mirage.wording import _
 
 Thing = TypeVar("Thing")
 Vector = npt.NDArray[np.float32]
@@ -147,7 +148,7 @@ VERSION = "0009"
 
 def _from_hex(look: object) -> int:
     if not isinstance(look, str) or not re.fullmatch(rf"[0-9a-f]{{1,{LOOK_BITS // 4}}}", look):
-        raise ValueError(f"not a perceptual hash of {LOOK_BITS} bits in hexadecimal digits")
+        raise ValueError(_("not a perceptual hash of %(bits)s bits in hexadecimal digits", bits=LOOK_BITS))
     return int(look, 16)
 
 

@@ -208,7 +208,7 @@ def holding(folder: Path, known: manifest.AtlasManifest) -> Iterator[None]:
             if not indexes.is_address(known.index):
                 held = indexes.load(indexes.DEFAULT, path=folder / known.index, dimension=known.encoder.dimension)
         except AtlasHeld as error:
-            who = manifest.Holder.read(folder) or "another process"
+            who = manifest.Holder.read(folder) or _("another process")
             raise AtlasHeld(
                 _(
                     "The atlas %(folder)s is open in %(who)s. Stop that and run this again; what is encoded stays.",

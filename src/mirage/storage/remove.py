@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mirage.locales import counted
+from mirage.locales import counted, listed, number
 from mirage.storage import manifest
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import batched
 from mirage.storage.removed import Going
+from mirage.wording import _, ngettext
 
 _AT_ONCE = 2000
 
@@ -40,8 +41,8 @@ class Removal:
     remarks: tuple[str, ...]
 
     def __str__(self) -> str:
-        cases = f" and {counted(self.cases, 'case')}" if self.cases else ""
-        return f"{counted(self.figures, 'figure')}{cases}, {self.bytes / 1e6:,.1f} MB of pictures,"
+        what = [counted(self.figures, "figure"), *([counted(self.cases, "case")] if self.cases else [])]
+        return _("%(what)s, %(size)s MB of pictures,", what=listed(what), size=number(self.bytes / 1e6, 1))
 
 
 def removal(atlas: AtlasFolder, figure_ids: Sequence[str] = (), corpus: str = "") -> Removal:
@@ -138,14 +139,28 @@ def _told(atlas: AtlasFolder, going: Going) -> Removal:
     size = atlas.pictures.size(going.files)
     remarks = []
     if going.cut:
-        be = "stays, and has" if going.cut == 1 else "stay, and have"
-        remarks.append(f"{counted(going.cut, 'single figure')} cut from what goes {be} no stack to scroll through any more.")
+        remarks.append(
+            ngettext(
+                "%(figures)s cut from what goes stays, and has no stack to scroll through any more.",
+                "%(figures)s cut from what goes stay, and have no stack to scroll through any more.",
+                going.cut,
+                figures=counted(going.cut, "single figure"),
+            )
+        )
     if going.shared:
-        be = "stays: another figure shows it" if going.shared == 1 else "stay: other figures show them"
-        remarks.append(f"{counted(going.shared, 'picture')} {be} too.")
+        remarks.append(
+            ngettext(
+                "%(pictures)s stays: another figure shows it too.",
+                "%(pictures)s stay: other figures show them too.",
+                going.shared,
+                pictures=counted(going.shared, "picture"),
+            )
+        )
     if going.corpora and (atlas.path / manifest.CALIBRATION_FILE).exists():
         remarks.append(
-            "This atlas's own calibration goes with it, for it was chosen with these figures; `mirage evaluate calibrate` "
-            "chooses anew."
+            _(
+                "This atlas's own calibration goes with it, for it was chosen with these figures; "
+                "`mirage evaluate calibrate` chooses anew."
+            )
         )
     return Removal(going.figures, going.cases, size, going.corpora, tuple(remarks))

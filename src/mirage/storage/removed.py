@@ -13,12 +13,13 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from mirage.errors import BadInput, NotFound, Removed
+from mirage.locales import day
 from mirage.query import shown
 from mirage.storage.database import AT_ONCE, Database, replacing
 from mirage.storage.dialects import among, insert_for
 from mirage.storage.records import MADE_OF_A_NAME, batched, cases, corpora, figures, former_ids, names, removed, stacks
 from mirage.storage.rows import place_of
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 _ALIKE, _NEAR, _MOST_NEAR = OSA.normalized_similarity, 0.6, 3
 _LISTED = 12  # figures of a case
@@ -98,18 +99,22 @@ class Removals:
         own = own_id.rpartition("~")[0]  # of a reference
         found = self.when([own_id, own] if own else [own_id], kind)
         if not found:
-            return NotFound(_("This atlas has no %(kind)s %(own_id)s.", kind=kind, own_id=shown(own_id)))
+            return NotFound(_("This atlas has no %(kind)s %(own_id)s.", kind=looked_up(kind), own_id=shown(own_id)))
         at = found.get(own_id) or found[own]
-        again = "it" if kind == "corpus" else "its corpus"
-        when = f"{at.day} {at:%B %Y}"
+        what = {"kind": looked_up(kind), "own_id": shown(own_id), "when": day(at)}
+        if kind == "corpus":
+            return Removed(
+                _(
+                    "The %(kind)s %(own_id)s was removed from this atlas on %(when)s. Adding it again brings it back, "
+                    "if its source still has it.",
+                    **what,
+                )
+            )
         return Removed(
             _(
-                "The %(kind)s %(own_id)s was removed from this atlas on %(when)s. Adding %(again)s "
-                "again brings it back, if its source still has it.",
-                kind=kind,
-                own_id=shown(own_id),
-                when=when,
-                again=again,
+                "The %(kind)s %(own_id)s was removed from this atlas on %(when)s. Adding its corpus again brings it back, "
+                "if its source still has it.",
+                **what,
             )
         )
 

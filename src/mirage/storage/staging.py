@@ -185,10 +185,10 @@ class Receiving:
         self._size += len(data)
         most = MOST_TABLE if self._place.lower().endswith(TABLES) else MOST_FILE
         if self._size > most:
-            self._why = f"It is larger than {most / 1e6:g} MB. Add it by `mirage add folder`."
+            self._why = _("It is larger than %(most)s MB. Add it by `mirage add folder`.", most=f"{most / 1e6:g}")
         elif self._batch.bytes + self._size > self._batch.most:
             room = f"{self._batch.most / 1e6:g} MB"
-            self._why = f"With it, more than {room} came. Add them in parts, or by `mirage add folder`."
+            self._why = _("With it, more than %(room)s came. Add them in parts, or by `mirage add folder`.", room=room)
         if self._why or self._file is None:
             self.drop()
             return
@@ -196,7 +196,7 @@ class Receiving:
         try:
             self._file.write(data)
         except OSError as error:
-            self._why = f"It could not be kept: {error.strerror}."
+            self._why = _("It could not be kept: %(why)s.", why=error.strerror)
 
     def drop(self) -> None:
         """Forget it."""
@@ -223,7 +223,7 @@ class Receiving:
             with self._batch.lock:
                 if place.exists():
                     if not place.is_file() or _digest_of(place) != self._digest.digest():
-                        self._why = "Another file of that name came before it. Rename one of them."
+                        self._why = _("Another file of that name came before it. Rename one of them.")
                     else:
                         self.drop()  # it is here
                     return
@@ -233,7 +233,7 @@ class Receiving:
                 self._batch.files += 1
                 self._batch.bytes += self._size
         except OSError as error:  # a file where a folder should be, a name that this disk cannot keep
-            self._why = f"It could not be kept: {error.strerror or error}."
+            self._why = _("It could not be kept: %(why)s.", why=error.strerror or error)
 
 
 def _digest_of(path: Path) -> bytes:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from mirage.storage.dialects import INTEGER, STRING, TEXT
 from mirage.storage.migrations import Schema
+from mirage.wording import N_
 
 FILE = "study.sqlite"
 
@@ -150,10 +151,10 @@ quiz_questions = sa.Table(
 sa.Table("alembic_version", _metadata, sa.Column("version_num", sa.String(32), primary_key=True))
 
 SCHEMA = Schema(
-    "collections",
+    N_("collections"),
     _metadata,
     "0005",
     "",
     Path(__file__).parent / "migrations",
-    f"Restore {FILE} from a copy, or move it away: a new one is made.",
+    N_("Restore study.sqlite from a copy, or move it away: a new one is made."),
 )

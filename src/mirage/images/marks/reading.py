@@ -18,7 +18,7 @@ from mirage.images.formats import HEAD_BYTES, format_of
 from mirage.images.limits import DEFAULT_LIMITS
 from mirage.images.marks import band, c2pa, first_watermark, watermark
 from mirage.images.marks.record import SYNTHETIC_TYPES, SyntheticRecord, creator_tool, find_packet, record_in, source_type
-from mirage.wording import N_
+from mirage.wording import N_, _, looked_up
 
 MarkKind = Literal["band", "watermark", "xmp", "record", "c2pa", "dicom"]
 _MEDIA = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "TIFF": "image/tiff", "GIF": "image/gif"}
@@ -100,9 +100,12 @@ def warned(marks: Marks) -> str:
     found = ", ".join(
         mark.kind if mark.kind not in ("xmp", "c2pa", "dicom") else mark.kind.upper() for mark in marks.marks if mark.found
     )
-    whose = "made by MIRAGE" if marks.ours else "marked so by its maker"
-    return (
-        f"The picture you dropped is synthetic ({whose}; found: {found}). It shows no patient; the figures below are real."
+    whose = _("made by MIRAGE") if marks.ours else _("marked so by its maker")
+    return _(
+        "The picture you dropped is synthetic (%(whose)s; found: %(found)s). "
+        "It shows no patient; the figures below are real.",
+        whose=whose,
+        found=found,
     )
 
 
@@ -115,14 +118,16 @@ def _of_pixels(image: Image.Image) -> tuple[list[Mark], str]:
     banded = band.has_band(image)
     found = find(image, thorough=True)
     words = (
-        f"The words “{band.BAND}” stand below the picture." if banded else "No band with MIRAGE's words below the picture."
+        _("The words “%(words)s” stand below the picture.", words=band.BAND)
+        if banded
+        else _("No band with MIRAGE's words below the picture.")
     )
     if not found.present:
-        hidden = "No watermark of MIRAGE in the pixels."
+        hidden = _("No watermark of MIRAGE in the pixels.")
     elif found.id:
-        hidden = f"MIRAGE's watermark is in the pixels, with the image's id {found.id}."
+        hidden = _("MIRAGE's watermark is in the pixels, with the image's id %(id)s.", id=found.id)
     else:
-        hidden = "MIRAGE's watermark is in the pixels; the image's id in it can no longer be read."
+        hidden = _("MIRAGE's watermark is in the pixels; the image's id in it can no longer be read.")
     return [Mark("band", banded, words), Mark("watermark", found.present, hidden)], found.id
 
 
@@ -168,20 +173,25 @@ def _of_file(data: bytes) -> tuple[list[Mark], bool, SyntheticRecord | None]:
     kind = format_of(data[:HEAD_BYTES])
     if kind == "DICOM":
         synthetic, record, maker = _of_dicom(data)
-        told = f"Synthetic Data (0008,001C) is YES{', made by ' + maker if maker else ''}."
-        marks = [Mark("dicom", synthetic, told if synthetic else "Synthetic Data (0008,001C) is not YES.")]
+        told = _("Synthetic Data (0008,001C) is YES.")
+        if maker:
+            told = _("Synthetic Data (0008,001C) is YES, made by %(maker)s.", maker=maker)
+        marks = [Mark("dicom", synthetic, told if synthetic else _("Synthetic Data (0008,001C) is not YES."))]
         return [*marks, _record_mark(record)], synthetic and record is not None, record
     packet = _packet(data, kind)
     source, record = source_type(packet), record_in(packet)
     ours = bool(source) and record is not None
-    said = "XMP names no generator." if packet else "The file has no XMP metadata."
+    said = _("XMP names no generator.") if packet else _("The file has no XMP metadata.")
     if source:
         maker = creator_tool(packet)
-        said = f"XMP says {source} ({SYNTHETIC_TYPES[source]}){', by ' + maker if maker else ''}."
+        meant = looked_up(SYNTHETIC_TYPES[source])
+        said = _("XMP says %(source)s (%(meant)s).", source=source, meant=meant)
+        if maker:
+            said = _("XMP says %(source)s (%(meant)s), by %(maker)s.", source=source, meant=meant, maker=maker)
     marks = [Mark("xmp", bool(source), said)]
     manifest = c2pa.read(data, _MEDIA[kind]) if kind in _MEDIA else None
     if manifest is None:
-        marks.append(Mark("c2pa", False, "The file has no C2PA manifest."))
+        marks.append(Mark("c2pa", False, _("The file has no C2PA manifest.")))
     else:
         marks.append(Mark("c2pa", manifest.synthetic, manifest.said))
         ours = ours or manifest.ours
@@ -202,7 +212,7 @@ def _of_dicom(data: bytes) -> tuple[bool, SyntheticRecord | None, str]:
     from mirage.images.dicom_header import plain_file  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings(), plain_file(data, "the DICOM file", DEFAULT_LIMITS) as file:
+        with warnings.catch_warnings(), plain_file(data, _("the DICOM file"), DEFAULT_LIMITS) as file:
             warnings.simplefilter("ignore")
             ds = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_DICOM_TAGS)
             synthetic = str(ds.get("SyntheticData", "")).strip().upper() == "YES"
@@ -217,8 +227,14 @@ def _of_dicom(data: bytes) -> tuple[bool, SyntheticRecord | None, str]:
 
 def _record_mark(record: SyntheticRecord | None) -> Mark:
     if record is None:
-        return Mark("record", False, "No record of how it was made.")
-    return Mark("record", True, f"The record says: made by {record.generator}, {record.created}, seed {record.seed}.")
+        return Mark("record", False, _("No record of how it was made."))
+    said = _(
+        "The record says: made by %(generator)s, %(created)s, seed %(seed)s.",
+        generator=record.generator,
+        created=record.created,
+        seed=record.seed,
+    )
+    return Mark("record", True, said)
 
 
 def _packet(data: bytes, kind: str) -> str:
@@ -233,11 +249,11 @@ def _summed(marks: list[Mark], ours: bool, record: SyntheticRecord | None, carri
     synthetic = any(mark.found for mark in marks)
     id_ = carried or (record.id if record else "")
     if not synthetic:
-        summary = f"No mark of a synthetic image found. {NO_PROOF}"
+        summary = _("No mark of a synthetic image found. %(no_proof)s", no_proof=_(NO_PROOF))
     elif ours:
-        summary = "This image is synthetic: it was made by MIRAGE. It shows no patient."
+        summary = _("This image is synthetic: it was made by MIRAGE. It shows no patient.")
     else:
-        summary = "This image is marked as synthetic by its maker, which was not MIRAGE."
+        summary = _("This image is marked as synthetic by its maker, which was not MIRAGE.")
     if carried and record and carried != record.id:
-        summary += " Its record belongs to another image: the id in the watermark is a different one."
+        summary += " " + _("Its record belongs to another image: the id in the watermark is a different one.")
     return Marks(synthetic, ours, tuple(marks), record, id_, summary)

@@ -14,6 +14,8 @@ from typing import Self
 
 from pydantic import ConfigDict, TypeAdapter
 
+from mirage.wording import N_, _
+
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = SOURCE_TYPES + "trainedAlgorithmicMedia"
 PACKET_MOST = 1_000_000
@@ -22,10 +24,10 @@ RECORD_MOST = 100_000
 """Characters of a record; what `mirage.generate.provenance.mark` writes is shorter."""
 # Source types that say a picture, or part of it, was made by a generator.
 SYNTHETIC_TYPES = {
-    "trainedAlgorithmicMedia": "made by a trained generator",
-    "compositeWithTrainedAlgorithmicMedia": "edited or composed with a trained generator",
-    "compositeSynthetic": "composed with synthetic parts",
-    "algorithmicMedia": "made by an algorithm",
+    "trainedAlgorithmicMedia": N_("made by a trained generator"),
+    "compositeWithTrainedAlgorithmicMedia": N_("edited or composed with a trained generator"),
+    "compositeSynthetic": N_("composed with synthetic parts"),
+    "algorithmicMedia": N_("made by an algorithm"),
     "algorithmicallyEnhanced": "",
 }
 _SOURCE_TYPE = re.compile(r"digitalsourcetype/(\w{1,60})", re.IGNORECASE)
@@ -97,7 +99,7 @@ class SyntheticRecord:
             When it is no such record, too long, or a value is of another kind.
         """
         if len(text) > RECORD_MOST:
-            raise ValueError("the record is too long")
+            raise ValueError(_("the record is too long"))
         return TypeAdapter(cls).validate_json(text.encode("utf-8", "replace"))
 
 

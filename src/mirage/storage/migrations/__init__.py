@@ -16,7 +16,7 @@ from mirage.errors import ROOM, AtlasError, check_room
 from mirage.storage import engines
 from mirage.storage.failures import Failures
 from mirage.storage.records import VERSION, figures, metadata, version
-from mirage.wording import _
+from mirage.wording import N_, _, looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Schema:
 
 
 RECORDS = Schema(
-    "records",
+    N_("records"),
     metadata,
     VERSION,
     figures.name,
     Path(__file__).parent,
-    "Restore the folder from a copy, or add its corpora anew.",
+    N_("Restore the folder from a copy, or add its corpora anew."),
 )
 
 
@@ -159,7 +159,7 @@ def upgrade(path: Path, schema: Schema = RECORDS) -> None:
                     "The %(what)s %(path)s are of an older version of MIRAGE. Bringing them up to date "
                     "needs a disk and a folder that can be written to: copy the atlas to one and open it "
                     "there. Nothing was changed.",
-                    what=schema.what,
+                    what=looked_up(schema.what),
                     path=path,
                 )
             )
@@ -176,10 +176,10 @@ def upgrade(path: Path, schema: Schema = RECORDS) -> None:
         raise AtlasError(
             _(
                 "The %(what)s %(path)s could not be brought up to date (%(reason)s). Nothing was changed. %(restore)s",
-                what=schema.what,
+                what=looked_up(schema.what),
                 path=path,
                 reason=reason,
-                restore=schema.restore,
+                restore=looked_up(schema.restore),
             )
         ) from error
     finally:
@@ -199,7 +199,7 @@ def _run(connection: sa.Connection, found: str, schema: Schema) -> None:
             _(
                 "The atlas's %(what)s have version %(found)s; this MIRAGE knows those up to "
                 "%(newest)s. Update MIRAGE, or open another atlas. Nothing was changed.",
-                what=schema.what,
+                what=looked_up(schema.what),
                 found=repr(found[:40]),
                 newest=schema.newest,
             )

@@ -20,10 +20,11 @@ from mirage.encoders.base import Encoder, EncoderInfo
 from mirage.errors import MirageError, Unavailable
 from mirage.images.remote import RemotePictures
 from mirage.images.store import PictureStore, thumbnail_name
+from mirage.locales import ENGLISH
 from mirage.settings import Settings
 from mirage.storage.edits import Edit, Edits
 from mirage.storage.prepare import BATCH, Made, Preparing, Refuse
-from mirage.wording import _
+from mirage.wording import _, language
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ class Recipe:
         Address of the pictures and whose they are; empty where they are sent back.
     version : str
         Of MIRAGE.
+    language : str
+        What its words for people are said in.
     """
 
     corpus: str
@@ -107,6 +110,7 @@ class Recipe:
     settings: dict[str, Any] = field(default_factory=dict)
     pictures: tuple[str, str] = ("", "")
     version: str = mirage.__version__
+    language: str = ENGLISH
 
     @classmethod
     def of(cls, corpus: str, given: dict[str, Any], encoder: EncoderInfo, pictures: PictureStore) -> Recipe:
@@ -114,7 +118,7 @@ class Recipe:
         settings = Settings.load()
         opened = {name: getattr(settings, name) for name in _OF_ENCODER}
         where = (pictures.address, pictures.owner) if isinstance(pictures, RemotePictures) else ("", "")
-        return cls(corpus, given, encoder, opened, where)
+        return cls(corpus, given, encoder, opened, where, language=language())
 
     def open_encoder(self) -> Encoder:
         """The encoder, as it is where this is asked.
@@ -169,7 +173,10 @@ class Worker:
             raise
         except Exception as error:  # told, so that it is not taken for the fault of what was read
             logger.exception("A task failed.")
-            return Done(trouble=f"a defect of the program ({type(error).__name__}: {error}).", node=self.node)
+            return Done(
+                trouble=_("a defect of the program (%(kind)s: %(error)s).", kind=type(error).__name__, error=error),
+                node=self.node,
+            )
 
     def _done(self, task: Task | None) -> Done:
         corpus, encoder = self._open()
@@ -458,8 +465,12 @@ class _Spread:
 
 def _took_with_it(task: Task, known: str) -> str:
     names = [own.label for own, _ in task.entries]
-    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return (
-        f"{_MOST_LOST} workers ended while they read {some}: {known} One of these may take more memory than a worker has. "
-        "Leave it out, or give workers more. What is stored stays."
+    some = ", ".join(names[:3])
+    some = _("%(names)s and %(number)s more", names=some, number=len(names) - 3) if len(names) > 3 else some
+    return _(
+        "%(number)s workers ended while they read %(some)s: %(known)s One of these may take more memory than a worker has. "
+        "Leave it out, or give workers more. What is stored stays.",
+        number=_MOST_LOST,
+        some=some,
+        known=known,
     )

@@ -10,9 +10,10 @@ from typing import Any
 
 from mirage.errors import Unavailable
 from mirage.installed import to_install
+from mirage.locales import translations_of
 from mirage.settings import Settings
 from mirage.storage.spread.base import Done, Lost, Recipe, Task, Worker
-from mirage.wording import _
+from mirage.wording import _, settle
 
 
 class RayActors:
@@ -118,6 +119,7 @@ class _Actor:
     def __init__(self, recipe: Recipe, threads: int) -> None:
         import ray  # noqa: PLC0415
 
+        settle(translations_of(recipe.language))
         node = ray.get_runtime_context().get_node_id()
         self._worker = Worker(recipe, f"{socket.gethostname()} ({ray.util.get_node_ip_address()}, {node[:8]})", threads)
 

@@ -15,7 +15,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from mirage.locales import translations_of
 from mirage.storage.spread.base import Done, Lost, Recipe, Task, Worker
+from mirage.wording import _, settle
 
 
 @dataclass(eq=False)
@@ -84,7 +86,8 @@ class Processes:
             done: Done = asked.worker.connection.recv()
         except (EOFError, OSError):
             asked.worker.process.join(5)
-            told = f"process {asked.worker.process.pid} ended with {asked.worker.process.exitcode}."
+            ended = asked.worker.process
+            told = _("process %(pid)s ended with %(code)s.", pid=ended.pid, code=ended.exitcode)
             raise Lost(told) from None
         return done
 
@@ -102,6 +105,7 @@ class Processes:
 
 
 def _work(connection: Connection, recipe: Recipe, threads: int) -> None:
+    settle(translations_of(recipe.language))
     worker = Worker(recipe, f"{socket.gethostname()}, process {os.getpid()}", threads)
     tasks: queue.SimpleQueue[tuple[bool, Task | None]] = queue.SimpleQueue()
 

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 
 import genanki
 
+from mirage.images.notes import marked_by
 from mirage.images.stack_reader import StackReader
 from mirage.study.along.bundle import TEACHING, Bundle, Picture, line
 from mirage.study.along.gather import PictureLibrary
@@ -207,7 +208,7 @@ def _structures(picture: Picture, marked: MarkedSlice, shown: str, bundle: Bundl
     shapes = "<br>".join(f"{{{{c{each.value}::{_shape(part)}}}}}" for each in marked.structures for part in each.shapes)
     names = " ".join(f'<span class="n{each.value}">{escape(each.name)}</span>' for each in marked.structures)
     said = [_("Slice %(number)s, %(plane)s.", number=marked.number + 1, plane=marked.view)]
-    said += [_("Marked by: %(who)s.", who=labels_by.rstrip("."))] if labels_by else []
+    said += [_("Marked by: %(who)s.", who=marked_by(labels_by).rstrip("."))] if labels_by else []
     if not all(each.named for each in marked.structures):
         said.append(_("Where the source names no structure, it is called by its number."))
     back = f'<div class="names">{names}</div><p class="caption">{escape(line(" ".join(said)))}</p>'

@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape as in_xml
 from PIL import ImageDraw
 
 from mirage.errors import BadInput, MirageError
+from mirage.images.notes import marked_by
 from mirage.study.along.bundle import Bundle, Picture, line, text
 from mirage.study.along.gather import PictureLibrary, Taker
 from mirage.study.along.occlusion import slice_picture
@@ -157,7 +158,7 @@ def _told(question: Question, pictures: list[tuple[Shown, Picture]], bundle: Bun
         for url in filter(None, (picture.link, picture.licence_link)):
             yield f'<a href="{escape(url)}">{escape(url)}</a>'
     if question.labels_by and question.value:
-        yield escape(_("Marked by: %(who)s.", who=line(question.labels_by).rstrip(".")))
+        yield escape(_("Marked by: %(who)s.", who=line(marked_by(question.labels_by)).rstrip(".")))
 
 
 def _file(shown: Shown, picture: Picture, mark: tuple[float, float] | None, library: PictureLibrary) -> tuple[str, bytes]:

@@ -11,6 +11,7 @@ from mirage.atlas import Atlas
 from mirage.compare.dual import Dual
 from mirage.errors import NotFound
 from mirage.figure import PROOFS
+from mirage.images.notes import marked_by
 from mirage.language.concepts import lexicon
 from mirage.query import Query
 from mirage.study.learning import QuestionKind
@@ -268,7 +269,7 @@ def _given(atlas: Atlas, question: Question, given: Judgement) -> GivenView:
         proven=PROOFS.get(question.proof, ""),
         structure=question.structure,
         quote=question.quote,
-        labels_by=question.labels_by,
+        labels_by=marked_by(question.labels_by),
         figure=figure,
         figure_page=at,
         case=case,

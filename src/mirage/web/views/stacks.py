@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mirage.atlas import Atlas
 from mirage.figure import Stack
+from mirage.images.notes import marked_by, said
 from mirage.images.stack_file import StackFile
 from mirage.images.stack_reader import StackReader, by_name, place_in, view_in, window_in
 from mirage.images.stacks import letters_in, shape_in, spacing_in
@@ -234,7 +235,8 @@ def stack_in(atlas: Atlas, figure_id: str) -> StackView:
         planes=[plane_view(stack, view) for view in stack.views],
         windows=[WindowView.of(window) for window in stack.windows],
         labels=[StackLabelView.of(label) for label in stack.labels],
-        notes=list(stack.notes),
+        labels_by=marked_by(stack.labels_by),
+        notes=list(map(said, stack.notes)),
         links=StackLinksView(
             page=forms.address("figure", known),
             header=forms.address("api/stacks", known),
