@@ -220,17 +220,18 @@ class Away:
         path = self.path(file)
         try:
             if not _can_stand(path, self.folder, file.name):
-                raise OSError(errno.EINVAL, "no folder and no file is called so")
+                raise OSError(errno.EINVAL, _("no folder and no file is called so"))
             with self._room_here():
                 path.parent.mkdir(parents=True, exist_ok=True)
             if file.name not in self._files and path.exists():
-                raise OSError(errno.EEXIST, "something else there is called so, but for capitals")
+                raise OSError(errno.EEXIST, _("something else there is called so, but for capitals"))
             with self._room_here(), path.open("wb") as made:
                 made.truncate(file.size)
             os.utime(path, ns=_times(file))
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
-            self.refused.append(Refused(file.name, f"No file here can have its name: {why}. Give it another one there."))
+            told = _("No file here can have its name: %(why)s. Give it another one there.", why=why)
+            self.refused.append(Refused(file.name, told))
         else:
             if file.name not in self._files:
                 self._heads.add(file.name)
@@ -250,9 +251,9 @@ class Away:
         try:
             name = path.relative_to(self.folder).as_posix()
         except ValueError:
-            raise OSError(errno.EXDEV, "it lies outside the folder") from None
+            raise OSError(errno.EXDEV, _("it lies outside the folder")) from None
         if name not in self._files:
-            raise OSError(errno.ENOENT, f"it is not at {self.address}")
+            raise OSError(errno.ENOENT, _("it is not at %(address)s", address=self.address))
         return name
 
     def _head(self, name: str) -> bytes:
@@ -269,14 +270,15 @@ class Away:
         try:
             return read()
         except FileNotFoundError:
-            raise OSError(errno.ENOENT, f"it is not at {self.address} any more") from None
+            raise OSError(errno.ENOENT, _("it is not at %(address)s any more", address=self.address)) from None
         except NotWhole:
             raise OSError(
-                errno.EIO, "the storage gives less of it than it says, each time it is asked; put it there again"
+                errno.EIO, _("the storage gives less of it than it says, each time it is asked; put it there again")
             ) from None
         except Forbidden as error:
             self._bucket.files(file.name)  # which is refused, too, where the key is to blame
-            raise OSError(errno.EACCES, f"the storage refuses it ({error.answer}); see what the key may read") from None
+            told = _("the storage refuses it (%(answer)s); see what the key may read", answer=error.answer)
+            raise OSError(errno.EACCES, told) from None
 
     def _check(self, file: Standing) -> None:
         """Whether what lies there is still what was listed, and what it was when it was asked for first."""
@@ -285,7 +287,8 @@ class Away:
         # Of times some storages say other things in a list than of one file: those are compared with their like.
         before = file.stamp if key in _DIGESTS and key == now.partition(" ")[0] else self._said.setdefault(file.name, now)
         if (int(there["size"]), now) != (file.size, before):
-            raise OSError(errno.ESTALE, "it has been changed there since the files were listed; run the command again")
+            told = _("it has been changed there since the files were listed; run the command again")
+            raise OSError(errno.ESTALE, told)
 
 
 class _Parts(io.RawIOBase):

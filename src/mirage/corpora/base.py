@@ -15,6 +15,7 @@ from mirage.figure import PLANES, Case, Figure, Licence
 from mirage.images import DecodedPicture
 from mirage.images.volume import Volume
 from mirage.language.words import stems
+from mirage.locales import number
 from mirage.wording import _, looked_up
 
 Steps = Callable[[str, int, int | None], None]
@@ -210,7 +211,7 @@ class CorpusCard:
         """
         known = {option.name: option for option in self.options}
         if unknown := [name for name in given if name not in known]:
-            there = f"It has: {', '.join(known)}." if known else "It has none."
+            there = _("It has: %(those)s.", those=", ".join(known)) if known else _("It has none.")
             raise BadInput(
                 _("%(title)s has no option %(unknown)s. %(there)s", title=self.title, unknown=repr(unknown[0]), there=there)
             )
@@ -232,15 +233,22 @@ class CorpusCard:
         words = " ".join(words.split())
         why = ""
         if not words:
-            why = "say what to look for"
+            why = _("say what to look for")
         elif len(words) > longest:
-            why = f"what to look for has {len(words):,} characters, and at most {longest:,} are taken. Say it shorter"
+            why = _(
+                "what to look for has %(long)s characters, and at most %(longest)s are taken. Say it shorter",
+                long=number(len(words)),
+                longest=number(longest),
+            )
         elif strange := next((each for each in words if not each.isprintable()), ""):
-            why = f"what to look for holds a character that cannot be seen (U+{ord(strange):04X}). Type the words anew"
+            why = _(
+                "what to look for holds a character that cannot be seen (%(code)s). Type the words anew",
+                code=f"U+{ord(strange):04X}",
+            )
         elif not stems(words):
-            why = f"“{words[:80]}” names nothing to look for. Say what it is"
+            why = _("“%(words)s” names nothing to look for. Say what it is", words=words[:80])
         if why:
-            example = f", for example “{self.trial}”" if self.trial else ""
+            example = _(", for example “%(words)s”", words=self.trial) if self.trial else ""
             raise BadInput(f"{self.title}: {why}{example}.")
         return words
 

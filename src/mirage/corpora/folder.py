@@ -43,12 +43,12 @@ from mirage.images.redact import blacked, text_detector
 from mirage.images.volume import Volume
 from mirage.licensing import terms_of
 from mirage.locales import counted
-from mirage.wording import N_, _
+from mirage.wording import N_, _, ngettext
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
 
-_BURNED_IN = (
+_BURNED_IN = N_(
     "Its header says that text is burned into the pixels, which may name the patient. Look at it. If it does, black it out "
     "and save it anew; if it names nobody, whoever runs MIRAGE here can add it by the command, with --allow-burned-in."
 )
@@ -176,7 +176,7 @@ class FolderCorpus:
         self._away = Away(str(path)) if is_address(path) else None
         self.folder = self._away.folder if self._away else Path(path).expanduser().absolute()
         if not self.folder.is_dir():
-            what = "is a file, not a folder" if self.folder.exists() else "is not there"
+            what = _("is a file, not a folder") if self.folder.exists() else _("is not there")
             raise BadInput(_("%(path)s %(what)s. Give the folder that holds the pictures.", path=path, what=what))
         if frames < 1:
             raise BadInput(_("frames must be at least 1, not %(frames)s.", frames=frames))
@@ -258,9 +258,14 @@ class FolderCorpus:
         """Why it cannot be said what is gone: folders that cannot be opened, or rows that cannot be read."""
         _other = self._entries
         if closed := len(self._walked.closed):
-            return f"{counted(closed, 'folder or file')} of it cannot be opened, and what lies there is not known."
+            return ngettext(
+                "%(num)s folder or file of it cannot be opened, and what lies there is not known.",
+                "%(num)s folders or files of it cannot be opened, and what lies there is not known.",
+                closed,
+            )
         if self._tables.unread:
-            return f"{counted(self._tables.unread, 'row')} of its tables cannot be read; what is named there is not known."
+            rows = counted(self._tables.unread, "row")
+            return _("%(rows)s of its tables cannot be read; what is named there is not known.", rows=rows)
         return ""
 
     def withheld(self) -> Iterator[str]:
@@ -290,7 +295,9 @@ class FolderCorpus:
         if self._detect is None:
             return picture
         licence = item.figure.source.licence
-        keep = f"Its licence, {licence}, forbids to change it." if terms_of(licence).no_derivatives else ""
+        keep = (
+            _("Its licence, %(licence)s, forbids to change it.", licence=licence) if terms_of(licence).no_derivatives else ""
+        )
         return blacked(picture, self._detect, keep=keep)
 
     def read_stack(self, item: Item) -> Volume:
@@ -402,7 +409,8 @@ class FolderCorpus:
             if folder and not there:
                 inside = [one for one in found if one.first.is_relative_to(place)]
                 why = why_no_stack(inside, self._how)
-                yield Refused(row.words["file"], f"Line {row.line} of the table names a folder that holds no stack: {why}")
+                told = _("Line %(line)s of the table names a folder that holds no stack: %(why)s", line=row.line, why=why)
+                yield Refused(row.words["file"], told)
             worded |= {id(one) for one in there}
             where = f"line {row.line} of {table}"
             yield from self._figures(there, row.words, case_, where)
@@ -477,7 +485,7 @@ class FolderCorpus:
             yield Item(with_words(figure), case, name, fingerprint, case_label, False, former, where, notes)
 
     def _refusal(self, header: DicomHeader) -> str:
-        return refusal_of(header, "" if self._allow_burned_in else _BURNED_IN)
+        return refusal_of(header, "" if self._allow_burned_in else _(_BURNED_IN))
 
 
 def _by_folder(found: Sequence[Found]) -> dict[Path, list[Found]]:

@@ -10,7 +10,7 @@ from mirage.corpora.base import Refused
 from mirage.corpora.folder_stacks import LEAST_SLICES, Found, Label, SingleFile, StackFiles, of_numbers
 from mirage.corpora.folder_table import TABLES, TEXTS
 from mirage.corpora.folder_walk import NO_PICTURE
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 _SLICED = ("CT", "MR", "PT", "NM")  # a folder of radiographs lacks no stack
 _TABLES_NAMED = 5
@@ -27,17 +27,22 @@ def why_no_stack(found: Sequence[Found], how: str) -> str:
     """
     singles = [one for one in found if isinstance(one, SingleFile)]
     if not found:
-        return "no picture, no DICOM and no NIfTI file lies in it that no other row names."
+        return _("no picture, no DICOM and no NIfTI file lies in it that no other row names.")
     if not singles:
-        return "its files could not be read; each is named with the reason."
+        return _("its files could not be read; each is named with the reason.")
     if of_dicom := sum(one.header is not None for one in singles):
-        return (
-            f"of {of_dicom} DICOM files no {LEAST_SLICES} are slices of one series that lie parallel to one another, have "
-            "the same size, and whose headers say where they lie."
+        return _(
+            "of %(files)s DICOM files no %(least)s are slices of one series that lie parallel to one another, have the same "
+            "size, and whose headers say where they lie.",
+            files=of_dicom,
+            least=LEAST_SLICES,
         )
     if how == "series" and _numbered(singles):
-        return "its pictures have numbered names, which make a stack once “numbered” is chosen for stacks."
-    return f"a stack takes {LEAST_SLICES} pictures of one size at least, whose names differ in their numbers alone."
+        return _("its pictures have numbered names, which make a stack once “numbered” is chosen for stacks.")
+    return _(
+        "a stack takes %(least)s pictures of one size at least, whose names differ in their numbers alone.",
+        least=LEAST_SLICES,
+    )
 
 
 def advice_on(found: Sequence[Found], how: str, label: Label) -> str:
@@ -55,8 +60,11 @@ def advice_on(found: Sequence[Found], how: str, label: Label) -> str:
     advice = []
     if how == "series" and (numbered := _numbered(singles)):
         advice.append(
-            f"{numbered} pictures have numbered names. If they are slices of scans, add the folder again with “numbered” "
-            "chosen for stacks, and they can be scrolled through."
+            _(
+                "%(pictures)s pictures have numbered names. If they are slices of scans, add the folder again with "
+                "“numbered” chosen for stacks, and they can be scrolled through.",
+                pictures=numbered,
+            )
         )
     folders: dict[Path, list[Found]] = defaultdict(list)
     for one in found:
@@ -66,7 +74,12 @@ def advice_on(found: Sequence[Found], how: str, label: Label) -> str:
         headers = [one.header for one in inside if isinstance(one, SingleFile) and one.header is not None]
         if LEAST_SLICES <= len(headers) == len(inside) and headers[0].modality in _SLICED:
             name = label(inside[0].first).rpartition("/")[0]
-            advice.append(f"{f'“{name}”' if name else 'The folder'} holds no stack: {why_no_stack(inside, how)}")
+            why = why_no_stack(inside, how)
+            advice.append(
+                _("“%(name)s” holds no stack: %(why)s", name=name, why=why)
+                if name
+                else _("The folder holds no stack: %(why)s", why=why)
+            )
     return " ".join(advice)
 
 
@@ -89,4 +102,5 @@ def unread_tables(passed_over: Sequence[Refused]) -> Iterator[str]:
     ]
     yield from (f"{each.label}: {each.reason}" for each in unread[:_TABLES_NAMED])
     if len(unread) > _TABLES_NAMED:
-        yield f"{len(unread) - _TABLES_NAMED} more tables were not read."
+        more = len(unread) - _TABLES_NAMED
+        yield ngettext("%(num)s more table was not read.", "%(num)s more tables were not read.", more)

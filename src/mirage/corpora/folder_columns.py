@@ -153,10 +153,12 @@ def withheld(ignored: Sequence[str]) -> str:
     found = [each for each in ignored if plain(each[:_LONGEST_NAME]) in _WHOSE]
     if not found:
         return ""
-    those = " and ".join(f"“{each[:_LONGEST_NAME]}”" for each in found[:_NAMED])
-    return (
-        f"Not read: {those}, which may hold the names of patients. If it holds titles and names nobody, say so (in the "
-        f"command: --column title={found[0][:_LONGEST_NAME]})."
+    those = ", ".join(f"“{each[:_LONGEST_NAME]}”" for each in found[:_NAMED])
+    return _(
+        "Not read: %(columns)s, which may hold the names of patients. If it holds titles and names nobody, say so (in the "
+        "command: --column title=%(first)s).",
+        columns=those,
+        first=found[0][:_LONGEST_NAME],
     )
 
 
@@ -240,7 +242,7 @@ def lacks_names(table: str, rows: Sequence[Row]) -> BadInput:
                 table=table,
             )
         )
-    has = ", ".join(cell[:40] for cell in first[:30] if cell) or "no columns"
+    has = ", ".join(cell[:40] for cell in first[:30] if cell) or _("no columns")
     return BadInput(
         _(
             "%(table)s has no column for the files' names. It has: %(has)s. Wanted is “file” (or "

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, cast
 from mirage.images import DecodedPicture
 from mirage.images.stacks import slice_picture, stack_of
 from mirage.images.volume import View, Volume, unhung
+from mirage.wording import N_, _
 
 if TYPE_CHECKING:
     from mirage.images.dicom_header import DicomHeader
 
 _AIR = -200.0
-_SYNTHETIC = "synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones."
+_SYNTHETIC = N_("synthetic image: Synthetic Data (0008,001C) is YES. An atlas holds real ones.")
 
 
 def refusal_of(header: DicomHeader, burned_in: str) -> str:
@@ -25,7 +26,7 @@ def refusal_of(header: DicomHeader, burned_in: str) -> str:
     burned_in : str
         What to say where text is burned into the pixels; empty where such files are taken.
     """
-    return _SYNTHETIC if header.synthetic else burned_in if header.burned_in else ""
+    return _(_SYNTHETIC) if header.synthetic else burned_in if header.burned_in else ""
 
 
 def best_slice(volume: Volume) -> DecodedPicture:

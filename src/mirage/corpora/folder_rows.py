@@ -29,7 +29,8 @@ from mirage.corpora.folder_walk import is_plain_file, no_file
 from mirage.corpora.inside import Inside
 from mirage.corpora.preview import TableRead
 from mirage.errors import BadInput
-from mirage.wording import _
+from mirage.locales import number
+from mirage.wording import _, ngettext
 
 
 class Worded(NamedTuple):
@@ -99,7 +100,7 @@ class FolderTables:
         for base, table, row in self._rows():
             if isinstance(row, Refused):
                 yield self._refused(base, row, table)
-                self.unread += row.reason != NO_FILE
+                self.unread += row.reason != _(NO_FILE)
                 continue
             place = self._place(base, row, table)
             if isinstance(place, Refused):
@@ -108,8 +109,9 @@ class FolderTables:
             own = row.words.get("id", "")
             known, here = own or place, (table, row.line)
             if known in firsts or (not own and place in self.listed):
-                what = f"The id “{own}” is" if own else "It is"
-                yield Refused(row.words["file"], f"{what} {_twice(firsts.get(known), here)}")
+                where = _twice(firsts.get(known), here)
+                told = _("The id “%(id)s” is %(where)s", id=own, where=where) if own else _("It is %(where)s", where=where)
+                yield Refused(row.words["file"], told)
                 continue
             self.listed.add(place)
             firsts.setdefault(place, here)
@@ -127,25 +129,29 @@ class FolderTables:
         if not isinstance(place, Path) or place in self.listed:
             return Refused(label, row.reason)
         self.listed.add(place)
-        return Refused(label, f"{row.reason} Until then its picture, {self.label(place)}, stays out, too.")
+        more = _("Until then its picture, %(picture)s, stays out, too.", picture=self.label(place))
+        return Refused(label, f"{row.reason} {more}")
 
     def why_not_read(self, path: Path) -> str:
         """Why a table that lies here was not read; empty for a text that is none."""
         if path.suffix.lower() in TEXTS and not mentions_files(path, self._there(path.parent), self._folder):
             return ""
         if self._given:
-            return "It is not the table of words that was named."
+            return _("It is not the table of words that was named.")
         read = next((table for table in self.all if table.parent == path.parent), None)
         if read is not None:
-            return (
-                f"The table of words here is {read.name}; this one was not read. To take it instead, call it {NAMES[0]} "
-                "(in the command: name it, --words)."
+            return _(
+                "The table of words here is %(read)s; this one was not read. To take it instead, call it %(name)s (in the "
+                "command: name it, --words).",
+                read=read.name,
+                name=NAMES[0],
             )
         if why := why_no_table(path, self._there(path.parent), self._folder):
-            return f"It is not read as a table of words. {why}"
-        return (
+            return _("It is not read as a table of words. %(why)s", why=why)
+        return _(
             "It is not read as a table of words, because several tables here name files. Call the one with the words "
-            f"{NAMES[0]} (or, in the command, name it: --words)."
+            "%(name)s (or, in the command, name it: --words).",
+            name=NAMES[0],
         )
 
     def label(self, path: Path) -> str:
@@ -173,28 +179,34 @@ class FolderTables:
                     yield base, name, replace(row, words=row.words | own) if isinstance(row, TableRow) else row
             except BadInput as error:
                 self.unread += 1
-                yield self._folder, name, Refused(name, f"It was not read as a table of words. {error}")
+                yield self._folder, name, Refused(name, _("It was not read as a table of words. %(error)s", error=error))
 
     def _read_one(self, table: Path, name: str) -> Iterator[TableRow | Refused]:
         root = None if self._given and table == self.own else self._folder
         read = read_table(table, self._columns, name=name, there=self._there(table.parent), root=root)
         rows = list(read)
         columns = tuple((theirs, ours) for ours, theirs in read.columns.items())
-        notes = read.notes if rows else (*read.notes, "No row stands below its header, so it gives no picture words.")
+        notes = read.notes if rows else (*read.notes, _("No row stands below its header, so it gives no picture words."))
         self.read.append(TableRead(name, len(rows), 0, columns, read.ignored, notes))
         yield from rows
 
     def _count_matched(self, rows: Sequence[Worded]) -> None:
-        matched = Counter(table for _, _, table in rows)
+        matched = Counter(each.table for each in rows)
         for place, table in enumerate(self.read):
             nearly = self._nearly[table.label]
-            said = "row names a file" if nearly == 1 else "rows name files"
-            told = (f"{nearly:,} {said} of other folders, known here by the last part of the name: look.",) if nearly else ()
-            self.read[place] = replace(table, matched=matched[table.label], notes=(*table.notes, *told))
+            told = ngettext(
+                "%(count)s row names a file of other folders, known here by the last part of the name: look.",
+                "%(count)s rows name files of other folders, known here by the last part of the name: look.",
+                nearly,
+                count=number(nearly),
+            )
+            self.read[place] = replace(
+                table, matched=matched[table.label], notes=(*table.notes, *([told] if nearly else []))
+            )
 
     def _place(self, base: Path, row: TableRow, table: str) -> Path | Refused:
         """The file that a row names, inside the folder."""
-        name, where = row.words["file"], f"line {row.line} of the table"
+        name, line = row.words["file"], row.line
         path = Path(os.path.normpath(base / name.replace("\\", "/")))
         first, _other, rest = name.replace("\\", "/").partition("/")
         if first == self._called(base) and not os.path.lexists(base / first):
@@ -205,20 +217,33 @@ class FolderTables:
             own = "" if base == self._folder or not self.inside(base) else self.label(base)
             nearly = self._names.find(name, own)
             if len(nearly) > 1:
-                return Refused(name, f"It may be one of several files ({where}): {ambiguous(nearly)}. Write the whole name.")
+                told = _(
+                    "It may be one of several files (line %(line)s of the table): %(files)s. Write the whole name.",
+                    line=line,
+                    files=ambiguous(nearly),
+                )
+                return Refused(name, told)
             if nearly:
                 path = self._folder / nearly[0]
                 self._nearly[table] += not is_written_alike(name, path.relative_to(base).as_posix() if own else nearly[0])
             elif Path(name).is_absolute() or not path.is_relative_to(self._folder):
-                return Refused(name, f"It lies outside the folder ({where}). Move it in.")
+                return Refused(name, _outside(line))
             else:
-                place = "the folder" if base == self._folder else f"the folder “{self.label(base)}”"
-                return Refused(name, f"{where.capitalize()} names it, and it is not in {place}.")
+                told = (
+                    _("Line %(line)s of the table names it, and it is not in the folder.", line=line)
+                    if base == self._folder
+                    else _(
+                        "Line %(line)s of the table names it, and it is not in the folder “%(folder)s”.",
+                        line=line,
+                        folder=self.label(base),
+                    )
+                )
+                return Refused(name, told)
         why = no_file(path)
         if not self.inside(path):
-            why = f"It lies outside the folder ({where}). Move it in."
+            why = _outside(line)
         elif path.is_dir() and not self._stacks:
-            why = f"{where.capitalize()} names a folder, and nothing is to become a stack."
+            why = _("Line %(line)s of the table names a folder, and nothing is to become a stack.", line=line)
         if why:
             return Refused(name, why)
         return path
@@ -248,10 +273,22 @@ class FolderTables:
             yield from (name if inside == "." else f"{inside}/{name}" for name in names)
 
 
+def _outside(line: int) -> str:
+    return _("It lies outside the folder (line %(line)s of the table). Move it in.", line=line)
+
+
 def _twice(first: tuple[str, int] | None, here: tuple[str, int]) -> str:
     """Where something stands that was taken before, and where it was taken; of a row that was refused nobody knows that."""
     if first is None:
-        return f"in the table twice (here in line {here[1]}); the first row counts."
+        return _("in the table twice (here in line %(line)s); the first row counts.", line=here[1])
     if first[0] == here[0]:
-        return f"in the table twice, in lines {first[1]} and {here[1]}; line {first[1]} was taken."
-    return f"in two tables, line {first[1]} of {first[0]} and line {here[1]} of {here[0]}; {first[0]} was taken."
+        return _(
+            "in the table twice, in lines %(first)s and %(line)s; line %(first)s was taken.", first=first[1], line=here[1]
+        )
+    return _(
+        "in two tables, line %(first)s of %(table)s and line %(line)s of %(other)s; %(table)s was taken.",
+        first=first[1],
+        table=first[0],
+        line=here[1],
+        other=here[0],
+    )

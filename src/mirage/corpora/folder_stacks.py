@@ -171,7 +171,7 @@ def sort_files(
             niftis.append(path)
             continue
         if is_other_volume(path):
-            found.append(LeftOut(path, "It is a volume in a format that is not read. Convert it to NIfTI (.nii.gz)."))
+            found.append(LeftOut(path, _("It is a volume in a format that is not read. Convert it to NIfTI (.nii.gz).")))
             continue
         try:
             if not path.stat().st_size:
@@ -204,7 +204,7 @@ def sort_files(
 
 
 def _why(error: OSError | BadPicture) -> str:
-    return f"It cannot be read: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+    return _("It cannot be read: %(error)s.", error=error.strerror or error) if isinstance(error, OSError) else str(error)
 
 
 def _pages(file: BinaryIO, kind: str) -> Pages | None:
@@ -262,8 +262,11 @@ def _of_series(planes: Sequence[Plane], headers: dict[Path, DicomHeader], label:
                 taken = label(_nearest(frames[0], series[0]).path)
                 yield LeftOut(
                     path,
-                    f"It lies at the place of {taken}, a slice of its series, which was taken. "
-                    "If it shows something else, add it from a folder of its own.",
+                    _(
+                        "It lies at the place of %(taken)s, a slice of its series, which was taken. If it shows something "
+                        "else, add it from a folder of its own.",
+                        taken=taken,
+                    ),
                 )
     for path, numbers in alone.items():
         whole = len(numbers) == headers[path].frames
@@ -330,7 +333,7 @@ def _nifti(path: Path, labels: Sequence[Path], label: Label, hold: Hold, look: L
     except (OSError, BadPicture) as error:
         yield LeftOut(path, _why(error))
         for other in labels:
-            yield LeftOut(other, f"It holds the labels of {name}, which could not be taken.")
+            yield LeftOut(other, _("It holds the labels of %(name)s, which could not be taken.", name=name))
         return
     mark: Path | None = None
     names: tuple[tuple[int, str], ...] = ()
@@ -429,7 +432,9 @@ def of_numbers(paths: Sequence[Path], label: Label, hold: Hold = nullcontext, lo
         for number, path in sorted(group, key=lambda one: (one[0], -len(one[1].name), one[1])):
             if number in taken:
                 first = label(taken[number])
-                reason = f"It has the number of {first}, which was taken. Give it another, or a name without one."
+                reason = _(
+                    "It has the number of %(first)s, which was taken. Give it another, or a name without one.", first=first
+                )
                 yield LeftOut(path, reason)
             else:
                 taken[number] = path

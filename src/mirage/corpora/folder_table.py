@@ -26,7 +26,7 @@ from mirage.corpora.table_workbook import is_workbook, read_workbook
 from mirage.errors import BadInput
 from mirage.figure import clean_text
 from mirage.locales import counted, number
-from mirage.wording import _
+from mirage.wording import N_, _
 
 CELL_MOST = 100_000
 _FILE_MOST = 512 * 2**20
@@ -46,7 +46,7 @@ _EMPTY = {"nan", "<na>", "#n/a", "n/a", "n.a.", "null", "none", "-", "–", "—
 
 There = Callable[[str], bool]
 """Whether a file that a table names is there."""
-NO_FILE = "It names no file."
+NO_FILE = N_("It names no file.")
 """Why a row is refused that cannot be of any."""
 
 
@@ -211,12 +211,21 @@ def read_table(
     header = [clean_text(cell) for cell in cells]
     if len(sheets) > 1:
         others = ", ".join(f"“{each.name}”" for each in sheets if each is not sheet)
-        notes.append(f"Its sheet “{sheet.name}” was read; not read: {others}.")
+        notes.append(_("Its sheet “%(sheet)s” was read; not read: %(others)s.", sheet=sheet.name, others=others))
     if above := [clean_text(" ".join(filter(None, row))) for _, row in first[:place] if not isinstance(row, Unread)]:
-        notes.append(f"What stands above its header was not read: “{above[0][:80]}”{' and more' if above[1:] else ''}.")
+        notes.append(
+            _("What stands above its header was not read: “%(text)s” and more.", text=above[0][:80])
+            if above[1:]
+            else _("What stands above its header was not read: “%(text)s”.", text=above[0][:80])
+        )
     if named is not None:
         given = {"file": header[named]} | given
-        notes.append(f"Its column “{header[named]}” is taken for the files’ names, because files of these names are here.")
+        notes.append(
+            _(
+                "Its column “%(column)s” is taken for the files’ names, because files of these names are here.",
+                column=header[named],
+            )
+        )
     places = places_of(name, header, given)
     if "file" not in places:
         raise lacks_names(name, first[place:])
@@ -257,7 +266,7 @@ def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> t
     if workbook is not None:
         found = [_Sheet(each.name, iter(each.rows)) for each in workbook]
         odd = not path.name.lower().endswith(_SPREADSHEETS)
-        return found, ["It is a workbook that calls itself something else, and was read as one."] if odd else []
+        return found, [_("It is a workbook that calls itself something else, and was read as one.")] if odd else []
     if most and size > most:
         data = data[: data.rfind(b"\n") + 1 or most]
     text, note = decoded(data, name)
@@ -271,7 +280,7 @@ def _sheets(path: Path, name: str, most: int = 0, root: Path | None = None) -> t
                     name=name,
                 )
             )
-        notes.append("It is text that calls itself a workbook, and was read as CSV.")
+        notes.append(_("It is text that calls itself a workbook, and was read as CSV."))
     if is_json(text):
         return [_Sheet("", _of_objects(text, name))], notes
     rows, delimiter = delimited(text, is_header)
@@ -324,20 +333,33 @@ def _row(
         return RefusedRow(where, given, file=file)
     if any(cell.strip() for cell in given[len(header) :]):
         width = max(number for number, cell in enumerate(given, start=1) if cell.strip())
-        reason = f"It has {counted(width, 'cell')} and the header {len(header)}"
-        return RefusedRow(
-            where, f"{reason}: put text that holds {delimiter} in quotes." if delimiter else f"{reason}.", file=file
+        cells_here = counted(width, "cell")
+        reason = (
+            _(
+                "It has %(cells)s and the header %(header)s: put text that holds %(delimiter)s in quotes.",
+                cells=cells_here,
+                header=len(header),
+                delimiter=delimiter,
+            )
+            if delimiter
+            else _("It has %(cells)s and the header %(header)s.", cells=cells_here, header=len(header))
         )
+        return RefusedRow(where, reason, file=file)
     cells = {name: bare(given[place]) for name, place in places.items() if place < len(given)}
     label = file or where
     for name, cell in cells.items():
         if len(cell) > CELL_MOST:
-            where = f"in line {line} of {path.name}"
-            return RefusedRow(
-                label, f"Its {name} {where} has {len(cell):,} characters; {CELL_MOST:,} are allowed.", file=file
+            told = _(
+                "Its %(name)s in line %(line)s of %(table)s has %(long)s characters; %(most)s are allowed.",
+                name=name,
+                line=line,
+                table=path.name,
+                long=number(len(cell)),
+                most=number(CELL_MOST),
             )
+            return RefusedRow(label, told, file=file)
     if not file:
-        return RefusedRow(label, NO_FILE)
+        return RefusedRow(label, _(NO_FILE))
     cleaned = {name: clean_text(joined(cell)) for name, cell in cells.items() if cell.casefold() not in _EMPTY} | {
         "file": file
     }

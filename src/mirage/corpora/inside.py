@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from weakref import WeakValueDictionary
 
+from mirage.wording import _
+
 _OPENED = Path("/proc/self/fd")  # not /dev/fd: what is opened there elsewhere goes on where another reader has stopped
 
 
@@ -90,7 +92,7 @@ class Inside:
         try:
             return os.fdopen(self._opened(path), "rb")
         except (RuntimeError, ValueError) as error:  # links in a circle, and names that no file can have
-            raise OSError(errno.EINVAL, "its name leads to no file") from error
+            raise OSError(errno.EINVAL, _("its name leads to no file")) from error
 
     def _opened(self, path: Path) -> int:
         self._base = base = self._base or self._root.resolve()
@@ -98,7 +100,7 @@ class Inside:
         own = None if name in ("", "..") or path.is_symlink() else self._folder(folder)
         real = base.joinpath(*own, name) if own is not None else path.resolve()
         if not real.is_relative_to(base):
-            raise OSError(errno.EXDEV, "it is a link to a file outside the folder")
+            raise OSError(errno.EXDEV, _("it is a link to a file outside the folder"))
         parts = real.relative_to(base).parts
         if os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW"):
             handle = os.open(base, os.O_RDONLY)
@@ -110,13 +112,13 @@ class Inside:
                 os.close(handle)
                 handle = inner
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError(errno.EINVAL, "it is no file")
+                raise OSError(errno.EINVAL, _("it is no file"))
         except (OSError, ValueError) as error:
             os.close(handle)
             if getattr(error, "errno", 0) != errno.ELOOP:
                 raise
-            taken = "a link has taken its place since the folder was looked through"
-            away = "it is a link to a file outside the folder"
+            taken = _("a link has taken its place since the folder was looked through")
+            away = _("it is a link to a file outside the folder")
             raise OSError(errno.EXDEV, taken if is_inside(path, self._root) else away) from error
         return handle
 

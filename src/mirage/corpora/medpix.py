@@ -144,7 +144,7 @@ def find_folder(path: Path) -> Path:
         When the path is not there, or no such folder is at it, in it, or one level further down.
     """
     if not path.is_dir():
-        what = "is a file, not a folder" if path.exists() else "is not there"
+        what = _("is a file, not a folder") if path.exists() else _("is not there")
         raise BadInput(_("%(path)s %(what)s. Give the folder of a MedPix 2.0 checkout.", path=path, what=what))
     for folder in (path, path / FOLDER, *sorted(path.glob("*/")), *sorted(path.glob(f"*/{FOLDER}/"))):
         if (folder / _CASES).is_file() and (folder / _DESCRIPTIONS).is_file():
@@ -194,19 +194,25 @@ class _Copy:
         seen: dict[str, int] = {}
         for number, raw in self.chosen(splits):
             if raw is None:
-                yield Refused(f"entry {number} of {_DESCRIPTIONS}", "It names no image.")
+                yield Refused(f"entry {number} of {_DESCRIPTIONS}", _("It names no image."))
                 continue
             name = raw["image"].strip()
             picture = self.pictures.get(name)
             if name in seen:
                 yield Refused(
                     name,
-                    f"It is listed twice, as entries {seen[name]} and {number} of {_DESCRIPTIONS}; the first was taken.",
+                    _(
+                        "It is listed twice, as entries %(first)s and %(second)s of %(file)s; the first was taken.",
+                        first=seen[name],
+                        second=number,
+                        file=_DESCRIPTIONS,
+                    ),
                 )
             elif picture is None:
-                yield Refused(name, f"Its picture is not in {self.folder / 'images'} (PNG, JPEG or WebP).")
+                place = self.folder / "images"
+                yield Refused(name, _("Its picture is not in %(folder)s (PNG, JPEG or WebP).", folder=place))
             elif (size := picture.stat().st_size) == 0:
-                yield Refused(picture.name, "The file is empty (0 bytes). Copy it again.")
+                yield Refused(picture.name, _("The file is empty (0 bytes). Copy it again."))
             else:
                 seen[name] = number
                 figure = self._figure(name, raw)

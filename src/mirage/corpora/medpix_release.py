@@ -101,7 +101,7 @@ def download(release: Release, folder: Path, steps: Steps | None) -> Path:
         release.url,
         archive,
         progress=(lambda done, total: steps("downloading", done, total)) if steps else None,
-        instead="Give the path of a copy of MedPix 2.0 instead: mirage add medpix PATH.",
+        instead=_("Give the path of a copy of MedPix 2.0 instead: mirage add medpix PATH."),
     )
     try:
         _unpack(release, archive, place, steps)

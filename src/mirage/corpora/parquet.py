@@ -23,6 +23,7 @@ from mirage.figure import INFERABLE, Figure, Licence, clean_text
 from mirage.images import DecodedPicture, read_picture
 from mirage.images.bucket import is_address
 from mirage.installed import to_install
+from mirage.locales import number as number_in_words
 from mirage.once import loaded_once
 from mirage.wording import N_, _
 
@@ -180,10 +181,11 @@ class ParquetFigures:
             name = name_of(values["image_id"])
             where = self._where(place)
             if not name:
-                yield Refused(where, "Its column image_id is empty, so that the figure has no name.")
+                yield Refused(where, _("Its column image_id is empty, so that the figure has no name."))
             elif places[name] != place:
                 yield Refused(
-                    f"{name} ({where})", f"Its image_id occurs twice; the first row was taken ({self._where(places[name])})."
+                    f"{name} ({where})",
+                    _("Its image_id occurs twice; the first row was taken (%(where)s).", where=self._where(places[name])),
                 )
             else:
                 figure = self._figure(name, values)
@@ -215,7 +217,7 @@ class ParquetFigures:
         if data is None:
             raise BadPicture(_("%(label)s has no picture: the column image is empty in its row.", label=label))
         if not data:
-            where = f" It only names {beside!r}." if beside else ""
+            where = " " + _("It only names %(name)s.", name=repr(beside)) if beside else ""
             raise BadPicture(
                 _("%(label)s has no picture: the column image holds no bytes in its row.%(where)s", label=label, where=where)
             )
@@ -271,9 +273,12 @@ class ParquetFigures:
             if numbers and len(numbers) == int(max(numbers)[1]) and not self._broken:
                 some = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
                 yield Refused(
-                    f"{len(names):,} figures of the split {split}",
-                    f"The annotations list them, and the parquet files do not hold them ({some}): images that vanished "
-                    "from the articles before the files were made. Nothing can be done about it.",
+                    _("%(figures)s figures of the split %(split)s", figures=number_in_words(len(names)), split=split),
+                    _(
+                        "The annotations list them, and the parquet files do not hold them (%(some)s): images that vanished "
+                        "from the articles before the files were made. Nothing can be done about it.",
+                        some=some,
+                    ),
                 )
 
     def _rows(self, *columns: str) -> Iterator[tuple[RowPlace, int, dict[str, Any]] | Refused]:
@@ -290,7 +295,7 @@ class ParquetFigures:
                 except ParquetFault as error:
                     yield Refused(
                         f"{shard.path.name}, row group {group}",
-                        f"Its rows cannot be read ({error}). The file is damaged: fetch it again.",
+                        _("Its rows cannot be read (%(error)s). The file is damaged: fetch it again.", error=error),
                     )
                     continue
                 for place, row in enumerate(values):
@@ -300,16 +305,27 @@ class ParquetFigures:
         try:
             held = self._reader.describe(path)
         except ParquetFault as error:
-            return Refused(path.name, f"It is no whole parquet file ({error}). It may be cut short: fetch it again.")
+            told = _("It is no whole parquet file (%(error)s). It may be cut short: fetch it again.", error=error)
+            return Refused(path.name, told)
         columns, kind = frozenset(held["columns"]), str(held["image"])
         if missing := [name for name in _NEEDED if name not in columns]:
-            told = f"no column {' and no column '.join(missing)}; its columns are {', '.join(sorted(columns))}"
-            return Refused(path.name, f"It has {told}. Rename them, or fetch it again.")
+            told = _(
+                "It has no column %(missing)s; its columns are %(columns)s. Rename them, or fetch it again.",
+                missing=_(" and no column ").join(missing),
+                columns=", ".join(sorted(columns)),
+            )
+            return Refused(path.name, told)
         if not kind.startswith(("struct", "binary", "large_binary")):
-            return Refused(path.name, f"Its column image holds {kind}, not pictures' bytes. Fetch it again.")
+            told = _("Its column image holds %(kind)s, not pictures' bytes. Fetch it again.", kind=kind)
+            return Refused(path.name, told)
         rows, groups = int(held["rows"]), int(held["groups"])
         if not 0 <= groups <= max(rows, 1) <= _MOST_ROWS:
-            return Refused(path.name, f"It tells of {rows:,} rows in {groups:,} groups. Fetch it again.")
+            told = _(
+                "It tells of %(rows)s rows in %(groups)s groups. Fetch it again.",
+                rows=number_in_words(rows),
+                groups=number_in_words(groups),
+            )
+            return Refused(path.name, told)
         return Shard(path, split, rows, columns, groups)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mirage.language.concepts import lexicon
 from mirage.language.words import fold
 from mirage.letters import unaccented
-from mirage.wording import N_
+from mirage.wording import N_, _, looked_up
 
 if TYPE_CHECKING:
     from mirage.figure import Case, Figure
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 NAME, DATE, NUMBER = N_("a person’s name"), N_("a date"), N_("a number that may be a patient’s")
 """What something may be."""
 
-TEXT_SUSPECTED = (
+TEXT_SUSPECTED = N_(
     "Its header does not say that no text is burned into the picture, and pictures of its kind often show a patient’s name: "
     "look at it."
 )
 """What to say of such a DICOM file."""
-FOR_ALL = "Everybody who opens this atlas reads it."
-"""What a remark on words ends with."""
+FOR_ALL = N_("Everybody who opens this atlas reads it.")
+"""What a remark on words ends with, when it is looked up."""
 
 _DATES = (
     re.compile(r"(?<!\d)(?P<y>19\d\d|20\d\d)[-_. /]?(?P<m>0[1-9]|1[0-2])[-_. /]?(?P<d>0[1-9]|[12]\d|3[01])(?!\d)"),
@@ -149,7 +149,7 @@ def notes_on(header: DicomHeader | None) -> tuple[str, ...]:
     ----------
     header : DicomHeader or None
     """
-    return (TEXT_SUSPECTED,) if header is not None and header.may_hold_text else ()
+    return (_(TEXT_SUSPECTED),) if header is not None and header.may_hold_text else ()
 
 
 def notes_on_words(figure: Figure, case: Case | None = None) -> tuple[str, ...]:
@@ -160,11 +160,12 @@ def notes_on_words(figure: Figure, case: Case | None = None) -> tuple[str, ...]:
     figure : Figure
     case : Case, optional
     """
-    fields = {f"Its {name}": getattr(figure, name) for name in ("title", "caption", "diagnosis")}
+    fields = {_("Its %(field)s", field=looked_up(name)): getattr(figure, name) for name in ("title", "caption", "diagnosis")}
     if case is not None:
-        fields |= {f"The {name} of its case": text for name, text in {"title": case.title, **case.passages}.items()}
+        passages = {"title": case.title, **case.passages}
+        fields |= {_("The %(field)s of its case", field=looked_up(name)): text for name, text in passages.items()}
     return tuple(
-        f"{field} holds what looks like {listed(found)}. {FOR_ALL}"
+        " ".join((_("%(field)s holds what looks like %(what)s.", field=field, what=listed(found)), _(FOR_ALL)))
         for field, text in fields.items()
         if (found := in_words(text))
     )
@@ -242,7 +243,8 @@ def _is_plain(word: str) -> bool:
 
 def listed(found: tuple[str, ...]) -> str:
     """What was found, as it stands in a sentence: "a date and a person’s name"."""
-    return " and ".join(found) if len(found) < 3 else f"{', '.join(found[:-1])} and {found[-1]}"
+    words = [looked_up(each) for each in found]
+    return _("%(first)s and %(last)s", first=", ".join(words[:-1]), last=words[-1]) if len(words) > 1 else "".join(words)
 
 
 def _numbers(text: str, harmless: re.Pattern[str] | None = None) -> Iterator[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mirage.corpora.base import Refused
+from mirage.locales import number
+from mirage.wording import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class TableRead:
     notes: tuple[str, ...] = ()
 
 
-_DIFFERS = re.compile(r"“[^”]{0,300}”|\([^)]{0,300}\)|\d[\d,.]*")
+_DIFFERS = re.compile(r"“[^”]{0,300}”|«[^»]{0,300}»|\([^)]{0,300}\)|\d[\d,.]*")
 NAMED = 20
 
 
@@ -63,7 +65,12 @@ def by_kind(refused: Sequence[Refused], most: int = NAMED) -> list[Refused]:
             shown.append(each)
     for kind, first in kinds.items():
         if counts[kind] > most:
-            shown.append(Refused(f"{counts[kind] - most:,} more", f"The same as {first.label}: {first.reason}"))
+            shown.append(
+                Refused(
+                    _("%(number)s more", number=number(counts[kind] - most)),
+                    _("The same as %(label)s: %(reason)s", label=first.label, reason=first.reason),
+                )
+            )
     return shown
 
 

@@ -69,7 +69,7 @@ class LicenceTable:
         rows.fieldnames = header = [each.strip() for each in rows.fieldnames or ()]
         self.columns = _chosen(header)
         if missing := [name for name in ("id", "licence") if name not in self.columns]:
-            wanted = {"id": "image (ID)", "licence": "licence (Attribution or License)"}
+            wanted = {"id": _("image (ID)"), "licence": _("licence (Attribution or License)")}
             raise BadInput(
                 _(
                     "%(path)s has no column for %(missing)s; its columns are %(columns)s. Give %(file)s of ROCOv2 as it was "

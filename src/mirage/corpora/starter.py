@@ -178,7 +178,8 @@ class StarterCorpus:
                 label = str(record["picture" if figure.stack is None else "voxels"])
         except (ValueError, KeyError, TypeError) as error:
             return Refused(
-                f"figures.jsonl, line {number}", f"The record cannot be read ({first_fault(error)}). Install MIRAGE again."
+                f"figures.jsonl, line {number}",
+                _("The record cannot be read (%(fault)s). Install MIRAGE again.", fault=first_fault(error)),
             )
         fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
         case, former = self._cases.get(figure.case_id), tuple(map(str, record.get("former_ids", ())))

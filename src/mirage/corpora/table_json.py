@@ -105,11 +105,11 @@ def _key(record: dict[str, Any], name: str = "id") -> str:
 
 def _cells(record: Any) -> dict[str, str] | Unread:
     if not isinstance(record, dict):
-        return Unread("It is no JSON object.")
+        return Unread(_("It is no JSON object."))
     try:
         return {str(name): cell_text(value) for name, value in record.items()}
     except (RecursionError, ValueError):
-        return Unread("It is nested too deep.")
+        return Unread(_("It is nested too deep."))
 
 
 def cell_text(value: Any) -> str:

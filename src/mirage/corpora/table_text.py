@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from mirage.errors import BadInput
-from mirage.wording import _
+from mirage.wording import N_, Words, _
 
 
 class Unread(str):
@@ -29,7 +29,9 @@ Row = tuple[int, Sequence[str] | Unread]
 """The number of a line, and its cells, or why they cannot be read."""
 
 DELIMITERS = ",;\t|^"
-_CALLED = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical line", "^": "a caret"}
+_CALLED = Words({
+    ",": N_("a comma"), ";": N_("a semicolon"), "\t": N_("a tab"), "|": N_("a vertical line"), "^": N_("a caret"),
+})  # fmt: skip
 _SEPARATOR = re.compile(r'(?i)[\s\x00]*"?sep=(.)"?[ ,;|\t]*(?=\n|$)')
 _AS_TEXT = re.compile(r'="((?:[^"]|"")*)"')
 _UNSEEN = "\ufeff\u200b\u2060\u200e\u200f"
@@ -42,7 +44,7 @@ _WORDS_IN_QUOTES = re.compile(r' *"[^"]*[^\s"]"(?=[\s.:!?)-])')
 _QUOTED_MOST, _QUOTES_MOST = 10_000, 32  # of a line, which is tried in another way
 _ESCAPED, _TRIED = "\ue0a2", 10_000  # a sign of no script stands for an escaped mark; rows that are tried
 _DOUBLED = re.compile(r'\\""[^\n,;\t|^]')
-_UNCLOSED = "A quotation mark in it opens a cell and is never closed. Close it, or leave it out."
+_UNCLOSED = N_("A quotation mark in it opens a cell and is never closed. Close it, or leave it out.")
 
 
 def decoded(data: bytes, name: str) -> tuple[str, str]:
@@ -92,9 +94,12 @@ def decoded(data: bytes, name: str) -> tuple[str, str]:
                     line=line,
                 )
             ) from None
-        note = (
-            f"It is not UTF-8 (byte 0x{data[error.start]:02x} in line {line}) and was read as {called}. Look whether "
-            "its accents are right; saved as “CSV UTF-8” there is no doubt."
+        note = _(
+            "It is not UTF-8 (byte %(byte)s in line %(line)s) and was read as %(called)s. Look whether its accents are "
+            "right; saved as “CSV UTF-8” there is no doubt.",
+            byte=f"0x{data[error.start]:02x}",
+            line=line,
+            called=called,
         )
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     # Of tables that were written one behind the other, each may begin with a mark.
@@ -183,7 +188,7 @@ def delimited(text: str, is_header: Callable[[Sequence[str]], bool]) -> tuple[It
             (line, row if isinstance(row, Unread) else [each.replace(_ESCAPED, '"') for each in row]) for line, row in rows
         )
     filled = ((line, row) for line, row in rows if isinstance(row, Unread) or any(cell.strip() for cell in row))
-    return filled, _CALLED.get(delimiter, f"a “{delimiter}”")
+    return filled, _CALLED.get(delimiter) or f"“{delimiter}”"
 
 
 def _has_header(text: str, delimiter: str, is_header: Callable[[Sequence[str]], bool]) -> bool:
@@ -269,7 +274,7 @@ def _as_meant(
     apart = _in_quotes(line, delimiter)
     if apart and (found is None or len(found[0]) < len(apart) == width):
         return apart, stop
-    return found or (Unread.of(_UNCLOSED, line.split(delimiter)), stop)
+    return found or (Unread.of(_(_UNCLOSED), line.split(delimiter)), stop)
 
 
 def _in_quotes(line: str, delimiter: str) -> list[str] | None:

@@ -146,7 +146,7 @@ def add_corpus(
         ]
         if len(report.noted) > _MOST_REFUSED:
             more += [_("The first %(number)s remarks are listed.", number=_MOST_REFUSED)]
-    if worded := len({each.label for each in report.noted if each.note.endswith(FOR_ALL)}):
+    if worded := len({each.label for each in report.noted if each.note.endswith(_(FOR_ALL))}):
         more += [
             _(
                 "The words of %(figures)s hold what looks like a name, a date or a number of somebody: look at them (in the "
