@@ -32,6 +32,7 @@ ENV PATH=/opt/mirage/bin:$PATH \
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000
+# Never by a proxy, whatever the environment names.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as ask; ask.urlopen('http://127.0.0.1:' + os.environ['MIRAGE_PORT'] + '/healthz', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as ask; ask.build_opener(ask.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['MIRAGE_PORT'] + '/healthz', timeout=4)"]
 CMD ["mirage", "serve"]

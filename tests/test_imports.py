@@ -92,6 +92,8 @@ NAMED_ELSEWHERE = {
     "storage/databases.py",  # how an address of a PostgreSQL server may begin
     "cli/doctor.py",  # extras, one of which has an adapter's name
     "cli/doctor_paper.py",  # what the paper's profile needs: packages, and the data set that it is measured on
+    "encoders/towers.py",  # packages that are to be installed, one of which has an adapter's name
+    "site/runtime.py",  # modules that a browser gets
     "settings.py",  # the profiles
     "generate/generators/diffusers_pipeline.py",  # the library that a part of a pipeline is of
     "models/pins.py",  # which adapter opens what is pinned

@@ -340,7 +340,7 @@ def test_the_longest_name_of_a_collection_leaves_room_for_what_a_rebuild_puts_be
 
 def test_without_its_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_server, "find_spec", lambda name: None)
-    with pytest.raises(Unavailable, match=r"pip install '.\[postgres\]'"):
+    with pytest.raises(Unavailable, match=r"pip install 'psycopg\[binary\]' pgvector"):
         PostgresIndex("postgresql://me@host/db/figures", D)
 
 

@@ -25,9 +25,18 @@ def no_figure(figure_id: str) -> np.ndarray:
 def test_what_a_query_wants_less_of_counts_four_fifths_from_the_common_centroid(encoder: Encoder) -> None:
     made = QueryEncoder(encoder, no_figure)
     query = Query.of("axial brain MRI", less=["cerebellum"])
-    first, other = encoder.encode_texts(["axial brain MRI", "cerebellum"])
+    first, other = (encoder.encode_texts([text])[0] for text in ("axial brain MRI", "cerebellum"))
     total = (first - made.centroid) + 0.8 * query.terms[1].weight * (other - made.centroid)
     np.testing.assert_allclose(made.vector(query, []), total / np.linalg.norm(total), atol=1e-5)
+
+
+def test_a_text_s_vector_does_not_hang_on_what_else_is_asked(encoder: Encoder) -> None:
+    made = QueryEncoder(encoder, no_figure)
+    asked = "liver", "contrast enhancement of a mass in the left kidney"
+    together = made.vector(Query.of(asked[0], more=[f"{asked[1]}@0.5"]), [])
+    alone = [made.vector(Query.of(text), []) for text in asked]
+    total = alone[0] + np.float32(0.5) * alone[1]
+    np.testing.assert_allclose(together, total / np.linalg.norm(total), atol=1e-6)
 
 
 @pytest.mark.parametrize("terms", [(1.0, -1.0), (-1.0, 1.0), (2.0, -0.5, -1.5)])

@@ -9,7 +9,7 @@ texts are reckoned from their common centroid, and what is changed counts four f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -63,6 +63,21 @@ def plain_descriptions() -> list[str]:
     return [f"{plane} {kind} of the {region}" for plane, kind, region in product(_PLANES, _KINDS, _REGIONS)]
 
 
+def each_alone(encoder: Encoder, texts: Sequence[str]) -> Vector:
+    """Encode n texts one by one to (n, d) float32.
+
+    Towers of 8 bits give what they read together one scale, so that a text's vector hangs on its neighbours. That of a query
+    must not: the same words find the same, here and in a browser.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    texts : sequence of str
+    """
+    vectors = [encoder.encode_texts([text])[0] for text in texts]
+    return np.array(vectors, np.float32).reshape(len(texts), encoder.info().dimension)
+
+
 class QueryEncoder:
     """Makes the vectors of queries.
 
@@ -79,7 +94,7 @@ class QueryEncoder:
     @loaded_once
     def centroid(self) -> Vector:
         """The (d,) float32 mean of plain descriptions; shorter than unit length."""
-        return np.asarray(self._encoder.encode_texts(plain_descriptions()).mean(axis=0), dtype=np.float32)
+        return np.asarray(each_alone(self._encoder, plain_descriptions()).mean(axis=0), dtype=np.float32)
 
     def vector(self, query: Query, notes: list[str]) -> Vector:
         """The (d,) float32 unit vector that the picture channels search with.
@@ -96,7 +111,7 @@ class QueryEncoder:
             When the terms cancel, or a picture was embedded by another encoder.
         """
         texts = [term for term in query.terms if term.text]
-        encoded = self._encoder.encode_texts([term.text for term in texts]) if texts else np.zeros((0, 1), np.float32)
+        encoded = each_alone(self._encoder, [term.text for term in texts])
         total = np.zeros(self._info.dimension, np.float32)
         plain = np.zeros_like(total)  # what the terms as they were weighed come to: nothing, when they cancel
         changed = any(term.weight < 0 for term in texts)

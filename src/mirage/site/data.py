@@ -24,7 +24,7 @@ from mirage.language.mentions import postings
 from mirage.language.vocabulary import common
 from mirage.language.words import stem
 from mirage.search.concepts import COUNTED_FIELDS
-from mirage.search.query_vector import plain_descriptions
+from mirage.search.query_vector import each_alone, plain_descriptions
 from mirage.site.browser import stems
 from mirage.site.browser.engine import SHARD
 from mirage.storage.folder import points_of, words_in
@@ -100,7 +100,7 @@ def gather(atlas: Atlas, rows: Sequence[FigureRow], cases: Mapping[str, Case]) -
         "encoder": {name: getattr(atlas.encoder_info, name) for name in ("name", "digest", "dimension", "max_tokens")},
         "calibration": asdict(calibration),
         "known": {
-            text: np.round(vector, 4).tolist() for text, vector in zip(known, encoder.encode_texts(known), strict=True)
+            text: np.round(vector, 4).tolist() for text, vector in zip(known, each_alone(encoder, known), strict=True)
         },
     }
     postings, head["postings"] = _postings(ordered)
