@@ -6,6 +6,8 @@ minutes, so that is done by night.
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,7 +113,8 @@ def test_the_image_answers_whoever_runs_it(built: Built, volume: str) -> None:
     command = [f"{built.folder}/opt/mirage/bin/{built.command[0]}", *built.command[1:]]
 
     def lives() -> bool:
-        return subprocess.run(built.health, env=env, capture_output=True).returncode == 0
+        asked = {**env, "http_proxy": "http://127.0.0.1:9"}  # as an engine sets it in every container
+        return subprocess.run(built.health, env=asked, capture_output=True).returncode == 0
 
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o777)
@@ -134,6 +138,22 @@ def test_the_image_runs_as_nobody_in_particular_and_says_whether_it_lives() -> N
     assert ("USER", "10001:10001") in steps
     assert [rest for name, rest in steps if name == "HEALTHCHECK" and "/healthz" in rest]
     assert [rest for name, rest in steps if name == "FROM"][-1] == "python:3.12-slim"
+
+
+def test_whether_it_lives_is_asked_of_itself_whatever_proxy_the_engine_sets(tmp_path: Path) -> None:
+    health = next(rest for name, rest in instructions((ROOT / "Dockerfile").read_text("utf-8")) if name == "HEALTHCHECK")
+    asked = [sys.executable, *json.loads(health.partition(" CMD ")[2])[1:]]
+    (tmp_path / "healthz").write_text("ok")
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    ) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        # Nothing listens there, so that what asks by it fails.
+        env = {**os.environ, "MIRAGE_PORT": str(site.server_port), "http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+        assert subprocess.run(asked, env=env, capture_output=True).returncode == 0
+        (tmp_path / "healthz").unlink()
+        assert subprocess.run(asked, env=env, capture_output=True).returncode != 0
+        site.shutdown()
 
 
 def test_all_that_the_image_copies_is_let_through_to_it() -> None:
