@@ -69,3 +69,8 @@ def test_a_short_form_of_several_meanings_is_none_of_them_until_a_word_settles_i
 def test_a_long_text_that_somebody_pasted_is_read_as_it_stands() -> None:
     text = "menigioma " * 800
     assert asked(text).text == text
+
+
+def test_a_short_form_has_no_plural_in_es() -> None:
+    assert [each.name for each in read("ABCs", lambda word: False).wanted] == ["aneurysmal bone cyst"]
+    assert not read("abces", lambda word: False).wanted

@@ -36,6 +36,18 @@ def test_it_is_alive_and_ready_under_any_name(client) -> None:
     assert "index answers" in client.get("/readyz").text
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/quiz", "/api/atlas", "/search?q=liver"])
+def test_who_only_wants_to_know_whether_it_answers_gets_the_head_of_the_answer(client, path: str) -> None:
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    assert client.head("/no-such-page").status_code == 404
+
+
+def test_a_head_of_what_is_written_as_it_comes_is_refused(client) -> None:
+    assert client.head("/explain/stream?q=liver").status_code == 405
+
+
 @pytest.mark.parametrize(
     ("error", "words"), [(AtlasError("It is gone."), "It is gone."), (OSError("secret path"), "(OSError).")]
 )

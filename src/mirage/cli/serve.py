@@ -63,8 +63,17 @@ def up(
                         name=name,
                     )
                 )
+                continue
+            if name not in whole:  # a log shows no progress, and nobody shall think that it hangs
+                say(
+                    _(
+                        "Building the %(name)s atlas in %(atlas)s. This takes some minutes, once.",
+                        name=name,
+                        atlas=settings.atlas,
+                    )
+                )
             # Adding what is there already takes milliseconds; after an update it brings the new pictures.
-            elif added := add_corpus(client, name, {}, bring_back=False)["added"]:
+            if added := add_corpus(client, name, {}, bring_back=False)["added"]:
                 say(
                     _(
                         "Built the %(name)s atlas in %(atlas)s: %(added)s.",

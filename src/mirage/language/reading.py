@@ -306,8 +306,9 @@ def _singular(text: str, kept: Collection[str]) -> str:
         word = found.group()
         if word.lower() in kept or len(word) < SHORTEST or word.lower().endswith("ss"):  # a "mass" is no plural
             return word
-        shorter = (word[: -len(end)] for end in ("es", "s") if word.lower().endswith(end))
-        return next((each for each in shorter if known.knows(each)), word)
+        shorter = [word[: -len(end)] for end in ("es", "s") if word.lower().endswith(end)]
+        # No plural of a short form ends in "es": "abces" is a misspelt abscess, and no aneurysmal bone cysts.
+        return next((each for each in shorter if known.knows(each) and (len(each) >= SHORTEST or each == word[:-1])), word)
 
     return WORD.sub(one, text)
 

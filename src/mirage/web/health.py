@@ -6,6 +6,7 @@ import logging
 
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mirage.errors import MirageError, NotFound
 from mirage.people.roles import NOBODY
@@ -13,6 +14,8 @@ from mirage.people.visitor import visitor
 from mirage.web.rights import wants
 from mirage.web.site import RunningSite, Site
 from mirage.wording import _
+
+_AS_IT_COMES = ("/stream", "/events")
 
 router = APIRouter(include_in_schema=False, dependencies=[wants("enter")])
 
@@ -63,3 +66,28 @@ def metrics(site: Site) -> Response:
     return Response(
         site.measures.written(site.tellings.turns, site.cache, jobs), media_type="text/plain; version=0.0.4; charset=utf-8"
     )
+
+
+class HeadAsGet:
+    """Answers HEAD as GET is answered, without the body: watchers, and programs that check links, ask so.
+
+    What is written as it comes is left out: it would be made for nobody.
+
+    Parameters
+    ----------
+    app : ASGI application
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD" or scope["path"].endswith(_AS_IT_COMES):
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, sending)

@@ -191,6 +191,7 @@ def create_app(
     app.include_router(openapi.router)
     problems.install(app)
     openapi.describe(app)
+    app.add_middleware(health.HeadAsGet)
     app.add_middleware(ReadOnce)
     read_only = getattr(atlas, "copy", None) is not None  # there is no atlas where only the routes are looked at
     app.add_middleware(templating.ReadOnly, read_only=read_only)
