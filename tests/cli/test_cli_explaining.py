@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from mirage import locales
 from mirage.cli import app
 from mirage.errors import BadQuery
+from mirage.wording import settle
 from parts import copy_atlas
 
 
@@ -40,6 +42,22 @@ def test_an_explanation_as_json_is_what_the_api_answers(folder: Path) -> None:
     whole = json.loads(run("explain", "aortic", "dissection", "--json", folder=folder))
     assert whole["claims"]
     assert {"question", "evidence", "claims", "remarks", "explainers"} <= set(whole)
+
+
+def test_in_spanish_all_but_the_sources_own_words_is_spanish(folder: Path) -> None:
+    settle(locales.translations_of("es"))
+    try:
+        explained = run("explain", "aortic", "dissection", folder=folder)
+        compared = run("compare", "aortic aneurysm", "aortic dissection", "--no-explain", folder=folder)
+        figure = run("show", "starter:aortic-dissection", folder=folder)
+    finally:
+        settle(locales.translations_of("en"))
+    assert re.search(r"^(Qué es|Qué aspecto tiene|Dónde está)", explained, re.M)
+    assert "] discusión: " in explained or "] pie de figura: " in explained
+    assert not re.search(
+        r"\((finding|disease|anatomy)\)|(How it looks|What it is)$|\] (caption|discussion): ", explained + compared, re.M
+    )
+    assert "tórax" in figure
 
 
 def test_nothing_to_explain_from_ends_with_4(folder: Path) -> None:

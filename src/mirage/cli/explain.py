@@ -21,17 +21,18 @@ from mirage.cli.client import (
     asked,
     connect,
 )
-from mirage.cli.output import counted, out, plain, printed
+from mirage.cli.output import FIELDS, counted, out, plain, printed
 from mirage.compare.dual import Dual
 from mirage.errors import BadQuery, NotFound
 from mirage.explain.evidence import ASPECTS
 from mirage.figure import MODALITIES
 from mirage.query import Query
-from mirage.wording import _, ngettext
+from mirage.wording import N_, Words, _, looked_up, ngettext
 
 Speaker = Annotated[str, typer.Option("--explainer", help="Which explainer writes.", show_default="the settings'")]
 # Signs beside the words, for those who skim; the words say it all.
 _SIGNS = {"partly": "~", "unsupported": "?", "contradicted": "✗"}
+_SUPPORT = Words({"partly": N_("partly"), "unsupported": N_("unsupported"), "contradicted": N_("contradicted")})
 
 
 def explain(
@@ -116,13 +117,13 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
     sides = {item["number"]: item["side"].upper() for item in whole["evidence"]}
     heading = ""
     for claim in whole["claims"]:
-        kind = MODALITIES.get(claim["modality"], claim["modality"])
-        if claim["aspect"] and (told := f"{ASPECTS[claim['aspect']]}{f': {kind}' if kind else ''}") != heading:
+        kind = looked_up(MODALITIES.get(claim["modality"], claim["modality"]))
+        if claim["aspect"] and (told := f"{looked_up(ASPECTS[claim['aspect']])}{f': {kind}' if kind else ''}") != heading:
             heading = told
             out.print(f"{gap}[bold]{heading}[/]")
         marks = "".join(f"[{sides.get(number, '')}{number}]" for number in claim["cites"])
         text = f"“{claim['text']}”" if claim["quoted"] else claim["text"]
-        doubt = f" {_SIGNS[claim['support']]} {claim['support']}" if claim["support"] in _SIGNS else ""
+        doubt = f" {_SIGNS[claim['support']]} {_SUPPORT[claim['support']]}" if claim["support"] in _SIGNS else ""
         reach = f" ({'; '.join(claim['marks'])})" if claim["marks"] else ""
         plain(f"{text} {marks}{reach}{doubt}")
         for found in claim["breaks"]:
@@ -145,7 +146,8 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
     for item in whole["evidence"]:
         if item["number"] in used:
             source = item["source"]
-            parts = [f"[{item['side'].upper()}{item['number']}] {item['kind']}: {item['title'] or item['figures'][0]}"]
+            kind = FIELDS.get(item["kind"], item["kind"])
+            parts = [f"[{item['side'].upper()}{item['number']}] {kind}: {item['title'] or item['figures'][0]}"]
             parts += [source["attribution"], _("Licence: %(name)s", name=source["licence"]["name"]), source["url"]]
             plain(". ".join(part.rstrip(".") for part in parts if part))
     if whole["explainers"]:
@@ -168,7 +170,9 @@ def _print_comparison(found: Mapping[str, Any]) -> None:
         if found[name]:
             out.print(f"\n[bold]{title}[/]")
         for trait in found[name]:
-            plain(f"  {trait['concept']} ({trait['kind']}): {', '.join(_count(side, trait[side]) for side in 'ab')}")
+            plain(
+                f"  {trait['concept']} ({looked_up(trait['kind'])}): {', '.join(_count(side, trait[side]) for side in 'ab')}"
+            )
     for note in found["notes"]:
         plain(f"\n{note}")
 

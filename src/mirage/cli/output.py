@@ -18,7 +18,30 @@ from rich.text import Text
 from mirage import locales
 from mirage.storage.ingest import Progress as IngestProgress
 from mirage.storage.read_only import EACH_TIME
-from mirage.wording import _, looked_up
+from mirage.wording import N_, Words, _, looked_up
+
+FIELDS = Words(
+    {
+        "caption": N_("caption"),
+        "title": N_("title"),
+        "diagnosis": N_("diagnosis"),
+        "modality": N_("modality"),
+        "modality_name": N_("modality"),
+        "modality_detail": N_("modality detail"),
+        "plane": N_("plane"),
+        "region": N_("region"),
+        "patient": N_("patient"),
+        "case_id": N_("case"),
+        "history": N_("history"),
+        "exam": N_("examination"),
+        "findings": N_("findings"),
+        "differential": N_("differential diagnosis"),
+        "diagnosis_by": N_("how the diagnosis was made"),
+        "treatment": N_("treatment and follow-up"),
+        "discussion": N_("discussion"),
+    }
+)
+"""What fields of figures and cases are called."""
 
 _WIDE = 1_000_000  # columns, of which no table needs all
 

@@ -25,35 +25,13 @@ from mirage.cli.client import (
     folder_of,
 )
 from mirage.cli.hits import hits_table
-from mirage.cli.output import counted, facts, out, printed, say
+from mirage.cli.output import FIELDS, counted, facts, out, printed, say
 from mirage.cli.stacks import save_picture, stack_shown
 from mirage.errors import BadInput, NotFound, Removed, check_new
 from mirage.figure import PROOFS
 from mirage.query import MAX_K
 from mirage.storage.pictures import pictures_of
-from mirage.wording import N_, Words, _
-
-_NAMES = Words(
-    {
-        "caption": N_("caption"),
-        "title": N_("title"),
-        "diagnosis": N_("diagnosis"),
-        "modality": N_("modality"),
-        "modality_name": N_("modality"),
-        "modality_detail": N_("modality detail"),
-        "plane": N_("plane"),
-        "region": N_("region"),
-        "patient": N_("patient"),
-        "case_id": N_("case"),
-        "history": N_("history"),
-        "exam": N_("examination"),
-        "findings": N_("findings"),
-        "differential": N_("differential diagnosis"),
-        "diagnosis_by": N_("how the diagnosis was made"),
-        "treatment": N_("treatment and follow-up"),
-        "discussion": N_("discussion"),
-    }
-)
+from mirage.wording import _, looked_up
 
 
 def search(
@@ -125,7 +103,7 @@ def show(
     was = "" if record["id"] in (name, name.rpartition("~")[0]) else name
     rows = [("id", record["id"]), (_("in place of"), was), (_("title"), record["title"])]
     if is_case:
-        rows += [(_NAMES.get(passage, passage.replace("_", " ")), text) for passage, text in record["passages"].items()]
+        rows += [(FIELDS.get(passage, passage.replace("_", " ")), text) for passage, text in record["passages"].items()]
         recalled = [figure["withdrawn"] for figure in record["figures"] if figure["withdrawn"]]
         values = {"number": len(recalled), "figures": counted(len(record["figures"]), "figure")}
         said = _("%(number)s of its %(figures)s.", **values) + " " if recalled else ""
@@ -134,12 +112,12 @@ def show(
     else:
         rows.insert(1, (_("withdrawn"), _withdrawn(record["withdrawn"])))
         names = ("caption", "diagnosis", "modality_name", "modality_detail", "plane", "region", "patient", "case_id")
-        rows += [(_NAMES[field], _marked(record, field)) for field in names]
+        rows += [(FIELDS[field], _marked(record, field)) for field in names]
         rows += [
             (
                 _("edited here"),
                 "; ".join(
-                    _("%(field)s on %(day)s", field=_NAMES.get(field, field), day=day)
+                    _("%(field)s on %(day)s", field=FIELDS.get(field, field), day=day)
                     for field, day in record["edited"].items()
                 ),
             )
@@ -171,8 +149,15 @@ def _withdrawn(word: dict[str, str] | None) -> str:
 
 def _marked(record: dict[str, Any], field: str) -> str:
     """A figure's field in words, marked where its source does not say it."""
-    inferred = record[field] and field.removesuffix("_name") in record["inferred"]
-    return _("%(value)s (inferred)", value=record[field]) if inferred else str(record[field])
+    value = str(record[field])
+    if field in (
+        "modality_name",
+        "plane",
+        "region",
+    ):  # words of MIRAGE's own; what a source says otherwise stays as it says it
+        value = looked_up(value)
+    inferred = value and field.removesuffix("_name") in record["inferred"]
+    return _("%(value)s (inferred)", value=value) if inferred else value
 
 
 def _record(client: AtlasClient, name: str) -> tuple[dict[str, Any], bool]:

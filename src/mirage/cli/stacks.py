@@ -15,7 +15,7 @@ from mirage.cli.client import AtlasClient
 from mirage.cli.output import counted
 from mirage.errors import BadInput
 from mirage.images.packing import unpack
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ def stack_shown(
                 rows=first["rows"],
             ),
         ),
-        (_("views"), ", ".join(each["plane"] for each in told["planes"])),
-        (_("windows"), ", ".join(each["name"] for each in told["windows"])),
+        (_("views"), ", ".join(looked_up(each["plane"]) for each in told["planes"])),
+        (_("windows"), ", ".join(looked_up(each["name"]) for each in told["windows"])),
         (_("slice"), where + (f": {here}" if here else "")),
         (_("marked"), ", ".join(sorted(each["name"] for each in told["labels"]))),
         (_("marked by"), told["labels_by"] if told["labels"] else ""),

@@ -126,6 +126,7 @@ _WORDS = {
             "contradicted": N_("A source here says otherwise."),
         }
     ),
+    "TRAIT_WORDS": Words({"finding": N_("finding"), "disease": N_("disease"), "anatomy": N_("anatomy")}),
     "KEPT_WORDS": Words(
         {
             "figure": N_("Figure"),
