@@ -74,8 +74,7 @@ def each_alone(encoder: Encoder, texts: Sequence[str]) -> Vector:
     encoder : Encoder
     texts : sequence of str
     """
-    vectors = [encoder.encode_texts([text])[0] for text in texts]
-    return np.array(vectors, np.float32).reshape(len(texts), encoder.info().dimension)
+    return np.asarray([encoder.encode_texts([text])[0] for text in texts], dtype=np.float32)
 
 
 class QueryEncoder:
