@@ -42,6 +42,25 @@ def test_what_another_has_written_meanwhile_stays_where_it_is_to_be_new(tmp_path
     assert names(tmp_path) == {"file"}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere only age tells who is gone")
+def test_what_a_killed_process_had_moved_away_comes_back_unless_something_took_its_place(tmp_path: Path) -> None:
+    kill = (
+        "import os, pathlib, signal, sys; from mirage.aside import beside; target = pathlib.Path(sys.argv[1])\n"
+        "with beside(target, 'before') as old: target.rename(old); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    for name in ("lost", "replaced"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("old")
+        subprocess.run([sys.executable, "-c", kill, str(tmp_path / name)], check=False)
+        assert not (tmp_path / name).exists()
+        if name == "replaced":
+            (tmp_path / name).mkdir()
+        sweep(tmp_path)
+    assert (tmp_path / "lost" / "file").read_text() == "old"
+    assert not list((tmp_path / "replaced").iterdir())
+    assert names(tmp_path) == {"lost", "replaced"}
+
+
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     def write() -> None:
         with aside(tmp_path / "file") as place:

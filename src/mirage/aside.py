@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mirage.errors import check_new
 
-_OURS = re.compile(r"\..+\.(?P<host>[\w-]*)-(?P<process>\d{1,9})-[0-9a-f]{8}\.(partial|parts)")
+_OURS = re.compile(r"\.(?P<name>.+)\.(?P<host>[\w-]*)-(?P<process>\d{1,9})-[0-9a-f]{8}\.(?P<what>partial|parts|before)")
 _DAY = 86_400
 
 
@@ -26,11 +26,12 @@ def beside(target: Path, what: str = "partial") -> Iterator[Path]:
     ----------
     target : Path
         In a folder that is there.
-    what : {"partial", "parts"}
-        What its name ends in.
+    what : {"partial", "parts", "before"}
+        What its name ends in. What is ``before`` stood in the place of the file: it is put back there, and not
+        removed, when the process is killed before something else stands there.
     """
     sweep(target.parent)
-    name = target.name[:40]  # a name may have 255 bytes altogether
+    name = target.name if what == "before" else target.name[:40]  # a name may have 255 bytes altogether
     place = target.with_name(f".{name}.{machine()}-{os.getpid()}-{secrets.token_hex(4)}.{what}")
     try:
         yield place
@@ -71,7 +72,7 @@ def aside(target: Path, *, new: bool = False) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes that are gone left in a folder before it was whole.
+    """Remove what processes that are gone left in a folder before it was whole, and put back what they had moved away.
 
     Parameters
     ----------
@@ -85,7 +86,10 @@ def sweep(folder: Path) -> None:
             if found := _OURS.fullmatch(left.name):
                 here = found["host"] == machine()
                 if forsaken(left, int(found["process"]) if here else None):
-                    _remove(left)
+                    if found["what"] == "before" and not (folder / found["name"]).exists():
+                        left.rename(folder / found["name"])
+                    else:
+                        _remove(left)
 
 
 def forsaken(place: Path, process: int | None, after: float = _DAY) -> bool:

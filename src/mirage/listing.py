@@ -41,12 +41,17 @@ def of_source(source: Source) -> dict[str, str]:
     source : Source
     """
     return {
-        "license": source.licence.url,
-        "acquireLicensePage": source.url,
+        "license": _web(source.licence.url),
+        "acquireLicensePage": _web(source.url),
         "creditText": source.attribution,
         # Where the source gives a notice it stands in its own line; nobody is named the owner who is not named there.
         "copyrightNotice": source.attribution if "©" in source.attribution else "",
     }
+
+
+def _web(address: str) -> str:
+    """An address of the web, or nothing: a source's may be anything."""
+    return address if address.startswith(("https://", "http://")) else ""
 
 
 def entry(page: str, picture: str = "") -> str:

@@ -7,6 +7,7 @@ only one there is, and a package needs no step that compiles it. English stands 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from mirage.wording import language, ngettext, nN_
+
+_log = logging.getLogger(__name__)
 
 ENGLISH = "en"
 _ENGLISH = NullTranslations()
@@ -38,7 +41,7 @@ def _catalogue() -> Traversable:
 
 @lru_cache(maxsize=8)
 def translations_of(code: str) -> NullTranslations:
-    """Give what says the texts in a language; English says them as they stand.
+    """Give what says the texts in a language; English, also in place of a damaged file, says them as they stand.
 
     Parameters
     ----------
@@ -47,7 +50,11 @@ def translations_of(code: str) -> NullTranslations:
     """
     if code == ENGLISH:
         return _ENGLISH
-    return GNUTranslations(io.BytesIO(compiled(code)))
+    try:
+        return GNUTranslations(io.BytesIO(compiled(code)))
+    except Exception:  # a file that somebody edits: what is wrong with it holds up nobody who reads
+        _log.exception("The texts of the language %s cannot be read (%s.po); English is spoken in their place.", code, code)
+        return _ENGLISH
 
 
 def compiled(code: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import gzip
+import html
 import html.parser
 import io
 import json
@@ -13,6 +14,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -24,13 +26,14 @@ from mirage import locales
 from mirage.atlas import Atlas
 from mirage.cli import app
 from mirage.corpora.base import CorpusCard, CorpusInfo, Item
-from mirage.errors import BadInput
+from mirage.errors import BadInput, Unavailable
 from mirage.figure import Case, Figure, Licence, Source
 from mirage.images import DecodedPicture
 from mirage.indexes import bm25
 from mirage.language.mentions import number_of
 from mirage.site import export, runtime, writing
 from mirage.site.data import gather
+from mirage.site.pages import Pages, Shown
 from mirage.storage.ingest import add
 from mirage.wording import speaking
 from parts import copy_atlas
@@ -158,6 +161,58 @@ def test_what_may_not_be_passed_on_what_is_hidden_and_what_was_withdrawn_stays_o
         assert f"\n{gone},".encode() not in whole
 
 
+def test_nothing_is_exported_while_it_cannot_be_told_what_is_hidden(some_copy: Path, tmp_path: Path) -> None:
+    with Atlas.open(some_copy) as atlas:
+        first = next(row.figure.id for batch in atlas.store.each() for row in batch)
+        atlas.study.reviews.hidden.set(first, True)
+    (some_copy / "study.sqlite").write_bytes(b"no database" * 100)
+    with Atlas.open(some_copy) as atlas, pytest.raises(Unavailable, match="cannot be told now what is hidden"):
+        export.write(atlas, tmp_path / "site", fetch=False, explain=False)
+    assert not (tmp_path / "site").exists()
+
+
+def test_what_a_remark_says_of_passages_is_said_of_those_that_stand_on_the_page(
+    plain_site: Path, some: Atlas, tmp_path: Path
+) -> None:
+    shown = {row.figure.id: Shown(row.figure, "", "", 1, 1) for batch in some.store.each() for row in batch}
+    names = [path.stem.replace("-", " ") for path in sorted((plain_site / "concept").glob("*.html"))]
+    whole = max((some.explain(name, explainer="extractive") for name in names), key=lambda each: len(each.evidence))
+    explained = replace(whole, claims=whole.claims[:1])
+    other = next(each.number for each in whole.evidence if each.number not in explained.claims[0].cites)
+    remarks = (f"Not quoted: [{other}].", "Not quoted: [99].", "Nothing is counted.")
+    common = {
+        "site_title": "",
+        "version": "",
+        "figures": 1,
+        "plan": {},
+        "language": "en",
+        "teaches": "",
+        "address": "",
+        "script_words": {},
+    }
+    Pages(tmp_path, common).concept("x", replace(explained, remarks=remarks), shown)
+    page = (tmp_path / "concept").glob("*.html")
+    text = next(page).read_text("utf-8")
+    (number,) = re.findall(r"Not quoted: \[(\d+)\]\.", text)
+    stands = html.unescape(text.partition(f'id="evidence-{number}"')[2])
+    assert next(each.text for each in explained.evidence if each.number == other) in stands.partition("</li>")[0]
+    assert "[99]" not in text
+    assert "Nothing is counted." in text
+
+
+def test_the_folder_that_one_is_in_and_links_of_somebody_are_not_replaced(
+    some: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match="the folder that you are in"):
+        export.write(some, Path(), fetch=False, explain=False)
+    export.write(some, tmp_path / "site", fetch=False, explain=False)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "site" / "mine").symlink_to(tmp_path / "mine")
+    with pytest.raises(BadInput, match="other files, as mine"):
+        export.write(some, tmp_path / "site", fetch=False, explain=False)
+
+
 def test_a_folder_with_other_files_is_refused_and_stays_as_it_is(some: Atlas, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")
@@ -192,7 +247,10 @@ def test_an_export_cut_short_leaves_the_site_that_was_there(
 
 def archive(path: Path, name: str, files: dict[str, bytes]) -> Path:
     with tarfile.open(path, "w:gz") as made:
-        for each, content in {"package.json": json.dumps({"name": name}).encode(), **files}.items():
+        for each, content in {
+            "package.json": json.dumps({"name": name, "version": runtime.VERSIONS.get(name)}).encode(),
+            **files,
+        }.items():
             member = tarfile.TarInfo(f"package/{each}")
             member.size = len(content)
             made.addfile(member, io.BytesIO(content))
@@ -205,6 +263,15 @@ def test_a_file_that_is_no_runtime_is_refused_by_its_name(tmp_path: Path, conten
     given.write_bytes(content)
     with pytest.raises(BadInput, match=r"given\.tgz is none of the archives"):
         runtime.find([given], fetch=False)
+
+
+def test_an_archive_of_another_version_or_with_other_content_is_refused(tmp_path: Path) -> None:
+    files = {Path(each).name: b"altered" for each in runtime._FILES["pyodide"]}
+    old = json.dumps({"name": "pyodide", "version": "0.0.1"}).encode()
+    with pytest.raises(BadInput, match=r"is pyodide 0\.0\.1\. .* `npm pack pyodide@"):
+        runtime.find([archive(tmp_path / "a.tgz", "pyodide", {**files, "package.json": old})], fetch=False)
+    with pytest.raises(BadInput, match="damaged, or somebody altered it"):
+        runtime.find([archive(tmp_path / "b.tgz", "pyodide", files)], fetch=False)
 
 
 def test_archives_of_other_packages_and_incomplete_ones_are_refused(tmp_path: Path) -> None:
@@ -364,18 +431,23 @@ def test_pairs_to_compare_are_offered_and_each_side_finds_something(plain_site: 
     assert all(some.search(unquote(words), k=1).fits for pair in pairs for words in pair)
 
 
-def test_a_licence_that_an_archive_names_without_its_text_stands_there_in_full(tmp_path: Path) -> None:
+def test_a_licence_that_an_archive_names_without_its_text_stands_there_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "sha512", lambda _content: SimpleNamespace(digest=lambda: tested))
+    tested = base64.b64decode(runtime.INTEGRITY["pyodide"])
+    version = runtime.VERSIONS["pyodide"]
     files = {Path(each).name: b"" for each in runtime._FILES["pyodide"]}
-    about = json.dumps({"name": "pyodide", "version": "1", "license": "MPL-2.0"}).encode()
+    about = json.dumps({"name": "pyodide", "version": version, "license": "MPL-2.0"}).encode()
     bare = runtime.find([archive(tmp_path / "a.tgz", "pyodide", {**files, "package.json": about})], fetch=False)
-    assert bare.notices["pyodide"].startswith("pyodide 1, MPL-2.0\n")
+    assert bare.notices["pyodide"].startswith(f"pyodide {version}, MPL-2.0\n")
     assert "holds no text of it" in bare.notices["pyodide"]
     assert '"Contributor Version"' in bare.notices["pyodide"]
     own = runtime.find(
         [archive(tmp_path / "b.tgz", "pyodide", {**files, "package.json": about, "LICENSE": b"Mine."})], fetch=False
     )
-    assert own.notices["pyodide"] == "pyodide 1, MPL-2.0\n\nMine."
-    strange = json.dumps({"name": "pyodide", "version": "1", "license": "Unheard-1.0"}).encode()
+    assert own.notices["pyodide"] == f"pyodide {version}, MPL-2.0\n\nMine."
+    strange = json.dumps({"name": "pyodide", "version": version, "license": "Unheard-1.0"}).encode()
     none = runtime.find([archive(tmp_path / "c.tgz", "pyodide", {**files, "package.json": strange})], fetch=False)
     assert none.notices["pyodide"].endswith("The archive holds no text of its licence.")  # and none is made up
     assert "MIT License" in "".join(runtime._licence("onnxruntime-web", "MIT"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -187,11 +189,46 @@ def test_it_searches_when_it_is_opened_from_a_folder(chromium: Any, whole_site: 
     page = chromium.new_context().new_page()
     page.goto(whole_site.joinpath("index.html").as_uri())
     searched(page, "liver CT")
-    assert page.locator("#results .card").count() > 3
-    assert "Nothing" not in page.inner_text("#results .count-line")
+    assert page.locator("#results .card .sure").count() > 3  # of words alone it is not said how sure a hit is
+    assert page.locator("#results .notes").count() == 0
+    assert "fit" in page.inner_text("#results .count-line")
+    made = io.BytesIO()
+    Image.linear_gradient("L").save(made, "PNG")
+    page.set_input_files("#file", files=[{"name": "mine.png", "mimeType": "image/png", "buffer": made.getvalue()}])
+    expect(page.locator("#with-picture")).to_be_visible()
+    expect(page.locator("#results .card .sure").first).to_be_visible()
     page.locator("#results .card .shot").first.click()
     expect(page.locator("article.figure-body h1")).to_be_visible()
     page.context.close()
+
+
+def test_by_words_alone_what_all_figures_have_finds_them_too_and_what_is_rarer_comes_first(
+    chromium: Any, plain_site: Path, some: Atlas
+) -> None:
+    titles = [f"{row.figure.title} {row.figure.caption}".lower() for batch in some.store.each() for row in batch]
+    words = Counter(word for title in titles for word in set(re.findall(r"[a-z]{2,}", title)))
+    common = next(word for word, count in words.most_common() if count > len(titles) / 2 and not word.endswith("s"))
+    with hosted(plain_site) as base:
+        page = chromium.new_context(service_workers="block").new_page()
+        page.goto(base)
+        searched(page, common)
+        assert page.locator("#results .card").count() > 10
+        searched(page, f"{common} liver")
+        assert "iver" in page.inner_text("#results .card >> nth=0")
+        page.context.close()
+
+
+def test_a_denial_of_what_is_not_named_leaves_no_half_sentence(page: Any) -> None:
+    page.goto(page.base)
+    searched(page, "no fracture")
+    assert "Understood as no" not in page.inner_text("#results .summary")
+
+
+def test_whoever_answers_a_quiz_of_sides_is_not_told_right_for_left(page: Any) -> None:
+    page.goto(f"{page.base}quiz.html")
+    page.locator("#quiz .actions button").first.click()
+    said = page.inner_text("#quiz [role=status]")
+    assert said.startswith(("Correct: ", "Not so. Correct is: "))
 
 
 def test_a_browser_without_wasm_searches_words_and_says_so(chromium: Any, whole_site: Path) -> None:
@@ -226,7 +263,7 @@ def test_a_part_that_does_not_load_is_told_and_words_are_still_searched(chromium
         assert page.locator("#results .card").count() > 3
         page.route("**/data/words-*", lambda route: route.abort())
         page.goto(f"{base}?q=liver")
-        expect(page.locator("#results .problem")).to_contain_text("could not be loaded")
+        expect(page.locator("#results .problem")).to_contain_text("could not be loaded (words-0")
         page.context.close()
 
 

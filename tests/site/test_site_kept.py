@@ -50,6 +50,39 @@ def searched(page: Any, base: str) -> None:
     page.wait_for_selector("#results:not([aria-busy]) .summary")
 
 
+def test_what_else_a_host_has_is_neither_answered_for_nor_kept(chromium: Any, whole_site: Path, tmp_path: Path) -> None:
+    site = copy_atlas(whole_site, tmp_path / "site")
+    other = site / "app" / "index.html"
+    other.parent.mkdir()
+    other.write_text("of Alice")
+    with hosted(site) as base:
+        page = chromium.new_context().new_page()
+        page.goto(base)
+        kept(page)
+        page.wait_for_function("navigator.serviceWorker.controller")
+        page.goto(f"{base}app/?user=alice")
+        assert page.inner_text("body") == "of Alice"
+        other.write_text("of Bob")
+        page.goto(f"{base}app/?user=bob")
+        assert page.inner_text("body") == "of Bob"
+        assert page.evaluate(HELD, f"{base}app/") == 0
+        page.context.close()
+
+
+def test_all_that_pages_of_a_site_lead_to_is_there_without_a_network(chromium: Any, whole_site: Path) -> None:
+    with hosted(whole_site) as base:
+        page = chromium.new_context().new_page()
+        page.goto(f"{base}about.html")
+        kept(page)
+        page.wait_for_function("navigator.serviceWorker.controller")
+    links = page.eval_on_selector_all("main a[href]", "all => all.map(({ href }) => href)")
+    own = [link for link in links if link.startswith(base)]
+    assert any(link.endswith("licences.csv") for link in own)
+    for link in own:
+        assert page.evaluate("(address) => fetch(address).then(({ ok }) => ok)", link), link
+    page.context.close()
+
+
 def test_an_open_page_goes_on_when_its_site_is_replaced_and_offers_the_new_one(
     chromium: Any, whole_site: Path, plain_site: Path, tmp_path: Path
 ) -> None:

@@ -61,6 +61,18 @@ def way(page: str) -> str:
     return re.search(r'href="[^"]*/browse"[^>]*>([^<]+)<', page)[1]
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe x", b'msgid "a"\nmsgstr "%(no)', b""], ids=["bytes", "cut", "empty"])
+def test_a_damaged_file_of_a_language_speaks_english_and_fails_nobody(catalogue, caplog, content):
+    (catalogue / "fr.po").write_bytes(content)
+    locales.translations_of.cache_clear()
+    try:
+        assert locales.translations_of("fr").gettext("Search") == "Search"
+    finally:
+        (catalogue / "fr.po").unlink()
+        locales.translations_of.cache_clear()
+    assert content != b"\xff\xfe x" or "fr.po" in caplog.text
+
+
 def test_languages_are_the_files_that_there_are(catalogue):
     assert locales.codes() == ("en", "es", "pl")
     assert [locales.own_name(code) for code in locales.codes()] == ["English", "Español", "Polski"]

@@ -146,6 +146,10 @@ def check_target(target: Path) -> None:
     ------
     mirage.errors.BadInput
     """
+    if target == Path.cwd():
+        raise BadInput(
+            _("A site is not written into the folder that you are in: its place is taken by the new one. Name another.")
+        )
     if target.is_file():
         raise BadInput(_("%(target)s is a file. A site is a folder: name one.", target=target))
     if target.is_dir() and (strange := _not_of_a_site(target)):
@@ -165,7 +169,9 @@ def _not_of_a_site(target: Path) -> str:
         own = {MANIFEST, *json.loads((target / MANIFEST).read_text("utf-8"))["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         own = set()
-    found = (path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if not path.is_dir())
+    found = (
+        path.relative_to(target).as_posix() for path in sorted(target.rglob("*")) if path.is_symlink() or not path.is_dir()
+    )
     return next((name for name in found if name not in own), "")
 
 
@@ -174,7 +180,7 @@ def _put_in_place(made: Path, target: Path) -> None:
     if not target.exists():
         made.rename(target)
         return
-    with beside(target) as old:
+    with beside(target, "before") as old:
         target.rename(old)
         try:
             made.rename(target)

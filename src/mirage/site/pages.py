@@ -16,7 +16,7 @@ from mirage.explain.explanation import Explanation
 from mirage.figure import MODALITIES, PROOFS, Case, Figure
 from mirage.locales import code_of, listed
 from mirage.storage.records import FigureRow
-from mirage.wording import N_, Words, translations
+from mirage.wording import N_, Words, looked_up, translations
 
 PASSAGE_WORDS = Words(
     {
@@ -30,6 +30,7 @@ PASSAGE_WORDS = Words(
         "discussion": N_("Discussion"),
     }
 )
+_NUMBER = re.compile(r"\[(\d+)\]")  # of a passage in a remark
 _PLAIN = re.compile(r"[^a-z0-9]+")
 _LONGEST = 60
 
@@ -90,7 +91,14 @@ class Pages:
         spoken = translations()
         env.policies["ext.i18n.trimmed"] = True
         env.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)  # type: ignore[attr-defined]
-        env.globals.update(common, value_words=value_words, listed=listed, code_of=code_of, passing_on=licensing.passing_on)
+        env.globals.update(
+            common,
+            value_words=value_words,
+            listed=listed,
+            code_of=code_of,
+            looked_up=looked_up,
+            passing_on=licensing.passing_on,
+        )
         self._env = env
 
     @property
@@ -168,11 +176,25 @@ class Pages:
         by_id : mapping
             The figures of the site.
         """
-        cited = {number for claim in explained.claims for number in claim.cites}
-        evidence = [each for each in explained.evidence if each.number in cited]
+        named = {number for claim in explained.claims for number in claim.cites}
+        named |= {int(number) for remark in explained.remarks for number in _NUMBER.findall(remark)}
+        evidence = [each for each in explained.evidence if each.number in named and by_id.keys() & set(each.figures)]
         places = {each.number: place for place, each in enumerate(evidence, 1)}
+        # Of a passage that the site has not, nothing is remarked.
+        remarks = [
+            _NUMBER.sub(lambda found: f"[{places[int(found[1])]}]", remark)
+            for remark in explained.remarks
+            if all(int(number) in places for number in _NUMBER.findall(remark))
+        ]
         self.write(
-            concept_page(name), "concept.html", name=name, explained=explained, evidence=evidence, places=places, by_id=by_id
+            concept_page(name),
+            "concept.html",
+            name=name,
+            explained=explained,
+            evidence=evidence,
+            places=places,
+            by_id=by_id,
+            remarks=remarks,
         )
 
 

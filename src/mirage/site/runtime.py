@@ -13,8 +13,10 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha512
 from importlib import metadata
 from pathlib import Path
 
@@ -29,6 +31,11 @@ from mirage.wording import _
 # The versions that this was made and tested with.
 PYTHON, TOWERS = "pyodide", "onnxruntime-web"
 VERSIONS = {PYTHON: "314.0.7", TOWERS: "1.30.0"}
+# Of their archives, as the registry of npm states it.
+INTEGRITY = {
+    PYTHON: "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A==",
+    TOWERS: "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+}
 _FILES = {
     PYTHON: ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"),
     TOWERS: ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.wasm"),
@@ -169,8 +176,32 @@ def _read(path: Path, found: Runtime) -> None:
                         wanted=listed(list(VERSIONS)),
                     )
                 )
+            version = str(about.get("version", ""))
+            if version != VERSIONS[name]:
+                raise BadInput(
+                    _(
+                        "%(path)s is %(name)s %(version)s. This program was made and tested with %(wanted)s: "
+                        "`npm pack %(pack)s`.",
+                        path=path,
+                        name=name,
+                        version=version[:40],
+                        wanted=VERSIONS[name],
+                        pack=f"{name}@{VERSIONS[name]}",
+                    )
+                )
+            if sha512(path.read_bytes()).digest() != b64decode(INTEGRITY[name]):
+                raise BadInput(
+                    _(
+                        "%(path)s is not the archive of %(name)s %(version)s that was tested: it is damaged, or somebody "
+                        "altered it. Fetch it anew: `npm pack %(pack)s`.",
+                        path=path,
+                        name=name,
+                        version=version,
+                        pack=f"{name}@{version}",
+                    )
+                )
             found.files[name] = {Path(each).name: read(f"package/{each}") for each in _FILES[name]}
-            said = f"{name} {about.get('version', '')}, {about.get('license', '')}, {about.get('homepage', '')}".rstrip(", ")
+            said = f"{name} {version}, {about.get('license', '')}, {about.get('homepage', '')}".rstrip(", ")
             texts = [
                 read(f"package/{each}").decode("utf-8", "replace") for each in _LICENCES if f"package/{each}" in members
             ]

@@ -114,8 +114,8 @@ class Writing:
         self._pages(pages, shown, cases, told, explained)
         if self.address:
             self._listed(pages, shown)
-        self._static(pages)
         self._licences(shown)
+        self._static(pages)
         self._manifest(title)
 
     # -- pictures ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from mirage.explain.explainers.extractive import ExtractiveExplainer
 from mirage.figure import Case, Licence, Source
 from mirage.search.answer import Answer
 from mirage.wording import _
+
+_NUMBER = re.compile(r"\[(\d+)\]")
 
 
 def explained(found: Answer, cases: Mapping[str, Any], encoder: Any, page: Callable[[str], str]) -> dict[str, Any]:
@@ -35,6 +38,7 @@ def explained(found: Answer, cases: Mapping[str, Any], encoder: Any, page: Calla
     events = explanation.explain(request, ExtractiveExplainer(), Checker(encoder))
     whole = explanation.collect(request.question, events)
     named = {number for claim in whole.claims for number in (*claim.cites, *claim.against)}
+    named |= {int(number) for remark in whole.remarks for number in _NUMBER.findall(remark)}
     claims = [
         {
             "text": claim.text,

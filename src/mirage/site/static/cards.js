@@ -55,7 +55,8 @@ export function summary(answer, figures) {
   block.append(line);
   const said = made("ul", { class: "reading-said" });
   for (const [typed, read] of answer.reading?.mended ?? []) said.append(made("li", {}, _("Showing %(read)s in place of %(typed)s.", { read, typed })));
-  if (answer.reading?.english) said.append(made("li", {}, _("Understood as %(names)s.", { names: answer.reading.concepts.join(", ") || answer.reading.english })));
+  const names = answer.reading?.english && answer.reading.concepts.join(", "); // of a denial alone nothing is left to be named
+  if (names) said.append(made("li", {}, _("Understood as %(names)s.", { names })));
   for (const [short, meanings] of Object.entries(answer.reading?.doubtful ?? {})) said.append(made("li", {}, _("%(short)s may mean: %(meanings)s.", { short, meanings: meanings.join(", ") })));
   if (said.children.length) block.append(said);
   if (answer.notes?.length) block.append(made("ul", { class: "notes" }, ...answer.notes.map((note) => made("li", {}, note))));

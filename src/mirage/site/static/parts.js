@@ -58,7 +58,8 @@ export function begin(tell = () => {}) {
     if (!plan["python-machine"]) throw new Error("words");
     if (typeof WebAssembly !== "object") throw new Error("wasm");
     const source = await unpacked("worker");
-    const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), { type: "module" });
+    // A classic worker: of a page from a folder Chromium begins no worker that is a module.
+    const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     return new Promise((resolve, reject) => {
       worker.onerror = (event) => {
         const why = event.message || "worker";

@@ -9,12 +9,12 @@ const folded = (text) => (text.toLowerCase().normalize("NFD").replace(/\p{M}/gu,
 
 async function read() {
   const head = JSON.parse(await unpacked("head"));
-  const figures = [], places = new Map(head.ids.map((id, key) => [id, key]));
+  const figures = [], gone = [], places = new Map(head.ids.map((id, key) => [id, key]));
   for (let shard = 0; has(`words-${shard}`); shard++) {
-    const some = await unpacked(`words-${shard}`).then(JSON.parse, () => []); // the others are searched, and it is told
+    const some = await unpacked(`words-${shard}`).then(JSON.parse).catch(() => (gone.push(`words-${shard}`), [])); // the others are searched
     for (const figure of some) figures.push({ ...figure, key: places.get(figure.id) });
   }
-  if (!figures.length) throw new Error("words");
+  if (!figures.length) throw new Error(gone.join(", "));
   const words = figures.map((figure) => new Set(folded(`${figure.title} ${figure.caption} ${figure.diagnosis} ${figure.folded}`)));
   const counts = new Map();
   for (const own of words) for (const word of own) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -24,9 +24,11 @@ async function read() {
 export async function plainly(text, most = 24) {
   known ??= await read();
   const { head, figures, words, counts, lost } = known;
-  const asked = [...new Set(folded(text))].filter((word) => counts.has(word) && counts.get(word) < figures.length / 2);
+  const asked = [...new Set(folded(text))].filter((word) => counts.has(word));
+  // What most figures have finds none of them where something rarer was asked for, too; alone it finds them all.
+  const rare = asked.filter((word) => counts.get(word) < figures.length / 2), needed = rare.length ? rare : asked;
   const worth = (word) => Math.log(1 + figures.length / counts.get(word));
-  const scores = words.map((own, place) => ({ place, score: asked.reduce((sum, word) => sum + (own.has(word) ? worth(word) : 0), 0) }));
+  const scores = words.map((own, place) => ({ place, score: needed.some((word) => own.has(word)) ? asked.reduce((sum, word) => sum + (own.has(word) ? worth(word) : 0), 0) : 0 }));
   const best = scores.filter((one) => one.score > 0).sort((a, b) => b.score - a.score || a.place - b.place).slice(0, most);
   const hits = best.map(({ place }) => {
     const figure = figures[place], { source, key } = figure;

@@ -1,4 +1,4 @@
-// A few questions on what the site shows: which diagnosis is it? Answers are kept nowhere.
+// A few questions on what the site shows: which diagnosis, or which side? Answers are kept nowhere.
 
 import { _ } from "./words.js";
 import { root } from "./parts.js";
@@ -12,7 +12,7 @@ if (quiz) {
   const next = () => {
     const question = left.pop();
     if (!question) {
-      quiz.replaceChildren(made("p", { role: "status" }, _("%(right)s of %(done)s answered right.", { right, done })), made("p", {}, made("a", { class: "button", href: "" }, _("Begin again"))));
+      quiz.replaceChildren(made("p", { role: "status" }, _("%(right)s of %(done)s answered correctly.", { right, done })), made("p", {}, made("a", { class: "button", href: "" }, _("Begin again"))));
       return;
     }
     const said = made("p", { class: "hint", role: "status" });
@@ -25,7 +25,7 @@ if (quiz) {
         right += fits;
         for (const other of answers.children) other.disabled = true;
         said.replaceChildren(
-          fits ? _("Right: %(answer)s.", { answer: question.answers[0] }) : _("No: it is %(answer)s.", { answer: question.answers[0] }), " ", question.why, " ",
+          fits ? _("Correct: %(answer)s.", { answer: question.answers[0] }) : _("Not so. Correct is: %(answer)s.", { answer: question.answers[0] }), " ", question.why, " ",
           made("a", { href: root + question.page }, _("Look at the figure and its source")), " ",
         );
         const more = made("button", { type: "button" }, _("Next"));

@@ -30,8 +30,8 @@ async function plainAnswer(query, error) {
     const { hits, lost, figures } = await plainly(text);
     const notes = lost ? [reason, _("%(lost)s of %(figures)s figures could not be loaded, and are not searched.", { lost, figures })] : [reason];
     return { plain: true, fits: true, notes, hits, facets: {} };
-  } catch {
-    return { error: _("The words of this site could not be loaded. Is its folder whole, and are you online? Load the page again to try once more.") };
+  } catch (lost) {
+    return { error: _("The words of this site could not be loaded (%(parts)s). Is its folder whole, and are you online? Load the page again to try once more.", { parts: lost.message }) };
   }
 }
 
@@ -79,11 +79,14 @@ function explanation(query, current) {
 function explained(told) {
   if (told.error ?? told.why) return [made("p", { class: "problem" }, _("This could not be explained (%(why)s). Load the page again to try once more.", { why: String(told.error ?? told.why).slice(0, 160) }))];
   const blocks = [made("p", { class: "hint teaches" }, _("For learning: this does not diagnose, and it may be wrong. Look at the sources."))];
+  let heading = "";
   const claims = told.claims.map(({ text, cites, quoted, support, aspect, marks }) => {
+    const headed = aspect && aspect !== heading;
+    heading = aspect || heading;
     const sentence = made("p", { class: "sentence", lang: "en", dir: "auto" }, made(quoted ? "q" : "span", {}, text));
     for (const number of cites) sentence.append(" ", made("a", { class: "cite", href: `#evidence-${number}` }, `[${number}]`));
     for (const mark of marks) sentence.append(" ", made("span", { class: "reach" }, `(${mark})`));
-    return made("li", { class: `claim ${support}` }, aspect ? made("p", { class: "hint" }, aspect) : "", sentence);
+    return made("li", { class: `claim ${support}` }, headed ? made("p", { class: "hint" }, aspect) : "", sentence);
   });
   if (claims.length) blocks.push(made("ol", { class: "claims" }, ...claims), made("p", { class: "hint" }, _("In the sources’ own words, chosen and put in order by this program.")));
   blocks.push(...told.remarks.map((remark) => made("p", { class: "hint" }, remark)));

@@ -3,6 +3,8 @@
 // A host may have several sites, and caches are the host's.
 const OWN = `mirage ${self.registration.scope} `;
 const NAME = OWN + FILES.stamp;
+const SCOPE = self.registration.scope;
+const FILE = new Map([...FILES.core, ...FILES.rest].map((file) => [new URL(file, SCOPE).pathname, file]));
 // Parts of the search have a hash in their names: one of an earlier export is the same.
 const HASHED = /^data\/.*-[0-9a-f]{12}\.js$/;
 
@@ -48,13 +50,16 @@ function keepRest() {
 self.addEventListener("fetch", (event) => {
   const { method, url, cache } = event.request;
   // What is wanted from the host itself, as whether another export lies there, is not looked for in a cache.
-  if (method !== "GET" || ["no-store", "reload"].includes(cache) || new URL(url).origin !== location.origin) return;
+  if (method !== "GET" || ["no-store", "reload"].includes(cache)) return;
+  // Whatever else a host has below the same address is no matter of this site's: neither answered for, nor kept.
+  const { origin, pathname } = new URL(url), file = origin === location.origin && FILE.get(pathname);
+  if (!file) return;
   event.respondWith((async () => {
     const kept = await caches.open(NAME);
-    const found = await kept.match(event.request, { ignoreSearch: true });
+    const found = await kept.match(file);
     if (found) return found;
     const answer = await fetch(event.request);
-    if (answer.ok && !answer.redirected && answer.type === "basic") kept.put(event.request, answer.clone()).catch(() => {});
+    if (answer.ok && !answer.redirected && answer.type === "basic") kept.put(file, answer.clone()).catch(() => {});
     return answer;
   })());
 });
