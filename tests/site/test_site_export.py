@@ -426,7 +426,7 @@ def test_a_licence_is_named_once_however_many_texts_its_sources_state(plain_site
 
 def test_pairs_to_compare_are_offered_and_each_side_finds_something(plain_site: Path, some: Atlas) -> None:
     page = (plain_site / "compare.html").read_text("utf-8")
-    pairs = re.findall(r'<a href="compare\.html\?a=([^&"]+)&amp;b=([^"]+)">', page)
+    pairs = re.findall(r'<a href="compare\.html#\?a=([^&"]+)&amp;b=([^"]+)">', page)
     assert pairs
     assert all(some.search(unquote(words), k=1).fits for pair in pairs for words in pair)
 

@@ -56,7 +56,7 @@ def page(chromium: Any, whole_site: Path) -> Iterator[Any]:
 def searched(page: Any, words: str) -> None:
     page.fill("#q", words)
     page.press("#q", "Enter")
-    page.wait_for_function("words => new URLSearchParams(location.search).get('q') === words", arg=words)
+    page.wait_for_function("words => new URLSearchParams(location.hash.slice(2)).get('q') === words", arg=words)
     page.wait_for_selector("#results:not([aria-busy]) .summary")
 
 
@@ -95,8 +95,9 @@ def test_an_explanation_is_made_when_it_is_opened_and_shows_its_evidence(page: A
     page.click("details.quoted summary")
     expect(page.locator(".quoted .claim q").first).to_be_visible()
     page.locator(".quoted .claim .cite").first.click()
-    assert page.locator(".quoted .evidence:target .passage-text").is_visible()
-    assert "Licence" in page.inner_text(".quoted .evidence:target")
+    assert page.locator(".quoted .evidence:focus .passage-text").is_visible()
+    assert "Licence" in page.inner_text(".quoted .evidence:focus")
+    assert "#?q=" in page.url
     assert page.complaints == []
 
 
@@ -111,6 +112,35 @@ def test_a_picture_finds_what_it_finds_in_the_atlas(page: Any, some: Atlas) -> N
         here = some.search(Query((Term(picture=some.embed(Image.open(made))),)))
         assert there["hits"][0]["id"] == here.hits[0].figure.id
         assert len({hit["id"] for hit in there["hits"][:10]} & {hit.figure.id for hit in here.hits[:10]}) >= 9
+
+
+def test_what_is_looked_for_is_told_to_no_host(chromium: Any, whole_site: Path) -> None:
+    asked = list[str]()
+    with hosted(whole_site) as base:
+        page = chromium.new_context(service_workers="block").new_page()
+        page.on("request", lambda request: asked.append(request.url.partition("#")[0]))
+        page.goto(f"{base}#?q=aortic+dissection")  # as it was passed on
+        page.wait_for_selector("#results .card")
+        searched(page, "liver")
+        page.reload()
+        page.wait_for_selector("#results .card")
+        page.goto(f"{base}compare.html#?a=aortic+dissection&b=liver")
+        page.wait_for_selector("#sides section:nth-of-type(2) .card")
+        assert not [address for address in asked if re.search("aort|liver|[?]", address)]
+        # An address of before is read, and becomes another.
+        page.goto(f"{base}?q=liver+CT")
+        page.wait_for_selector("#results .card")
+        assert page.url == f"{base}#?q=liver+CT"
+        page.context.close()
+
+
+def test_an_example_is_searched_for_and_back_leads_to_the_beginning(page: Any) -> None:
+    page.goto(page.base)
+    page.locator("#welcome li a").first.click()
+    expect(page.locator("#results .card").first).to_be_visible()
+    page.go_back()
+    expect(page.locator("#welcome")).to_be_visible()
+    assert page.locator("#results .card").count() == 0
 
 
 def test_a_person_searches_opens_a_figure_and_comes_back(page: Any) -> None:
@@ -179,7 +209,7 @@ def test_it_works_without_a_network_after_the_first_visit(chromium: Any, whole_s
             "caches.keys().then(async ([name]) => name && (await (await caches.open(name)).keys()).length > 20)"
         )
     # The host is gone.
-    page.goto(f"{base}index.html?q=liver")
+    page.goto(f"{base}index.html#?q=liver")
     page.wait_for_selector("#results .card")
     assert "fit" in page.inner_text("#results .count-line")
     context.close()

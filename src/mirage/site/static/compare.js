@@ -2,6 +2,7 @@
 
 import { _ } from "./words.js";
 import { card, made, summary } from "./cards.js";
+import { givenAddress, remember, whenGiven } from "./parts.js";
 import { answered } from "./search.js";
 
 const compared = document.getElementById("compared");
@@ -40,11 +41,12 @@ if (compared && sides) {
       sides.replaceChildren(made("p", { class: "problem", role: "alert" }, _("Name two things to compare, for example pneumonia and pleural effusion.")));
       return;
     }
-    history.pushState(null, "", `?${new URLSearchParams({ a, b })}`);
+    remember(new URLSearchParams({ a, b }));
+    settled();
     compare(a, b);
   });
   const fromAddress = () => {
-    const given = new URLSearchParams(location.search);
+    const given = givenAddress();
     for (const name of ["a", "b"]) compared.elements[name].value = given.get(name) ?? "";
     if (given.get("a") && given.get("b")) compare(given.get("a"), given.get("b"));
     else {
@@ -53,6 +55,6 @@ if (compared && sides) {
       if (examples) examples.hidden = false;
     }
   };
-  addEventListener("popstate", fromAddress);
+  const settled = whenGiven(fromAddress);
   fromAddress();
 }

@@ -4,6 +4,26 @@ const plan = JSON.parse(document.getElementById("plan")?.textContent ?? "{}");
 export const root = document.documentElement.dataset.root;
 export const has = (name) => name in plan;
 
+// What is looked for stands behind "#?" in an address, which a browser sends to no host. Addresses of before, with "?", are read,
+// too. Another "#" is a place on the page.
+export function givenAddress() {
+  if (location.search.length > 1) history.replaceState(null, "", `${location.pathname}#${location.search}`);
+  return new URLSearchParams(location.hash.startsWith("#?") ? location.hash.slice(2) : "");
+}
+export const remember = (query) => history.pushState(null, "", `#?${query}`);
+
+// Calls when an address asks for something else: by back and forward, or by a link.
+export function whenGiven(call) {
+  let before = location.hash;
+  const look = () => {
+    if (location.hash === before || !/^(#\?|$)/.test(location.hash)) return;
+    before = location.hash;
+    call();
+  };
+  for (const event of ["popstate", "hashchange"]) addEventListener(event, look);
+  return () => (before = location.hash);
+}
+
 // A part is a script, which a browser loads from a folder on a disk too; it hands itself over under its name.
 const taken = new Map();
 globalThis.mirageTake = (name, coded) => taken.get(name)?.(coded);

@@ -1,7 +1,7 @@
 // The search page of a site: words or a picture in, figures out.
 
 import { _ } from "./words.js";
-import { amiss, ask, begin, explain, has, look, root } from "./parts.js";
+import { amiss, ask, begin, explain, givenAddress, has, look, remember, root, whenGiven } from "./parts.js";
 import { card, made, summary, web } from "./cards.js";
 import { plainly } from "./plain.js";
 
@@ -51,7 +51,7 @@ export async function answered(query, status) {
 const form = document.getElementById("search");
 const results = document.getElementById("results");
 const figures = Number(results?.dataset.figures ?? 0);
-let newest = 0, picture = "", preview = "", address = "";
+let newest = 0, picture = "", preview = "", settled = () => {};
 
 const status = (text) => {
   const place = document.getElementById("status");
@@ -76,6 +76,16 @@ function explanation(query, current) {
   return whole;
 }
 
+// The place of a passage is told to the reader, and the address goes on to name the search.
+function cited(number) {
+  const link = made("a", { class: "cite", href: `#evidence-${number}` }, `[${number}]`);
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.getElementById(`evidence-${number}`).focus();
+  });
+  return link;
+}
+
 function explained(told) {
   if (told.error ?? told.why) return [made("p", { class: "problem" }, _("This could not be explained (%(why)s). Load the page again to try once more.", { why: String(told.error ?? told.why).slice(0, 160) }))];
   const blocks = [made("p", { class: "hint teaches" }, _("For learning: this does not diagnose, and it may be wrong. Look at the sources."))];
@@ -84,7 +94,7 @@ function explained(told) {
     const headed = aspect && aspect !== heading;
     heading = aspect || heading;
     const sentence = made("p", { class: "sentence", lang: "en", dir: "auto" }, made(quoted ? "q" : "span", {}, text));
-    for (const number of cites) sentence.append(" ", made("a", { class: "cite", href: `#evidence-${number}` }, `[${number}]`));
+    for (const number of cites) sentence.append(" ", cited(number));
     for (const mark of marks) sentence.append(" ", made("span", { class: "reach" }, `(${mark})`));
     return made("li", { class: `claim ${support}` }, headed ? made("p", { class: "hint" }, aspect) : "", sentence);
   });
@@ -96,7 +106,7 @@ function explained(told) {
     if (web(url)) source.append(made("a", { href: url, rel: "external noreferrer" }, _("Source")), " ");
     source.append(made("span", { class: "licence" }, _("Licence: %(name)s", { name: licence || _("not stated") })));
     const figures = made("p", { class: "shows" }, made("a", { href: root + pages[0] }, title || _("figure")));
-    return made("li", { class: "evidence", id: `evidence-${number}` }, made("p", { class: "passage-text prose", lang: "en", dir: "auto" }, `[${number}] ${text}`), figures, source);
+    return made("li", { class: "evidence", id: `evidence-${number}`, tabindex: "-1" }, made("p", { class: "passage-text prose", lang: "en", dir: "auto" }, `[${number}] ${text}`), figures, source);
   });
   if (evidence.length) blocks.push(made("p", { class: "hint" }, _("Sources cited")), made("ol", { class: "evidence-list" }, ...evidence));
   return blocks;
@@ -104,8 +114,8 @@ function explained(told) {
 
 async function search(query, { written = true } = {}) {
   const mine = ++newest;
-  if (written) history.pushState(null, "", `?${query}`);
-  address = location.search;
+  if (written) remember(query);
+  settled();
   results.setAttribute("aria-busy", "true");
   status(_("Loading the search …"));
   document.getElementById("welcome").hidden = true;
@@ -207,13 +217,12 @@ if (form && results) {
     else welcome();
   });
   const fromAddress = () => {
-    address = location.search;
     forget(); // of a picture an address says nothing
-    const given = new URLSearchParams(location.search);
+    const given = givenAddress();
     form.elements.q.value = given.get("q") ?? "";
     if ([...given.keys()].length) search(given, { written: false });
     else welcome();
   };
-  addEventListener("popstate", () => location.search !== address && fromAddress()); // a passage's place is no other search
+  settled = whenGiven(fromAddress);
   fromAddress();
 }
