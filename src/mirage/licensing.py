@@ -18,7 +18,7 @@ from mirage.errors import BadInput
 from mirage.figure import NOT_STATED, Figure, Licence
 from mirage.letters import normalised
 from mirage.locales import counted
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 WAYS: dict[str, str] = {
     "page": "page on a shared server",
@@ -48,7 +48,7 @@ KINDS: tuple[str, ...] = (
     NOT_STATED,
 )
 """Licences by what they permit; CC0 is public domain, and MIT, BSD, Apache and the like are permissive."""
-WITHDRAWN = "withdrawn by its source"
+WITHDRAWN = N_("withdrawn by its source")
 """Under what a figure is counted, in place of its licence, that stays because its source has withdrawn it."""
 
 
@@ -199,7 +199,7 @@ def passing_on(what: Figure | Licence) -> str:
         As for `may_leave`.
     """
     if isinstance(what, Figure) and what.withdrawn:
-        return _("Its source has withdrawn it: do not pass it on. %(said)s", said=what.withdrawn.said)
+        return _("Its source has withdrawn it: do not pass it on. %(said)s", said=looked_up(what.withdrawn.said))
     terms = terms_of(licence := what.source.licence if isinstance(what, Figure) else what)
     if not terms.known:
         return _("%(licence)s Ask it before you pass the picture on.", licence=_silent(licence))
@@ -277,7 +277,7 @@ def behind(licences: Iterable[Licence | str], thing: str = "figure") -> str:
     number = counts.total()
     if not number:
         return ""
-    each = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+    each = ", ".join(f"{count:,} {looked_up(name)}" for name, count in counts.most_common())
     return _("%(counted)s stayed behind: %(each)s.", counted=counted(number, thing), each=each)
 
 

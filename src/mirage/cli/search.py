@@ -141,7 +141,9 @@ def show(
 def _withdrawn(word: dict[str, str] | None) -> str:
     """What a source says that has withdrawn something; empty where it has not."""
     return (
-        " ".join(filter(None, (_("By its source."), word["said"], _("Seen on %(day)s.", day=word["day"]), word["url"])))
+        " ".join(
+            filter(None, (_("By its source."), looked_up(word["said"]), _("Seen on %(day)s.", day=word["day"]), word["url"]))
+        )
         if word
         else ""
     )

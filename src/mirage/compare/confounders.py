@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mirage.compare.keyness import CaseFindings
 from mirage.figure import MODALITIES, Figure
-from mirage.wording import _
+from mirage.wording import N_, _, looked_up
 
 OVERLAP = 0.5  # two sides that share less of their values differ
 FEWEST = 2  # cases of a side that have to say something
@@ -43,16 +43,23 @@ def age_group(figure: Figure) -> str:
 
 def sex(figure: Figure) -> str:
     """The patient's sex, as far as the source says."""
-    return "female" if _FEMALE.search(figure.patient) else "male" if _MALE.search(figure.patient) else ""
+    return N_("female") if _FEMALE.search(figure.patient) else N_("male") if _MALE.search(figure.patient) else ""
 
 
+# Of what it is said, and whether of all.
+_SAID = {
+    ("figures", True): N_("%(side)s's figures are all %(value)s (%(of)s)"),
+    ("figures", False): N_("%(side)s's figures are mostly %(value)s (%(of)s)"),
+    ("patients", True): N_("%(side)s's patients are all %(value)s (%(of)s)"),
+    ("patients", False): N_("%(side)s's patients are mostly %(value)s (%(of)s)"),
+}
 # What is asked of each case, how it is said of a side, and why it matters.
 _ASKED: tuple[tuple[str, Callable[[Figure], str], str, str], ...] = (
-    ("modality", _modality, "figures", "how they were taken"),
-    ("plane", _plane, "figures", "how they were taken"),
-    ("region", _region, "figures", "where they were taken"),
-    ("age", age_group, "patients", "whom they show"),
-    ("sex", sex, "patients", "whom they show"),
+    ("modality", _modality, "figures", N_("how they were taken")),
+    ("plane", _plane, "figures", N_("how they were taken")),
+    ("region", _region, "figures", N_("where they were taken")),
+    (N_("age"), age_group, "patients", N_("whom they show")),
+    (N_("sex"), sex, "patients", N_("whom they show")),
 )
 
 
@@ -77,15 +84,15 @@ def confounders(a: Sequence[CaseFindings], b: Sequence[CaseFindings]) -> Iterato
         if most[0] == most[1]:
             continue
         told = [
-            f"{side}'s {who} are {'all' if share[value] > 0.99 else 'mostly'} {value} ({_of(count, len(cases))})"
+            _(_SAID[who, share[value] > 0.99], side=side, value=looked_up(value), of=_of(count, len(cases)))
             for side, share, value, count, cases in zip("AB", shares, most, said, (a, b), strict=True)
         ]
         yield _(
             "%(told)s, %(told2)s: this difference in %(name)s is %(why)s, and may explain others.",
             told=told[0],
             told2=told[1],
-            name=name,
-            why=why,
+            name=looked_up(name),
+            why=_(why),
         )
 
 

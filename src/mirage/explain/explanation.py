@@ -354,4 +354,5 @@ def words_of(answer: Answer) -> str:
     likes = [term.figure for term in query.terms if term.figure and term.weight > 0]
     parts += [_("like the figure %(name)s", name=name) for name in likes]
     less = [term.text for term in query.terms if term.text and term.weight < 0]
-    return ", ".join(parts) + (f", less of {', '.join(less)}" if less else "")
+    parts += [_("less of %(words)s", words=", ".join(less))] if less else []
+    return ", ".join(parts)

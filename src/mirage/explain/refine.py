@@ -22,8 +22,9 @@ from mirage.query import Query
 from mirage.search.answer import Answer, Hit
 from mirage.search.query_vector import Feedback, Vector
 from mirage.search.searcher import Searcher
+from mirage.wording import N_, _, ngettext
 
-NOT_REFINED = "Not refined: {why}. These are the hits of the query as it stands."
+NOT_REFINED = N_("Not refined: %(why)s. These are the hits of the query as it stands.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,11 @@ def search(
     first = searcher.search(replace(query, k=max(query.k, refinement.hits)))
     quoted = quote(first, cases_of(first.hits[: refinement.hits]), refinement.hits)
     if not quoted.sentences:
-        why = "nothing fits well enough to explain it from"
+        why = _("nothing fits well enough to explain it from")
         if first.fits:
-            why = "no sentence of the figures found says what it is or how it looks"
+            why = _("no sentence of the figures found says what it is or how it looks")
         plain = first if len(first) <= query.k else searcher.search(query)
-        return _answered(plain, query, NOT_REFINED.format(why=why), started)
+        return _answered(plain, query, _(NOT_REFINED, why=why), started)
     vector, unread = embed(quoted.sentences, encoder, whole=refinement.whole)
     feedback = Feedback(vector, refinement.share, " ".join(quoted.sentences) if refinement.words else "")
     return _answered(searcher.search(query, feedback), query, _note(quoted, unread), started)
@@ -148,11 +149,15 @@ def embed(sentences: tuple[str, ...], encoder: Encoder, *, whole: bool = False) 
 def _note(quoted: Quoted, unread: str) -> str:
     count, of = len(quoted.sentences), len(quoted.figures)
     names = ", ".join(quoted.figures[:3]) + (", …" if of > 3 else "")
-    note = (
-        f"Refined: searched a second time with {count} sentence{'s' if count > 1 else ''} "
-        f"quoted from what was found first ({names})."
+    note = ngettext(
+        "Refined: searched a second time with %(num)s sentence quoted from what was found first (%(names)s).",
+        "Refined: searched a second time with %(num)s sentences quoted from what was found first (%(names)s).",
+        count,
+        names=names,
     )
-    return note + (f" Of those, {len(unread.split())} words were too many to be read." if unread else "")
+    if not unread:
+        return note
+    return f"{note} " + _("Of those, %(count)s words were too many to be read.", count=len(unread.split()))
 
 
 def _answered(answer: Answer, query: Query, note: str, started: float) -> Answer:

@@ -132,7 +132,7 @@ class SyntheticImage:
         """Why there is no picture; empty when there is one."""
         if self.withheld:
             return self.copy.said
-        return "" if self.data else " ".join(self.remarks) or "The generator drew nothing. Try another seed."
+        return "" if self.data else " ".join(self.remarks) or _("The generator drew nothing. Try another seed.")
 
     def save(self, path: Path | str) -> None:
         """Write the marked image as a PNG file.
@@ -227,10 +227,13 @@ def _wanted(atlas: RealFigures, term: Term, remarks: list[str]) -> PromptTerm:
     if term.text:
         return PromptTerm(term.text, term.weight)
     if term.figure:
-        figure, who = _standing(atlas, term.figure), f"The figure {term.figure} was replaced by its own words"
+        figure, who = (
+            _standing(atlas, term.figure),
+            _("The figure %(figure)s was replaced by its own words", figure=term.figure),
+        )
     elif hits := atlas.search(Query((replace(term, weight=1.0),), k=1)).hits:
         figure = hits[0].figure
-        who = f"The dropped picture was replaced by the words of the figure nearest to it ({figure.id})"
+        who = _("The dropped picture was replaced by the words of the figure nearest to it (%(figure)s)", figure=figure.id)
     else:
         raise BadInput(
             _("A dropped picture is replaced by the words of the figure nearest to it, and this atlas is empty. Use words.")
@@ -297,7 +300,7 @@ def draw(
     request, remarks = request_of(atlas, query, options, generator, start)
     for text in dict.fromkeys([*(term.text for term in request.terms), request.negative]):
         if text and (rest := generator.unread(text)):
-            remarks = (*remarks, f"The generator does not know this, and it led nothing: “{_short(rest)}”.")
+            remarks = (*remarks, _("The generator does not know this, and it led nothing: “%(words)s”.", words=_short(rest)))
     copies = TrainingFingerprints.of(info)
     begun = atlas.reference(options.figure) if options.figure else (UPLOAD if start is not None else "")
     for drawn in generator.generate(request, progress, stopped):
@@ -315,7 +318,7 @@ def _beside(
     insist: bool,
 ) -> SyntheticImage:
     if drawn.blank:
-        nothing = replace(unchecked(record.generator), said="Nothing came out, so there was nothing to compare.")
+        nothing = replace(unchecked(record.generator), said=_("Nothing came out, so there was nothing to compare."))
         return SyntheticImage(record, b"", (), None, nothing, False, remarks)
     copy = copies.check(drawn.image) if copies is not None else unchecked(record.generator)
     if copy.near and not insist:

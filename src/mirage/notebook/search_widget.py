@@ -34,7 +34,7 @@ from mirage.images.marks.reading import read, warned
 from mirage.query import Query
 from mirage.search.answer import Answer, Hit
 from mirage.settings import Settings
-from mirage.wording import N_, Words, _, translations
+from mirage.wording import N_, Words, _, looked_up, translations
 
 _HERE = Path(__file__).parent
 _KINDS = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
@@ -311,7 +311,7 @@ def _words_of(figure: Figure) -> dict[str, str]:
         "terms": _address(source.licence.url),
         # What stands in a notebook travels with it.
         "passing": licensing.passing_on(figure),
-        "withdrawn": " ".join((_("Withdrawn by its source."), figure.withdrawn.said)) if figure.withdrawn else "",
+        "withdrawn": " ".join((_("Withdrawn by its source."), looked_up(figure.withdrawn.said))) if figure.withdrawn else "",
     }
 
 

@@ -13,7 +13,7 @@ from mirage.figure import Figure
 from mirage.language.reading import QueryReading
 from mirage.query import Query
 from mirage.search.confidence import Basis, Confidence, HitFeatures
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 _CARD = "display:inline-block;vertical-align:top;width:180px;margin:0 12px 16px 0;font:13px/1.4 system-ui,sans-serif"
 _PICTURE = "width:180px;height:180px;object-fit:contain;background:#0b0d10;border-radius:4px"
@@ -111,7 +111,8 @@ class Hit:
         known = licensing.passing_on(figure)
         note = f"<div><i>{escape(known)}</i></div>" if known else ""
         if figure.withdrawn:
-            note = f"<div><b>Withdrawn by its source.</b> {escape(figure.withdrawn.said)}</div>{note}"
+            gone = _("Withdrawn by its source.")
+            note = f"<div><b>{escape(gone)}</b> {escape(looked_up(figure.withdrawn.said))}</div>{note}"
         thumbnail = Path(self.thumbnail)
         picture = ""
         if self.thumbnail and thumbnail.is_file():
@@ -209,8 +210,9 @@ class Answer:
         """Show the hits as pictures in a notebook, with the notes."""
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         if not self.fits:
-            nothing = "Only what was withdrawn fits." if self.withdrawn else "Nothing in this atlas fits."
-            notes += f"<p><b>{nothing}</b>" + (" The nearest there is:" if self.hits else "") + "</p>"
+            nothing = _("Only what was withdrawn fits.") if self.withdrawn else _("Nothing in this atlas fits.")
+            nearest = " " + _("The nearest there is:") if self.hits else ""
+            notes += f"<p><b>{escape(nothing)}</b>{escape(nearest)}</p>"
         return f"<div>{notes}{''.join(hit._repr_html_() for hit in self.hits)}</div>"
 
 

@@ -122,8 +122,12 @@ class QueryEncoder:
             unread = self._encoder.unread(term.text)
             if unread:
                 notes.append(
-                    f"The picture channels read the first {self._info.max_tokens - 2} word pieces; "
-                    f"not read by them: “{_shorten(unread)}”. Word search used all of it."
+                    _(
+                        "The picture channels read the first %(count)s word pieces; not read by them: “%(words)s”. Word "
+                        "search used all of it.",
+                        count=self._info.max_tokens - 2,
+                        words=_shorten(unread),
+                    )
                 )
         for term in query.terms:
             if not term.text:

@@ -45,7 +45,7 @@ from mirage.web.forms import address as page_of
 from mirage.web.rights import wants
 from mirage.web.root import at, root, rooted_source, rooted_text
 from mirage.web.speaking import choices, here
-from mirage.wording import N_, Words, _, language, translations
+from mirage.wording import N_, Words, _, language, looked_up, translations
 
 if TYPE_CHECKING:
     from mirage.web.views.figures import FigureView
@@ -462,7 +462,7 @@ def in_language(name: str = "") -> Markup:
 _ENVIRONMENT.globals |= {"in_language": in_language, "language_name": locales.said}
 _ENVIRONMENT.globals |= {"once": once, "of_few": of_few}
 _ENVIRONMENT.globals |= {"gettext": _gettext, "_": _gettext, "ngettext": _ngettext}
-_ENVIRONMENT.globals["value_words"] = value_words
+_ENVIRONMENT.globals |= {"value_words": value_words, "looked_up": looked_up}
 _ENVIRONMENT.globals["page_of"] = page_of
 _ENVIRONMENT.globals["search_for"] = lambda words: with_query(at("/search"), {"q": words})
 _ENVIRONMENT.globals["remove_address"] = lambda **what: at(f"/remove?{urlencode(what, doseq=True)}")

@@ -13,6 +13,8 @@ from mirage.encoders import Encoder
 from mirage.explain.checker import Checker
 from mirage.explain.evidence import Claim, Draft
 from mirage.language.sentences import cut
+from mirage.locales import translations_of
+from mirage.wording import speaking
 
 
 class NeverAsked:
@@ -146,3 +148,12 @@ def test_several_threads_get_what_one_gets(encoder: Encoder) -> None:
 def test_a_shared_side_in_another_case_does_not_excuse_a_wrong_one(checker: Checker) -> None:
     other = passage(9, "A stone lies in the right ureter.")
     assert checker.check(Draft("A heterogeneous mass lies in the right kidney."), (KIDNEY, other)).support == "contradicted"
+
+
+def test_why_a_sentence_is_doubted_is_said_in_the_reader_s_language(checker: Checker) -> None:
+    with speaking(translations_of("es")):
+        claim = checker.check(Draft("Dies ist kein englischer Satz über die Lunge und das Herz.", (1,)), EVERY)
+        nothing = checker.check(Draft("Purple submarines orbit the quiet moon.", (1,)), EVERY)
+    assert [each.reason for each in claim.breaks] == ["Esto no está en inglés, el único idioma que aquí se puede comprobar."]
+    assert all("La frase" in each.reason or "fuente" in each.reason or "Esto" in each.reason for each in nothing.breaks)
+    assert nothing.breaks

@@ -12,6 +12,8 @@ import pytest
 from mirage.errors import Unavailable
 from mirage.generate.generators.conditions import Conditions, Learnt, closure
 from mirage.generate.generators.evidence import Evidence, KindOfPicture, SeenFinding
+from mirage.locales import translations_of
+from mirage.wording import speaking
 
 NAMES = {
     "computed tomography": "modality",
@@ -150,3 +152,11 @@ def test_evidence_is_kept_and_where_there_is_none_nothing_is_claimed(evidence: E
     with pytest.raises(Unavailable, match="damaged"):
         Evidence.load(tmp_path / "evidence.json")
     assert replace(evidence.kinds[0], recognised=3).fails
+
+
+def test_what_it_can_draw_is_told_in_the_reader_s_language(conditions: Conditions, evidence: Evidence) -> None:
+    with speaking(translations_of("es")):
+        notes = evidence.notes(conditions)
+    assert notes[0].startswith("Ha aprendido ")
+    assert " y " in notes[0]
+    assert not [note for note in notes if "pictures" in note or "measured" in note]

@@ -14,6 +14,7 @@ from mirage.language.annotation import Annotation, annotate, is_sequence, modali
 from mirage.language.laterality import SideMention, name
 from mirage.language.stated import without_shown
 from mirage.language.vocabulary import Kind
+from mirage.wording import N_, _
 
 # A number word up to here often counts what its source lists one by one.
 _FEW = 3
@@ -35,9 +36,10 @@ def quantities(alignment: Alignment) -> list[Break]:
         if quantity.measure == "grade" and bare.issuperset(quantity.values):  # "neurofibromatosis 1"
             continue
         if not worked_out(quantity, claim, known) and not _rounded(quantity, claim, known):
-            where = "No source gives the number {} here." if quantity.measure == "count" else "No source here says {}."
+            counted = quantity.measure == "count"
+            told = N_("No source gives the number %(words)s here.") if counted else N_("No source here says %(words)s.")
             few = quantity.measure == "count" and max(quantity.values) <= _FEW
-            found.append(Break("number", quantity.words, where.format(quantity.words), "partly" if few else "unsupported"))
+            found.append(Break("number", quantity.words, _(told, words=quantity.words), "partly" if few else "unsupported"))
     return found
 
 
@@ -91,17 +93,21 @@ def pictures(alignment: Alignment) -> list[Break]:
         if _seen_by(modality, claim, alignment.near):
             continue
         if is_sequence(modality) and not alike and "MR" in of_case:
-            found.append(Break("modality", words, f"The sources do not say that this is {words}.", "partly"))
+            found.append(
+                Break("modality", words, _("The sources do not say that this is %(words)s.", words=words), "partly")
+            )
             continue
         known = lead.evidence.modality if not is_sequence(modality) else ""
         other, number = (alike[0], said[alike[0]]) if alike else (known, lead.number)
-        found.append(_picture("modality", words, modality_name(other), number, f"No source here speaks of {words}."))
+        nothing = _("No source here speaks of %(words)s.", words=words)
+        found.append(_picture("modality", words, modality_name(other), number, nothing))
     for plane, words in claim.planes.items():
         said = {kind: unit.number for unit in reversed(chosen) for kind in unit.reading.planes}
         if plane in said or (not said and any(item.plane == plane for item in here)):
             continue
         other, number = min(said.items(), default=(lead.evidence.plane, lead.number))
-        found.append(_picture("plane", words, other, number, f"No source here speaks of a {words} picture."))
+        nothing = _("No source here speaks of a %(plane)s picture.", plane=words)
+        found.append(_picture("plane", words, other, number, nothing))
     return found
 
 
@@ -113,7 +119,12 @@ def _seen_by(modality: str, claim: Annotation, units: Sequence[EvidenceSentence]
 def _picture(kind: Literal["modality", "plane"], words: str, other: str, number: int, nothing: str) -> Break:
     if not other:
         return Break(kind, words, nothing, "unsupported")
-    return Break(kind, words, f"The sentence says {words}; [{number}] is {other}.", "contradicted")
+    return Break(
+        kind,
+        words,
+        _("The sentence says %(words)s; [%(number)s] is %(other)s.", words=words, number=number, other=other),
+        "contradicted",
+    )
 
 
 def of_kind(claim: Annotation, *kinds: Kind) -> frozenset[str]:
@@ -151,7 +162,9 @@ def laterality(alignment: Alignment) -> list[Break]:
     claim, chosen = alignment.claim, alignment.chosen
     for mention in claim.sides:
         if _alone(mention, claim) and (both := next((unit for unit in chosen if _on_both(unit.reading)), None)):
-            reason = f"The sentence says {name(mention.side)} only; [{both.number}] says both sides."
+            reason = _(
+                "The sentence says %(side)s only; [%(number)s] says both sides.", side=name(mention.side), number=both.number
+            )
             return [Break("laterality", mention.words, reason, "contradicted")]
         things = (mention.anchors | mention.window) & of_kind(claim, "disease", "finding")
         joins = any(token.word == "and" for token in claim.tokens[mention.place : mention.place + 5])  # "both CT and MRI"
@@ -167,7 +180,11 @@ def laterality(alignment: Alignment) -> list[Break]:
             sides = {side.side for side, _ in told}
             if len(sides) == 1 and "both" not in sides:
                 side, unit = told[0]
-                reason = f"The sentence says both sides; [{unit.number}] says {name(side.side)}, and no source says both."
+                reason = _(
+                    "The sentence says both sides; [%(number)s] says %(side)s, and no source says both.",
+                    number=unit.number,
+                    side=name(side.side),
+                )
                 return [Break("laterality", mention.words, reason, "unsupported")]
     return []
 

@@ -13,6 +13,7 @@ from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
 from mirage.language.words import remembered
+from mirage.wording import _
 
 _SEQUENCE = re.compile(
     r"\b(?:(T1|T2)(?:w|wi)?|(FLAIR|DWI|ADC|STIR|GRE|SWI)|(gradient)[- ]echo|(diffusion)[- ]weighted)\b", re.IGNORECASE
@@ -98,10 +99,16 @@ def _signals(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequen
             continue
         against = [pair for pair in [*here, *said] if pair[0] == sequence and pair[1] != level]
         if against:
-            yield _contradicted(sequence, said[against[0]], f"The sentence gives {sequence} another signal than its source")
+            yield _contradicted(
+                sequence,
+                said[against[0]],
+                _("The sentence gives %(sequence)s another signal than its source", sequence=sequence),
+            )
         elif any(pair[1] == level for pair in here):
             unit = said[next(pair for pair in here if pair[1] == level)]
-            reason = f"[{unit.number}] says this of another sequence than {sequence}."
+            reason = _(
+                "[%(number)s] says this of another sequence than %(sequence)s.", number=unit.number, sequence=sequence
+            )
             yield Break("modality", sequence, reason, "unsupported")
 
 
@@ -128,7 +135,7 @@ def _strength(claim: Annotation, chosen: Sequence[EvidenceSentence]) -> Iterator
     excepted = "sometimes" in _said(lead.reading.text) and not _RULE.search(lead.reading.text)
     ruled = any(_RULES & _said(unit.reading.text).keys() or _ALL.search(unit.reading.text) for unit in chosen)
     if excepted or not ruled:
-        reason = f"The sentence says “{rule[0]}”; [{lead.number}] does not go so far."
+        reason = _("The sentence says “%(words)s”; [%(number)s] does not go so far.", words=rule[0], number=lead.number)
         yield Break("term", rule[0], reason, "contradicted" if excepted else "unsupported")
 
 
@@ -149,7 +156,7 @@ def _asserted(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -
         there = [unit for unit in near if wanted & set(_concepts(unit.reading))]
         if there and all(_aside(unit) for unit in there):
             words = claim.text[start:end]
-            reason = f"The sentence states {words}; [{there[0].number}] only considers it."
+            reason = _("The sentence states %(words)s; [%(number)s] only considers it.", words=words, number=there[0].number)
             yield Break("negation", words, reason, "contradicted")
 
 

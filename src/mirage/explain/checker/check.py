@@ -15,6 +15,7 @@ from mirage.explain.checker.quotation import quoted_in, without_marks
 from mirage.explain.evidence import Break, Claim, Draft, Evidence, Support
 from mirage.language.annotation import Annotation, annotate
 from mirage.language.sentences import cut, is_english
+from mirage.wording import _
 
 if TYPE_CHECKING:
     from mirage.encoders.base import Encoder
@@ -67,7 +68,7 @@ class Checker:
         parts = cut(text)
         if not parts:
             doubts.append(
-                Break("language", draft.text[:80], "There are no words here that could be checked.", "unsupported")
+                Break("language", draft.text[:80], _("There are no words here that could be checked."), "unsupported")
             )
             return _claim(draft.text.strip(), given, doubts)
         holding = quoted_in(text, body.evidence)
@@ -75,7 +76,7 @@ class Checker:
             cited = tuple(number for number in given if number in holding)
             return _claim(text, cited or holding[:1], doubts, quoted=True)
         if not is_english(text):
-            reason = "This is not English, the only language that can be checked here."
+            reason = _("This is not English, the only language that can be checked here.")
             doubts.append(Break("language", text[:80], reason, "unsupported"))
             return _claim(text, given, doubts)
         asked = frozenset(concept for part in cut(question) for concept in annotate(part).concepts)
@@ -96,7 +97,7 @@ class Checker:
     ) -> tuple[list[Break], list[int]]:
         pictures_only = not claim.concepts and not claim.quantities
         if pictures_only and (claim.denies or not (claim.modalities or claim.planes)):
-            reason = "This says nothing that could be looked up in the sources."
+            reason = _("This says nothing that could be looked up in the sources.")
             return [Break("unrelated", claim.text[:120], reason, "partly")], list(given)
         weights = body.weights(claim)
         matches = body.match(claim, given)
@@ -113,13 +114,13 @@ class Checker:
         alignment = matching.Alignment(claim, chosen, body, held, asked)
         found = terms.doubts(alignment)
         if held < FAINT:
-            reason = "No source says this, or anything near it."
+            reason = _("No source says this, or anything near it.")
             found.insert(0, Break("unrelated", claim.text[:120], reason, "unsupported"))
             return found, [unit.number for unit in chosen[:1]]
         if chosen:
             found += [broken for look in _CHECKS for broken in look(alignment)]
         if held < HELD and not found:
-            found.append(Break("unrelated", claim.text[:120], "The sources hold only a part of this.", "partly"))
+            found.append(Break("unrelated", claim.text[:120], _("The sources hold only a part of this."), "partly"))
         return found, [unit.number for unit in chosen]
 
     def _cosines(self, sentence: str, others: Sequence[str]) -> list[float]:
@@ -133,8 +134,11 @@ class Checker:
 
 
 def _missing(number: int, count: int) -> Break:
-    there = f"there are only {count} sources" if count else "there are no sources"
-    return Break("citation", f"[{number}]", f"The sentence points at [{number}]; {there}.", "partly")
+    if count:
+        said = _("The sentence points at [%(number)s]; there are only %(count)s sources.", number=number, count=count)
+    else:
+        said = _("The sentence points at [%(number)s]; there are no sources.", number=number)
+    return Break("citation", f"[{number}]", said, "partly")
 
 
 def _claim(text: str, cites: tuple[int, ...], doubts: Sequence[Break], *, quoted: bool = False) -> Claim:

@@ -14,6 +14,7 @@ from mirage.language import numbers
 from mirage.language.annotation import Annotation, is_sequence, modality_name
 from mirage.language.laterality import name
 from mirage.language.negation import LACKING
+from mirage.wording import N_, _
 
 # The share of the words of both that both have.
 _COPIED = 0.75
@@ -56,12 +57,16 @@ def _differences(claim: Annotation, unit: EvidenceSentence) -> list[Break]:
     lacking = any(token.word.startswith(LACKING) for token in (*source.tokens, *claim.tokens))
     if not lacking and len(claim.denials) != len(source.denials) and not (claim.denials and source.denials):
         denial = (claim.denials or source.denials)[0]
-        who = "The sentence" if claim.denials else f"[{unit.number}]"
-        other = f"[{unit.number}]" if claim.denials else "the sentence"
-        reason = f"{who} says “{denial.words}”; {other} says the same without the denial."
+        told = (
+            N_("The sentence says “%(words)s”; [%(number)s] says the same without the denial.")
+            if claim.denials
+            else N_("[%(number)s] says “%(words)s”; the sentence says the same without the denial.")
+        )
+        reason = _(told, words=denial.words, number=unit.number)
         found.append(Break("negation", denial.words, reason, "contradicted"))
     return found
 
 
 def _differs(kind: str, words: str, unit: EvidenceSentence, other: str) -> Break:
-    return Break(kind, words, f"The sentence says {words}; [{unit.number}] says {other}.", "contradicted")  # type: ignore[arg-type]
+    said = _("The sentence says %(words)s; [%(number)s] says %(other)s.", words=words, number=unit.number, other=other)
+    return Break(kind, words, said, "contradicted")  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from mirage.explain.checker.matching import Alignment, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.negation import LACKING, REMOVED, Denial
+from mirage.wording import N_, _
 
 # How much of a sentence one of the evidence must hold to speak against its denial, and how much of that another must hold to
 # uphold it.
@@ -49,7 +50,7 @@ def doubts(alignment: Alignment) -> list[Break]:
         alike = (unit for unit in near if unit in chosen or told[unit] >= _AS_NEAR * told[against])
         if not any((_negative(unit.reading) and heads & unit.meanings) or _upheld(heads, unit.reading) for unit in alike):
             words = in_words(claim, denial.heads & against.reading.affirmed)
-            reason = f"The sentence denies {words}; [{against.number}] states it."
+            reason = _("The sentence denies %(words)s; [%(number)s] states it.", words=words, number=against.number)
             found.append(Break("negation", denial.words, reason, "contradicted"))
     return found + (_stated(claim, near, Fitting(alignment)) or _called_normal(claim, near))
 
@@ -124,8 +125,12 @@ def _stated(claim: Annotation, near: Sequence[EvidenceSentence], fitting: Fittin
             denying, against = outright, 1.0
         if denying is not None and against > _BY + _TIMES * own and not _lacking(denying[1], claim):
             unit, denial = denying
-            says = "denies it" if denial.certain else "leaves it open"
-            reason = f"The sentence states “{token.text}”; [{unit.number}] {says} (“{denial.words}”)."
+            told = (
+                N_("The sentence states “%(words)s”; [%(number)s] denies it (“%(there)s”).")
+                if denial.certain
+                else N_("The sentence states “%(words)s”; [%(number)s] leaves it open (“%(there)s”).")
+            )
+            reason = _(told, words=token.text, number=unit.number, there=denial.words)
             return [Break("negation", token.text, reason, "contradicted" if denial.certain else "partly")]
     return []
 
@@ -169,7 +174,11 @@ def _called_normal(claim: Annotation, units: Sequence[EvidenceSentence]) -> list
         return []
     for unit in _calling_normal(claim, units):
         if not wrong & unit.reading.concepts.keys():
-            reason = f"The sentence says {in_words(claim, wrong)} of what [{unit.number}] calls normal or intact."
+            reason = _(
+                "The sentence says %(words)s of what [%(number)s] calls normal or intact.",
+                words=in_words(claim, wrong),
+                number=unit.number,
+            )
             return [Break("negation", in_words(claim, wrong), reason, "contradicted")]
     return []
 

@@ -13,6 +13,7 @@ from mirage.explain.checker.matching import Alignment, Body, EvidenceSentence
 from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.vocabulary import Token, spelled_out, vocabulary
+from mirage.wording import N_, _
 
 _LESS = frozenset("less fewer lower smaller shorter lesser rarer".split())
 _MORE = frozenset(
@@ -63,7 +64,7 @@ def winner(reading: Annotation) -> dict[int, int]:
         if ends and tokens[ends[0]].word == "as" and ends[0] == place + 1:
             ends = ends[1:]  # "twice as often as"
         than = ends[0] if ends else None
-        for pair in {pair for _, pair, _ in poles}:
+        for pair in {pair for _place, pair, _pole in poles}:
             # Right behind it stands what is compared: "more sensitive".
             behind = [
                 (at, pole) for at, other, pole in poles if other == pair and place + (pair not in groups) < at <= place + 10
@@ -77,7 +78,7 @@ def winner(reading: Annotation) -> dict[int, int]:
             found.setdefault(pair, 1 - won if token.word in _LESS else won)
     found |= _by_ratio(reading, poles)
     if not found and any(token.word in _EQUAL for token in tokens):
-        pairs = [pair for _, pair, _ in {(0, pair, pole) for _, pair, pole in poles}]
+        pairs = [pair for _place, pair, _pole in {(0, pair, pole) for _, pair, pole in poles}]
         found = dict.fromkeys({pair for pair in pairs if pairs.count(pair) > 1}, _NEITHER)
     return found
 
@@ -88,7 +89,7 @@ def _by_ratio(reading: Annotation, poles: Sequence[tuple[int, int, int]]) -> dic
     found: dict[int, int] = {}
     groups = vocabulary().groups
     marks = [(tokens[at].start, tokens[at].end, pair, pole) for at, pair, pole in poles if pair in groups]
-    for (_, end, pair, pole), (start, last, other, against) in zip(sorted(marks), sorted(marks)[1:], strict=False):
+    for (_start, end, pair, pole), (start, last, other, against) in zip(sorted(marks), sorted(marks)[1:], strict=False):
         if pair != other or pole == against:
             continue
         between = text[end:start]
@@ -108,7 +109,7 @@ def _groups(claim: Annotation, near: Sequence[EvidenceSentence], body: Body) -> 
         theirs = [(unit, winner(unit.reading)) for unit in near if body.holds(claim, unit)]
         known = [(unit, winners[pair]) for unit, winners in theirs if pair in winners]
         if known and all(other != won for _, other in known):
-            yield _contradicted(claim.text, known[0][0], "The sentence turns a comparison round")
+            yield _contradicted(claim.text, known[0][0], _("The sentence turns a comparison round"))
 
 
 # -- causes and comparisons ----------------------------------------------------------------------------------------------
@@ -172,11 +173,14 @@ def _turned(claim: Annotation, chosen: Sequence[EvidenceSentence], near: Sequenc
                 if min(crossed) > min(both) and turned is None:
                     turned = unit
         if turned is not None and not straight:
-            what = "cause and effect" if relation.kind == "cause" else "a comparison"
-            yield _contradicted(claim.text, turned, f"The sentence turns {what} round")
+            told = {
+                "cause": N_("The sentence turns cause and effect round"),
+                "comparison": N_("The sentence turns a comparison round"),
+            }
+            yield _contradicted(claim.text, turned, _(told[relation.kind]))
             return
         if relation.kind == "cause" and (unlinked := _unlinked(mine, relation, near)) is not None:
-            yield _contradicted(claim.text, unlinked, "The source finds no such cause")
+            yield _contradicted(claim.text, unlinked, _("The source finds no such cause"))
             return
 
 
@@ -228,5 +232,5 @@ def _bases(claim: Annotation, near: Sequence[EvidenceSentence]) -> Iterator[Brea
         known = _concepts(unit.reading, *theirs.span(1))
         rest = _concepts(unit.reading) - known
         if base & rest and not base & known and known & _concepts(claim):
-            yield _contradicted(mine[0], unit, "The sentence turns round of whom this is a share")
+            yield _contradicted(mine[0], unit, _("The sentence turns round of whom this is a share"))
             return

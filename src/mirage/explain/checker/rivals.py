@@ -16,6 +16,7 @@ from mirage.explain.checker.relations import compares, winner
 from mirage.explain.checker.values import Value, values
 from mirage.explain.evidence import Break, BreakKind
 from mirage.language.vocabulary import vocabulary
+from mirage.wording import _
 
 # A rival counts when it fits better than the sentence's own value does this many times over, by at least that much: a number
 # that stands in the evidence is seldom wrong.
@@ -35,7 +36,7 @@ def doubts(alignment: Alignment) -> list[Break]:
     compared = {f"pole {pair}" for pair in winner(claim)} | ({"modality"} if compares(claim) else set())
     known = [quantity for unit in near for quantity in unit.reading.quantities]
     mine = sorted(values(claim), key=lambda value: value.slot)
-    for _, group in groupby(mine, key=lambda value: value.slot):
+    for _slot, group in groupby(mine, key=lambda value: value.slot):
         one_place = [
             value
             for value in group
@@ -59,10 +60,15 @@ def doubts(alignment: Alignment) -> list[Break]:
             and (alone or against > _BY + _TIMES[kind] * own)
         )
         if rivals and (crossed or clear):
-            _, value, rival = max(rivals, key=lambda each: each[0])
+            _margin, value, rival = max(rivals, key=lambda each: each[0])
             if rival is not None:
                 unit, other = rival
-                reason = f"The sentence says {value.words}; [{unit.number}] says {other.words}."
+                reason = _(
+                    "The sentence says %(words)s; [%(number)s] says %(other)s.",
+                    words=value.words,
+                    number=unit.number,
+                    other=other.words,
+                )
                 found.append(Break(kind, value.words, reason, "contradicted"))
     return found
 
@@ -100,6 +106,11 @@ def names(alignment: Alignment) -> list[Break]:
                     against, rival = fit, (unit, other)
         if rival is not None and own <= _NOWHERE:
             unit, other = rival
-            reason = f"The sentence says “{token.text}” where [{unit.number}] says “{other.text}”."
+            reason = _(
+                "The sentence says “%(words)s” where [%(number)s] says “%(other)s”.",
+                words=token.text,
+                number=unit.number,
+                other=other.text,
+            )
             return [Break("term", token.text, reason, "contradicted")]
     return []

@@ -10,6 +10,7 @@ from mirage.explain.evidence import Break
 from mirage.language.annotation import Annotation
 from mirage.language.concepts import lexicon
 from mirage.language.vocabulary import Token, is_uncommon, vocabulary
+from mirage.wording import _
 
 # How much of a sentence must be held for a wide, unlisted or denied word that no source has to be a manner of speaking.
 _HELD = 0.4
@@ -38,14 +39,19 @@ def doubts(alignment: Alignment) -> list[Break]:
     ]
     found = []
     if nowhere:
-        found.append(Break("term", ", ".join(nowhere), f"No source mentions {listed(nowhere)}.", "unsupported"))
+        found.append(
+            Break("term", ", ".join(nowhere), _("No source mentions %(words)s.", words=listed(nowhere)), "unsupported")
+        )
     if elsewhere:
-        reason = (
-            f"The sources nearest to this sentence do not mention {listed(elsewhere)}; only one about something else does."
+        reason = _(
+            "The sources nearest to this sentence do not mention %(words)s; only one about something else does.",
+            words=listed(elsewhere),
         )
         found.append(Break("term", ", ".join(elsewhere), reason, "unsupported"))
     if wider and not found:
-        found.append(Break("term", ", ".join(wider), f"No source uses the words {listed(wider)}.", "partly"))
+        found.append(
+            Break("term", ", ".join(wider), _("No source uses the words %(words)s.", words=listed(wider)), "partly")
+        )
     return found
 
 

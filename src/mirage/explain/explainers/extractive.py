@@ -19,7 +19,7 @@ from mirage.explain.subject import subject_of
 from mirage.language import sentences as splitting
 from mirage.language.proof import unproven
 from mirage.language.words import stems
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 # In which order places are given away; the reader gets them in the order of `cues.ORDER`.
 _WANTED: tuple[Aspect, ...] = (
@@ -88,7 +88,7 @@ def _describe(question: str, evidence: Sequence[Evidence], most: int) -> Iterato
         told = ", ".join(f"[{number}] ({language})" for number, language in foreign.items())
         yield Remark(_("Not quoted, for it is not in English: %(told)s.", told=told))
     if subject.guessed and found:
-        about = subject.names[0] if subject.names else "what the figures found are about"
+        about = subject.names[0] if subject.names else _("what the figures found are about")
         yield Remark(
             _("The question holds no words. What follows is about %(about)s, as most of the figures found are.", about=about)
         )
@@ -153,7 +153,13 @@ def _contrast(request: ExplanationRequest, evidence: Sequence[Evidence]) -> Iter
             yield _of_both(piece, evidence) if isinstance(piece, Draft) else piece
         return
     if both:
-        yield Remark(f"{len(both)} {'passage' if len(both) == 1 else 'passages'} found for both sides left out.")
+        yield Remark(
+            ngettext(
+                "%(num)s passage found for both sides left out.",
+                "%(num)s passages found for both sides left out.",
+                len(both),
+            )
+        )
     chosen: list[tuple[Aspect, Candidate]] = []
     told: list[_Told] = []
     sides: list[tuple[list[Candidate], Counter[int]]] = []

@@ -16,6 +16,7 @@ from itertools import chain
 from mirage.explain.evidence import Draft, Evidence
 from mirage.explain.explainers.base import ExplanationRequest, Piece, Remark, Writing
 from mirage.language.sentences import ends_at
+from mirage.wording import _
 
 # Fewer characters than a token has on average in English prose, so that the estimate errs on the safe side.
 CHARACTERS_PER_TOKEN = 3.2
@@ -47,7 +48,6 @@ _STOP = re.compile(r"""\n|[.!?…]+["'”’)*]*""")
 _AFTER = re.compile(r"\s*(?:\[[^\]\n]{0,40}\]|\((?:see\s+)?(?:evidence|source|passage)[^)\n]{0,40}\))", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
 _EMPHASIS = re.compile(r"\*\*|__|`")
-_LOOPS = Remark("Stopped: it began to repeat itself.")
 
 
 # -- the prompt ---------------------------------------------------------------------------------------------------------
@@ -109,11 +109,15 @@ def prompt_of(request: ExplanationRequest, room: int, count: Callable[[str], int
     said = []
     if dropped := len(request.evidence) - len(shown):
         said.append(
-            f"{dropped} of {len(request.evidence)} passages were left out: the model cannot read more at once. "
-            "The least relevant went first."
+            _(
+                "%(dropped)s of %(count)s passages were left out: the model cannot read more at once. The least relevant "
+                "went first.",
+                dropped=dropped,
+                count=len(request.evidence),
+            )
         )
     if cut:
-        said.append(f"Passage [{shown[0].number}] was cut short for the same reason.")
+        said.append(_("Passage [%(number)s] was cut short for the same reason.", number=shown[0].number))
     return Prompt(_data(request, shown), Remark(" ".join(said)) if said else None)
 
 
@@ -218,7 +222,7 @@ def pieces(
             said[key] += 1
             if said[key] > 1 or _repeats(key):
                 if not over:
-                    yield _LOOPS
+                    yield Remark(_("Stopped: it began to repeat itself."))
                 return
             yield draft
             if said.total() >= most:
@@ -226,10 +230,10 @@ def pieces(
         if over:
             return
         if _repeats(tuple(_WORDS.findall(held.lower()))):
-            yield _LOOPS
+            yield Remark(_("Stopped: it began to repeat itself."))
             return
         if len(held) > LONGEST:
-            yield Remark("Stopped: a sentence did not come to an end.")
+            yield Remark(_("Stopped: a sentence did not come to an end."))
             return
         if shown := _unmarked(held, ends):
             yield Writing(shown)

@@ -34,10 +34,10 @@ _BUSY = (408, 429, 500, 502, 503, 504)
 _POLL = 0.05
 _LINE_END = re.compile(r"\r\n|\n|\r(?!\Z)")  # a "\r" that comes last may be half of an end
 _HINTS = {
-    401: "It wants a key: set OPENAI_API_KEY",
-    403: "The key in OPENAI_API_KEY is not allowed to",
-    404: "Is explainer_url right (it ends in /v1), and does it have the model?",
-    429: "It has too much to do; try again later",
+    401: N_("It wants a key: set OPENAI_API_KEY"),
+    403: N_("The key in OPENAI_API_KEY is not allowed to"),
+    404: N_("Is explainer_url right (it ends in /v1), and does it have the model?"),
+    429: N_("It has too much to do; try again later"),
 }
 
 # Reasoning models write what they think before they answer. Some templates open the thought in the prompt, so that only
@@ -94,7 +94,7 @@ class OpenAIExplainer:
 
     def info(self) -> ExplainerInfo:
         """Tell who speaks. Asks nobody."""
-        return ExplainerInfo("openai", self._model or "the server's own", generative=True)
+        return ExplainerInfo("openai", self._model or _("the server's own"), generative=True)
 
     def explain(self, request: ExplanationRequest, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
         """Yield sentences as the server writes them; see `mirage.explain.explainers.base.Explainer`.
@@ -133,11 +133,11 @@ class OpenAIExplainer:
         if chat.ended == "content_filter" and not chat.spoken:
             raise Unavailable(_("the server's content filter held the answer back"))
         if chat.ended == "content_filter":
-            yield Remark("Cut short: the server holds back what its content filter found.")
+            yield Remark(_("Cut short: the server holds back what its content filter found."))
         if chat.ended == "length":
-            yield Remark("Cut short: the model reached the longest answer it may give.")
+            yield Remark(_("Cut short: the model reached the longest answer it may give."))
         if chat.spoilt:
-            yield Remark("Some of what the server sent could not be read as text; those characters are shown as �.")
+            yield Remark(_("Some of what the server sent could not be read as text; those characters are shown as �."))
 
 
 def checked(url: str) -> str:
@@ -252,7 +252,7 @@ class _Chat:
     def __init__(self, url: str, body: dict[str, Any], key: str, timeout: float) -> None:
         self._url, self._body, self._key, self._timeout = url, body, key, timeout
         self._place = urlsplit(url)
-        self._server = f"the server {self._place.netloc}"
+        self._server = _("the server %(place)s", place=self._place.netloc)
         self.ended = ""
         self.spoken = self.thought = self.spoilt = False
 
@@ -306,20 +306,28 @@ class _Chat:
 
     def _broken(self, kind: str) -> str:
         if kind == "ConnectError":
-            return f"no server answers at {self._place.netloc}. Is it running, and is explainer_url right?"
+            return _("no server answers at %(place)s. Is it running, and is explainer_url right?", place=self._place.netloc)
         if kind.endswith("Timeout"):
-            return f"{self._server} did not {'go on' if self.spoken else 'answer'} within {self._timeout:g} s"
-        return f"the connection to {self._server} broke off ({kind})"
+            told = (
+                N_("%(server)s did not go on within %(seconds)s s")
+                if self.spoken
+                else N_("%(server)s did not answer within %(seconds)s s")
+            )
+            return _(told, server=self._server, seconds=f"{self._timeout:g}")
+        return _("the connection to %(server)s broke off (%(kind)s)", server=self._server, kind=kind)
 
     def _refusal(self, code: int, said: str) -> str:
         if 300 <= code < 400:
-            return (
-                f"{self._server} sends us elsewhere ({code}), which is not followed. Put its real address into explainer_url"
+            return _(
+                "%(server)s sends us elsewhere (%(code)s), which is not followed. Put its real address into explainer_url",
+                server=self._server,
+                code=code,
             )
         why = ""
         with suppress(ValueError):
             why = self._hidden(_problem(json.loads(said)))
-        return ". ".join(filter(None, [f"{self._server} answered {code}{': ' + why if why else ''}", _HINTS.get(code)]))
+        told = _("%(server)s answered %(said)s", server=self._server, said=f"{code}: {why}" if why else code)
+        return ". ".join(filter(None, [told, _(_HINTS[code]) if code in _HINTS else ""]))
 
     def _hidden(self, said: str) -> str:
         """What a server says, short, and without the key should it repeat it."""

@@ -256,14 +256,14 @@ def filled(request: GenerationRequest, info: GeneratorInfo) -> GenerationRequest
         request,
         terms=terms,
         negative=tidy(request.negative)[:MAX_TEXT],
-        seed=int(_within("seed", request.seed, 0, 0, MOST_SEED - MOST_IMAGES)),
-        steps=int(_within("number of steps", request.steps, info.steps, 1, info.most_steps)),
-        guidance=_within("guidance", request.guidance, info.guidance, 1, MOST_GUIDANCE),
+        seed=int(_within(_("seed"), request.seed, 0, 0, MOST_SEED - MOST_IMAGES)),
+        steps=int(_within(_("number of steps"), request.steps, info.steps, 1, info.most_steps)),
+        guidance=_within(_("guidance"), request.guidance, info.guidance, 1, MOST_GUIDANCE),
         width=_side("width", request.width, info),
         height=_side("height", request.height, info),
-        count=int(_within("number of images", request.count, 1, 1, MOST_IMAGES)),
-        drafts=int(_within("number of drafts", request.drafts, info.drafts, 1, MOST_DRAFTS if info.drafts > 1 else 1)),
-        strength=_within("strength", request.strength, 0.6, 0, 1),
+        count=int(_within(_("number of images"), request.count, 1, 1, MOST_IMAGES)),
+        drafts=int(_within(_("number of drafts"), request.drafts, info.drafts, 1, MOST_DRAFTS if info.drafts > 1 else 1)),
+        strength=_within(_("strength"), request.strength, 0.6, 0, 1),
     )
 
 

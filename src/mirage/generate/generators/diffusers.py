@@ -169,7 +169,7 @@ class DiffusersGenerator:
         libraries()
         remarks: tuple[str, ...] = ()
         if request.guidance == 1 and (request.negative or any(term.weight < 0 for term in request.terms)):
-            remarks = ("Without guidance (1) the model cannot draw away from what is unwanted; that was left out.",)
+            remarks = (_("Without guidance (1) the model cannot draw away from what is unwanted; that was left out."),)
         for place in range(request.count):
             # Held for one image only: whoever reads on slowly, or not at all, keeps nobody else waiting.
             with _one_at_a_time:

@@ -165,10 +165,16 @@ def _of_another_kind(model: LocalModel) -> str:
     with suppress(Unavailable):
         config = model.json("config.json")
         kinds = config.get("architectures") or [config.get("model_type")]
-        told = f" It holds a {kinds[0]}, a model of another kind." if kinds[0] else ""
+        told = " " + _("It holds a %(kind)s, a model of another kind.", kind=kinds[0]) if kinds[0] else ""
     if not told and (single := sorted([*path.glob("*.safetensors"), *path.glob("*.ckpt")])):
-        told = f" {single[0].name} alone is not enough: the folder of a pipeline has unet, vae, text_encoder and tokenizer."
-    return f"{path} is no Stable Diffusion pipeline: it has no {INDEX}.{told} {OTHERWISE}"
+        told = " " + _(
+            "%(name)s alone is not enough: the folder of a pipeline has unet, vae, text_encoder and tokenizer.",
+            name=single[0].name,
+        )
+    return (
+        _("%(path)s is no Stable Diffusion pipeline: it has no %(index)s.", path=path, index=INDEX)
+        + f"{told} {_(OTHERWISE)}"
+    )
 
 
 def _check_parts(path: Path, index: dict[str, Any]) -> None:
@@ -383,17 +389,19 @@ _PREVIEW = 24  # side of what a preview decodes, in latent cells: an image of 19
 # A preview may be asked for by another thread while the decoder is for once in another precision.
 _decoding = threading.Lock()
 
-AGAIN = "Half precision overflowed when the image was decoded; it was decoded again in 32 bits."
-OVERFLOWED = (
+AGAIN = N_("Half precision overflowed when the image was decoded; it was decoded again in 32 bits.")
+OVERFLOWED = N_(
     "Nothing came out: the numbers overflowed while it was drawn (not a number), which half precision does. "
     "Draw it in float32, with less guidance, or from another seed."
 )
-UNDECODED = "Nothing came out: the numbers overflowed when the image was decoded, in 32 bits too. The model may be damaged."
-UNSAFE = (
+UNDECODED = N_(
+    "Nothing came out: the numbers overflowed when the image was decoded, in 32 bits too. The model may be damaged."
+)
+UNSAFE = N_(
     "Nothing came out: the model's own safety checker took the image for indecent and blackened it. It is often wrong about "
     "medical images. Draw it from another seed, or say it in other words."
 )
-EVEN = "The image came out in one even colour. Neither the safety checker nor an overflow did it: the model drew it so."
+EVEN = N_("The image came out in one even colour. Neither the safety checker nor an overflow did it: the model drew it so.")
 
 
 def embeddings(loaded: LoadedPipeline, request: GenerationRequest) -> tuple[Any, Any]:
@@ -503,20 +511,20 @@ def finished(loaded: LoadedPipeline, latents: Any) -> tuple[Image.Image, tuple[s
     black = Image.new("RGB", tuple(side * loaded.pipe.vae_scale_factor for side in reversed(latents.shape[-2:])))
     with torch.inference_mode():
         if not bool(torch.isfinite(latents).all()):
-            return black, (OVERFLOWED,), True
+            return black, (_(OVERFLOWED),), True
         with _decoding:
             image = _decode(loaded, latents)
             if not bool(torch.isfinite(image).all()):
-                image, remarks = _decode_in_32_bits(loaded, latents), (AGAIN,)
+                image, remarks = _decode_in_32_bits(loaded, latents), (_(AGAIN),)
         if not bool(torch.isfinite(image).all()):
-            return black, (UNDECODED,), True
+            return black, (_(UNDECODED),), True
         _other, flagged = loaded.pipe.run_safety_checker(image.clone(), loaded.place.device, loaded.pipe.unet.dtype)
         if flagged and any(flagged):
-            return black, (*remarks, UNSAFE), True
+            return black, (*remarks, _(UNSAFE)), True
         picture = _picture(image)
     shades = np.asarray(picture)
     if bool((shades == shades[0, 0]).all()):
-        return picture, (*remarks, EVEN), True
+        return picture, (*remarks, _(EVEN)), True
     return picture, remarks, False
 
 

@@ -18,7 +18,8 @@ from mirage.errors import Unavailable, first_fault
 from mirage.figure import MODALITIES
 from mirage.generate.generators.conditions import Conditions, PromptReading
 from mirage.language.concepts import lexicon
-from mirage.wording import _
+from mirage.locales import listed
+from mirage.wording import N_, _, ngettext
 
 EVIDENCE = "evidence.json"
 LEAST_PICTURES = 8
@@ -134,25 +135,36 @@ class Evidence:
     def notes(self, conditions: Conditions) -> tuple[str, ...]:
         """What the generator can draw and what not, in sentences for people."""
         looked = [kind for kind in self.kinds if kind.looked]
-        strangers = " or which nobody has looked at" if looked else ""
-        sentences = [
-            f"It has learnt {_listed([MODALITIES[key] for key in conditions.modalities])}. Other kinds of picture, and "
-            f"those of which it saw fewer than {LEAST_PICTURES}{strangers}, are refused."
-        ]
+        told = (
+            N_(
+                "It has learnt %(kinds)s. Other kinds of picture, and those of which it saw fewer than %(least)s or which "
+                "nobody has looked at, are refused."
+            )
+            if looked
+            else N_(
+                "It has learnt %(kinds)s. Other kinds of picture, and those of which it saw fewer than %(least)s, are "
+                "refused."
+            )
+        )
+        sentences = [_(told, kinds=_modalities(conditions), least=LEAST_PICTURES)]
         if known := [str(kind) for kind in looked if not kind.fails]:
-            sentences.append(f"Recognised on sheets without labels by {self.reader}: {_listed(known)}.")
+            sentences.append(
+                _("Recognised on sheets without labels by %(reader)s: %(kinds)s.", reader=self.reader, kinds=listed(known))
+            )
         if strange := [str(kind) for kind in looked if kind.fails]:
-            sentences.append(f"Not recognised, and so refused: {_listed(strange)}.")
+            sentences.append(_("Not recognised, and so refused: %(kinds)s.", kinds=listed(strange)))
         if self.findings:
             seen = [f"{name} (AUC {each.auc:.2f})" for name, each in self.findings.items() if each.seen]
             others = [name for name, each in self.findings.items() if not each.seen]
-            sentences.append(
-                f"Findings that a probe which learnt on real pictures sees above chance: {_listed(seen) or 'none'}."
-                + (f" Not told from chance: {_listed(others)}." if others else "")
-                + " Of others nothing was measured: they may be missing or wrong."
+            above = _(
+                "Findings that a probe which learnt on real pictures sees above chance: %(findings)s.",
+                findings=listed(seen) or _("none"),
             )
+            chance = _("Not told from chance: %(findings)s.", findings=listed(others)) if others else ""
+            rest = _("Of others nothing was measured: they may be missing or wrong.")
+            sentences.append(" ".join(filter(None, (above, chance, rest))))
         else:
-            sentences.append("Whether it shows findings or diseases was not measured: they may be missing or wrong.")
+            sentences.append(_("Whether it shows findings or diseases was not measured: they may be missing or wrong."))
         return tuple(sentences)
 
     def refusal(self, conditions: Conditions, asked: PromptReading) -> str:
@@ -164,16 +176,17 @@ class Evidence:
         asked : PromptReading
             As `conditions` read the prompt.
         """
-        seen = _listed([MODALITIES[key] for key in conditions.modalities])
+        seen = _modalities(conditions)
         if asked.modality and asked.modality not in conditions.modalities:
-            named = MODALITIES[asked.modality]
-            called = named if named.isupper() else named.lower()
-            return (
-                f"This generator has only ever seen {seen}: it cannot draw {called}, and anything that it drew would be "
-                "taken for it. Search for real figures instead."
+            named = _(MODALITIES[asked.modality])
+            return _(
+                "This generator has only ever seen %(seen)s: it cannot draw %(asked)s, and anything that it drew would be "
+                "taken for it. Search for real figures instead.",
+                seen=seen,
+                asked=named if named.isupper() else named.lower(),
             )
         if not asked.names:
-            return f"This generator knows none of these words. It draws {seen}, as in “axial brain MRI”."
+            return _("This generator knows none of these words. It draws %(seen)s, as in “axial brain MRI”.", seen=seen)
         wanted = asked_kind([asked])
         return self._unreadable(wanted) if self.kinds and (wanted.modality or wanted.region) else ""
 
@@ -182,23 +195,33 @@ class Evidence:
         fitting = [each for each in self.kinds if fits(wanted, each)]
         pictures = sum(each.pictures for each in fitting)
         if pictures < LEAST_PICTURES:
-            return (
-                f"This generator learnt from {pictures} picture{'' if pictures == 1 else 's'} of this kind ({wanted}), too "
-                "few to draw one that could be recognised. Search for real figures instead."
+            return ngettext(
+                "This generator learnt from %(num)s picture of this kind (%(kind)s), too few to draw one that could be "
+                "recognised. Search for real figures instead.",
+                "This generator learnt from %(num)s pictures of this kind (%(kind)s), too few to draw one that could be "
+                "recognised. Search for real figures instead.",
+                pictures,
+                kind=wanted,
             )
         read = [each for each in fitting if each.looked]
         known = sum(each.pictures for each in read if not each.fails)
         if 2 * known >= pictures or not any(each.looked for each in self.kinds):
             return ""
         if failed := [each for each in read if each.fails]:
-            told = "; ".join(f"{each}: {each.recognised} of {each.looked}" for each in failed)
-            return (
-                f"This generator's images of this kind are not recognisable ({told} recognised by {self.reader}), so none "
-                "is drawn. Search for real figures instead."
+            told = "; ".join(
+                _("%(kind)s: %(number)s of %(count)s", kind=each, number=each.recognised, count=each.looked)
+                for each in failed
             )
-        return (
-            f"Nobody has looked whether this generator's images of this kind ({wanted}) can be recognised, so none is "
-            "drawn. Search for real figures instead."
+            return _(
+                "This generator's images of this kind are not recognisable (%(told)s recognised by %(reader)s), so none is "
+                "drawn. Search for real figures instead.",
+                told=told,
+                reader=self.reader,
+            )
+        return _(
+            "Nobody has looked whether this generator's images of this kind (%(kind)s) can be recognised, so none is drawn. "
+            "Search for real figures instead.",
+            kind=wanted,
         )
 
     def said(self, asked: Sequence[PromptReading]) -> tuple[str, ...]:
@@ -206,19 +229,21 @@ class Evidence:
         used = list(dict.fromkeys(name for each in asked for name in each.used))
         if not used:
             return ()
-        sentences = [f"What led this image: {', '.join(used)}."]
+        sentences = [_("What led this image: %(names)s.", names=", ".join(used))]
         names = dict.fromkeys(name for each in asked for name in each.names)
         ill = [name for name in names if lexicon().kind(name) in ("disease", "finding") and name in used]
         if found := [name for name in ill if name in self.findings and self.findings[name].seen]:
             told = ", ".join(f"{name} (AUC {self.findings[name].auc:.2f})" for name in found)
-            sentences.append(f"A probe that learnt on real pictures sees more than chance of: {told}.")
+            sentences.append(
+                _("A probe that learnt on real pictures sees more than chance of: %(findings)s.", findings=told)
+            )
         if rest := [name for name in ill if name not in found]:
-            sentences.append(f"Nothing shows that such an image has what was asked: {', '.join(rest)}.")
+            sentences.append(_("Nothing shows that such an image has what was asked: %(names)s.", names=", ".join(rest)))
         return tuple(sentences)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+def _modalities(conditions: Conditions) -> str:
+    return listed([_(MODALITIES[key]) for key in conditions.modalities])
 
 
 def kinds_of(counts: dict[str, int]) -> tuple[KindOfPicture, ...]:

@@ -227,11 +227,17 @@ class StarterGenerator:
                 if not step(found):
                     return
             blank = not np.isfinite(found).all()
-            remarks = ("The numbers overflowed and nothing came out. Choose a lower guidance.",) if blank else said
+            remarks = (_("The numbers overflowed and nothing came out. Choose a lower guidance."),) if blank else said
             chooser = self._chooser.name if wanted else ""
             if wanted and not blank:
                 by = chooser.split()[0]
-                remarks = (*remarks, f"Chosen from {drafts} drafts: the one that the {by} encoder takes most for {wanted}.")
+                chosen = _(
+                    "Chosen from %(drafts)s drafts: the one that the %(encoder)s encoder takes most for %(kind)s.",
+                    drafts=drafts,
+                    encoder=by,
+                    kind=wanted,
+                )
+                remarks = (*remarks, chosen)
             yield DrawnImage(self._image(np.nan_to_num(found), seed), seed, remarks, blank, drafts, chooser)
 
     def _noise(self, seed: int, draft: int) -> Floats:
