@@ -32,6 +32,8 @@ EXAMPLES = (
     "a.q=pulmonary+embolism&b.q=pneumonia",
     "a.q=multiple+sclerosis&b.q=brain+abscess",
     "a.q=renal+cell+carcinoma&b.q=angiomyolipoma",
+    "a.q=aortic+aneurysm&b.q=aortic+dissection",
+    "a.q=lung+nodule&b.q=lung+mass",
     "a.q=axial+brain+MRI&b.q=sagittal+brain+MRI",
     "a.q=brain+MRI&b.q=chest+X-ray",
     "a.q=malaria&b.q=normal+blood+smear",

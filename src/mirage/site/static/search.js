@@ -180,6 +180,7 @@ async function withPicture(file) {
   }
   if (!seen.token) {
     status("");
+    forget();
     const reads = has("towers-machine");
     const said = reads ? _("“%(name)s” could not be read as a picture. JPEG, PNG, WebP and what else this browser shows can be searched with; it was not sent anywhere.", { name: file.name || "picture" }) : _("This site searches words only: it was made without the models that read pictures.");
     results.replaceChildren(made("p", { class: "problem", role: "alert" }, said));
