@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mirage.locales import number
-from mirage.wording import _
+from mirage.wording import N_, _
 
 ROOM = 128_000_000  # bytes that have to stay free on a disk that an atlas is written to
 _TEXT = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"?')  # of JSON; the last one may have no end
@@ -90,7 +90,7 @@ class ReadOnly(AtlasError):
     """An atlas that is opened to be read only, and was to be changed."""
 
     status = 409
-    title = "This atlas can only be read"
+    title = N_("This atlas can only be read")
 
 
 class NoNetwork(MirageError):

@@ -17,7 +17,7 @@ from mirage.people.persons import Open, Persons
 from mirage.people.records import digest, invitations, people
 from mirage.people.roles import OWNER, ROLES, Role, may
 from mirage.people.times import last_day
-from mirage.wording import _
+from mirage.wording import N_, _
 
 DAY = 86_400.0
 MOST_USES = 5_000
@@ -32,7 +32,7 @@ class InvitationError(MirageError):
     """A link that lets nobody in, and why."""
 
     status = 403
-    title = "This link lets nobody in"
+    title = N_("This link lets nobody in")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mirage.errors import MirageError, Unavailable
 from mirage.installed import to_install
 from mirage.people.roles import ROLES, Role
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import N_, _
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class ProviderError(MirageError):
     """A sign-in by a provider that cannot be believed, or that it refused."""
 
     status = 403
-    title = "Nobody was signed in"
+    title = N_("Nobody was signed in")
 
 
 @dataclass(frozen=True, slots=True)
