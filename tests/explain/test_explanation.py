@@ -16,8 +16,12 @@ from mirage.explain.evidence import Claim, Draft
 from mirage.explain.explainers import ExplainerInfo, ExplanationRequest, Remark, Writing
 from mirage.explain.explainers.base import Piece
 from mirage.explain.explanation import Ended, Explanation, collect
+from mirage.explain.subject import subject_of
 from mirage.figure import Figure, Source
+from mirage.locales import translations_of
+from mirage.query import Query
 from mirage.search.answer import Hit
+from mirage.wording import speaking
 
 EVIDENCE = evidence(
     "Axial T2-weighted MRI shows a hyperintense cyst in the left temporal lobe.",
@@ -249,3 +253,19 @@ def test_each_case_speaks_before_a_third_figure_of_one_does() -> None:
     found = [item.figures[0] for item in explanation.gather(hits, {})]
     assert found == [f"made:{n}" for n in (*range(8), *range(12, 16))]
     assert [item.figures[0] for item in explanation.gather(hits[:12], {})] == [f"made:{n}" for n in range(12)]
+
+
+@pytest.mark.parametrize("query", ["q=aortic+dissection&less=lung+nodule", "q=lung+nodule&less=aortic+dissection@0.5"])
+def test_what_a_query_wants_less_of_is_explained_to_no_reader(some: Atlas, query: str) -> None:
+    asked = Query.parse(query)
+    answer = some.search(asked)
+    english = explanation.request_of(answer, {})
+    said = [claim.text for claim in some.explain(asked, explainer="extractive").claims]
+    with speaking(translations_of("es")):
+        spanish = explanation.request_of(answer, {})
+        assert "menos de" in explanation.words_of(answer)
+        assert [claim.text for claim in some.explain(asked, explainer="extractive").claims] == said
+    assert spanish.question == english.question
+    about = subject_of(spanish.question, ())
+    assert about is not None
+    assert not {term.text for term in asked.terms if term.weight < 0} & set(about.names)

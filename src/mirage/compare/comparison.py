@@ -103,7 +103,7 @@ class Comparison:
         """
         a = explanation.gather(self.a.hits, cases, side="a")
         b = explanation.gather(self.b.hits, cases, side="b", first=len(a) + 1)
-        words = self.words
+        words = explanation.question_of(self.a), explanation.question_of(self.b)
         return ExplanationRequest(f"{words[0]}, compared with {words[1]}", (*a, *b), task="contrast", sides=words)
 
 
@@ -214,7 +214,7 @@ class Comparer:
         names = [{each.name, *each.narrower} for each in wanted]
         named = [case for case in found if all(not each.isdisjoint(case.named) for each in names)]
         # "PE" in the title of a case is not always what was asked for.
-        subject = subject_of(explanation.words_of(answer), ())
+        subject = subject_of(explanation.question_of(answer), ())
         records = self._store.cases([case.figures[0].case_id for case in named])
         others = {name for name, record in records.items() if subject and not subject.confirmed(record)}
         named = [case for case in named if case.figures[0].case_id not in others]

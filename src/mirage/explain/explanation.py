@@ -342,17 +342,26 @@ def request_of(answer: Answer, cases: Mapping[str, Case]) -> ExplanationRequest:
     cases : mapping
         Case id to Case, for the hits' cases.
     """
-    return ExplanationRequest(words_of(answer), gather(answer.hits, cases))
+    return ExplanationRequest(question_of(answer), gather(answer.hits, cases))
 
 
 def words_of(answer: Answer) -> str:
-    """A query in words, errors mended, for a reader and for a model; a picture is called what it is."""
+    """A query in words for a reader, errors mended; a picture is called what it is."""
+    return _worded(answer, _)
+
+
+def question_of(answer: Answer) -> str:
+    """The same in English whoever reads, for what takes a question apart, and for a model."""
+    return _worded(answer, lambda text, **values: text % values if values else text)
+
+
+def _worded(answer: Answer, say: Callable[..., str]) -> str:
     query = answer.query
     parts = [answer.reading.text] if answer.reading else []
     if query.has_picture:
-        parts.append(_("like the dropped picture"))
+        parts.append(say(N_("like the dropped picture")))
     likes = [term.figure for term in query.terms if term.figure and term.weight > 0]
-    parts += [_("like the figure %(name)s", name=name) for name in likes]
+    parts += [say(N_("like the figure %(name)s"), name=name) for name in likes]
     less = [term.text for term in query.terms if term.text and term.weight < 0]
-    parts += [_("less of %(words)s", words=", ".join(less))] if less else []
+    parts += [say(N_("less of %(words)s"), words=", ".join(less))] if less else []
     return ", ".join(parts)

@@ -121,7 +121,7 @@ def quote(answer: Answer, cases: Mapping[str, Case], hits: int) -> Quoted:
     evidence = explanation.gather(answer.hits[:hits], cases)
     if not evidence:
         return Quoted()
-    request = ExplanationRequest(explanation.words_of(answer), evidence)
+    request = ExplanationRequest(explanation.question_of(answer), evidence)
     drafts = [piece for piece in explainers.load().explain(request) if isinstance(piece, Draft)]
     by_number = {item.number: item for item in evidence}
     figures = [by_number[draft.cites[0]].figures[0] for draft in drafts if draft.cites]
