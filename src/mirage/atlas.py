@@ -17,7 +17,7 @@ from mirage.browse import Browse
 from mirage.compare.comparison import COUNTED, Comparer, Comparison, contrast
 from mirage.compare.dual import Dual
 from mirage.encoders.base import Encoder, EncoderInfo
-from mirage.errors import AtlasError, BadQuery, NotFound
+from mirage.errors import AtlasError, BadQuery, NotFound, Unavailable
 from mirage.explain import explanation, refine
 from mirage.explain.checker import Checker
 from mirage.explain.explainers.base import Explainer
@@ -229,6 +229,24 @@ class Atlas(AtlasFolder):
         No quiz asks about them, nothing is taken along of them, and they are not browsed.
         """
         return self._hidden_by_owner() | self.withdrawn_keys()
+
+    def kept_back_keys(self) -> frozenset[int]:
+        """The store's keys of the figures that leave the atlas in no file, sheet or list: those of `hidden_keys`.
+
+        Raises
+        ------
+        mirage.errors.Unavailable
+            When it cannot be told which they are: what has left cannot be called back.
+        """
+        kept_back = self.hidden_keys()
+        if self._unknown:
+            raise Unavailable(
+                _(
+                    "Nothing was written, since it cannot be told now what is hidden from learners: %(why)s",
+                    why=self._unknown,
+                )
+            )
+        return kept_back
 
     def _hidden_by_owner(self) -> frozenset[int]:
         remembered = self._remembered

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mirage.locales import number
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 ROOM = 128_000_000  # bytes that have to stay free on a disk that an atlas is written to
 _TEXT = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"?')  # of JSON; the last one may have no end
@@ -143,7 +145,51 @@ def first_fault(error: Exception) -> str:
     if first["type"] == "missing":
         return _("%(field)s is missing", field=field[:80])
     where = field[:80] or _("the record")
-    return f"{where}: {first['msg'].removeprefix('Value error, ')[:200]}"
+    return f"{where}: {said_of(first)[:200]}"
+
+
+# What pydantic says of values that people give, word for word; of others it is said in English.
+_OF_VALUES = (
+    N_("Input should be a valid integer"),
+    N_("Input should be a valid integer, unable to parse string as an integer"),
+    N_("Input should be a valid integer, got a number with a fractional part"),
+    N_("Input should be a valid number"),
+    N_("Input should be a valid number, unable to parse string as a number"),
+    N_("Input should be a finite number"),
+    N_("Input should be a valid boolean"),
+    N_("Input should be a valid boolean, unable to interpret input"),
+    N_("Input should be a valid string"),
+    N_("Input should be a valid list"),
+    N_("Input should be a valid dictionary"),
+    N_("Input should be {expected}"),
+    N_("Input should be greater than {gt}"),
+    N_("Input should be greater than or equal to {ge}"),
+    N_("Input should be less than {lt}"),
+    N_("Input should be less than or equal to {le}"),
+    N_("String should have at most {max_length} character{expected_plural}"),
+    N_("String should have at least {min_length} character{expected_plural}"),
+    N_("String should match pattern '{pattern}'"),
+    N_("Extra inputs are not permitted"),
+    N_("Field required"),
+)
+
+
+def said_of(fault: Mapping[str, Any]) -> str:
+    """What is wrong with a value, of one of a failed validation's errors, in the reader's language.
+
+    Parameters
+    ----------
+    fault : mapping
+        As `pydantic_core.ValidationError.errors` lists it, with its ``ctx``.
+    """
+    from pydantic_core import PydanticKnownError  # noqa: PLC0415 - as above
+
+    said, given = str(fault["msg"]).removeprefix("Value error, "), dict(fault.get("ctx", {}))
+    with suppress(KeyError, IndexError, TypeError, ValueError):  # a type of its own, as of a validator
+        template = PydanticKnownError(fault["type"], given).message_template
+        if (spoken := looked_up(template)) != template:
+            return spoken.format(**{"expected_plural": "", **given})
+    return said
 
 
 def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = "") -> str:
@@ -155,7 +201,7 @@ def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = 
     called : mapping of str to str
         Titles by id.
     kind : str
-        What they are, in the singular: "collection".
+        What they are, in the singular and in English: "collection".
     listed_by : str
         The command that prints them; they are listed in the message when empty.
 
@@ -176,15 +222,21 @@ def meant(asked: str, called: Mapping[str, str], kind: str, *, listed_by: str = 
             _(
                 "%(found)s %(kind)ss are called %(asked)s. Give the id of one: %(found2)s.",
                 found=len(found),
-                kind=kind,
+                kind=looked_up(kind),
                 asked=repr(asked[:80]),
                 found2=", ".join(found),
             )
         )
     if not found:
         known = ", ".join(f"{own} ({title})" if title and title != own else own for own, title in called.items())
-        there = f"`{listed_by}` prints those that there are." if listed_by else f"There are: {known or 'none'}."
-        raise NotFound(_("There is no %(kind)s %(asked)s. %(there)s", kind=kind, asked=repr(asked[:80]), there=there))
+        there = (
+            _("`%(command)s` prints those that there are.", command=listed_by)
+            if listed_by
+            else _("There are: %(known)s.", known=known or _("none"))
+        )
+        raise NotFound(
+            _("There is no %(kind)s %(asked)s. %(there)s", kind=looked_up(kind), asked=repr(asked[:80]), there=there)
+        )
     return found[0]
 
 

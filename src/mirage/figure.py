@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from mirage.letters import normalised
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 NOT_STATED = "not stated"
 
@@ -65,6 +65,17 @@ PROOFS: dict[str, str] = {
     "imaging": N_("imaging"),
     "clinical": N_("the clinical course"),
 }
+
+
+def called(value: str) -> str:
+    """What a modality, plane, region or proof is called in the reader's language; one of a source's own as it stands.
+
+    Parameters
+    ----------
+    value : str
+        As a figure has it: ``MR``, ``axial``, ``brain``, ``pathology``.
+    """
+    return looked_up(MODALITIES.get(value) or PROOFS.get(value) or value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +343,6 @@ class Figure:
     @property
     def contradictions(self) -> tuple[str, ...]:
         """What the caption contradicts, in words: "labelled CT; the caption says MRI"."""
-
-        def called(value: str) -> str:
-            return MODALITIES.get(value, value)
-
         return tuple(
             _("labelled %(label)s; the caption says %(said)s", label=called(getattr(self, name)), said=called(said))
             for name, said in self.contradicted

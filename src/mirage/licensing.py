@@ -140,7 +140,7 @@ def may_leave(
     mirage.errors.BadInput
         When there is no such way or purpose.
     """
-    for given, known, name in ((way, WAYS, "way out"), (purpose, PURPOSES, "purpose")):
+    for given, known, name in ((way, WAYS, _("way out")), (purpose, PURPOSES, _("purpose"))):
         if given not in known:
             raise BadInput(
                 _(

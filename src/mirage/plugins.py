@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from mirage.errors import BadInput, MirageError, NotFound, Unavailable
-from mirage.wording import _
+from mirage.wording import N_, _, looked_up
 
-_KINDS = {"mirage.corpora": "corpus", "mirage.indexes": "index"}  # whose plural is not made by adding an s
+_KINDS = {
+    "mirage.corpora": N_("corpus"),
+    "mirage.encoders": N_("encoder"),
+    "mirage.explainers": N_("explainer"),
+    "mirage.generators": N_("generator"),
+    "mirage.indexes": N_("index"),
+}
 
 T = TypeVar("T")
 
@@ -56,7 +62,7 @@ def load(group: str, name: str) -> Any:
     mirage.errors.Unavailable
         When it cannot be imported; the message names the package that is missing, or the one that is at fault.
     """
-    known, kind = available(group), _KINDS.get(group, group.rpartition(".")[2].removesuffix("s"))
+    known, kind = available(group), looked_up(_KINDS.get(group, group.rpartition(".")[2].removesuffix("s")))
     if name not in known:
         raise NotFound(
             _(
@@ -69,7 +75,11 @@ def load(group: str, name: str) -> Any:
     try:
         return known[name].load()
     except ImportError as error:
-        missing = f"needs the package {error.name!r}, which is not installed" if error.name else f"has a fault: {error}"
+        missing = (
+            _("needs the package %(name)s, which is not installed", name=repr(error.name))
+            if error.name
+            else _("has a fault: %(error)s", error=error)
+        )
         raise Unavailable(_("The %(kind)s “%(name)s” %(missing)s.", kind=kind, name=name, missing=missing)) from error
     except (Exception, SystemExit) as error:  # of another package: it must not break what does not need it
         raise Unavailable(
@@ -90,7 +100,7 @@ def described(error: BaseException) -> str:
 
 
 def _added_by(entry: EntryPoint) -> str:
-    return f" (the package {entry.dist.name} adds it)" if entry.dist else ""
+    return " " + _("(the package %(name)s adds it)", name=entry.dist.name) if entry.dist else ""
 
 
 class Port(Generic[T]):

@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from mirage import locales
-from mirage.errors import BadInput
+from mirage.errors import BadInput, said_of
 from mirage.places import own_cache, own_data
 from mirage.plugins import available
 from mirage.wording import _
@@ -274,9 +274,11 @@ class Settings(BaseSettings):
     @classmethod
     def _listed(cls, given: bool, info: ValidationInfo) -> bool:
         if given and info.data.get("shared"):
-            raise ValueError("people sign in to a shared site, and search engines do not")
+            raise ValueError(_("people sign in to a shared site, and search engines do not"))
         if given and not info.data.get("site_url"):
-            raise ValueError("search engines want whole addresses: set site_url to the one under which the site is reached")
+            raise ValueError(
+                _("search engines want whole addresses: set site_url to the one under which the site is reached")
+            )
         return given
 
     @field_validator("language")
@@ -284,7 +286,7 @@ class Settings(BaseSettings):
     def _spoken(cls, given: str) -> str:
         if given and not locales.known(given):
             there = ", ".join(f"{code} ({locales.own_name(code)})" for code in locales.codes())
-            raise ValueError(f"there is no such language here; there is {there}")
+            raise ValueError(_("there is no such language here; there is %(there)s", there=there))
         return given
 
     @field_validator("root_path")
@@ -292,7 +294,7 @@ class Settings(BaseSettings):
     def _root(cls, given: str) -> str:
         given = given.rstrip("/")
         if given and not _PATH.fullmatch(given):
-            raise ValueError("a path is written like /mirage, of letters, digits, . _ ~ and -")
+            raise ValueError(_("a path is written like /mirage, of letters, digits, . _ ~ and -"))
         return given
 
     @property
@@ -371,7 +373,7 @@ class Settings(BaseSettings):
                     _("There is no setting %(name)s (in mirage.toml). There are: %(known)s.", name=repr(name), known=known)
                 ) from None
             field = str(first["loc"][0]) if first["loc"] else name
-            why = first["msg"].removeprefix("Value error, ")
+            why = said_of(first)
             raise BadInput(
                 _(
                     "The setting %(name)s cannot be used: %(why)s (given: %(what)s). It comes from "

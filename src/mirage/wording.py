@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from gettext import NullTranslations
 from typing import Any, TypeVar
 
@@ -103,6 +105,33 @@ def looked_up(text: str) -> str:
     text : str
     """
     return translations().gettext(text) if text else ""  # the empty one is the head of a catalogue
+
+
+def retold(text: str, templates: Iterable[str]) -> str:
+    """Say in the language that is spoken what was written down in English, with what stands in its places.
+
+    Titles of jobs and what people did are kept, for whoever reads them later, and in whatever language.
+
+    Parameters
+    ----------
+    text : str
+    templates : iterable of str
+        Texts of the catalogue that it may be made from; the first that fits is taken. A text of none stays as it is.
+    """
+    if language() == "en":
+        return text
+    for template in templates:
+        if found := _pattern(template).fullmatch(text):
+            return _(template, **found.groupdict())
+    return text
+
+
+@lru_cache(maxsize=256)
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"%\((\w+)\)s", template.replace("%%", "%"))
+    return re.compile(
+        "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)), re.DOTALL
+    )
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's name for it

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from mirage.people.roles import CAPABILITIES, EDUCATOR, LEARNER, NOBODY, OWNER, ROLE_WORDS, ROLES, may
 from mirage.settings import Settings
 from mirage.web import create_app
-from mirage.web.visiting import AUDITED, rights_of
+from mirage.web.visiting import ACTS, AUDITED, rights_of
 from parts import copy_atlas
 from sharing import SharedSite, routes_of, shared_site
 
@@ -73,6 +73,16 @@ def test_what_educators_and_owners_alone_may_change_is_written_down_and_all_else
     assert silent == [], "neither written down nor one's own"
     assert unneeded == set()
     assert {right for right, each in CAPABILITIES.items() if set(each.roles) <= {EDUCATOR, OWNER}} <= AUDITED
+
+
+def test_what_is_written_down_is_said_in_every_language() -> None:
+    silent = {
+        said
+        for each in routes_of(create_app(None, Settings()).routes)
+        if rights_of(each) & AUDITED and set(each.methods) - {"GET", "HEAD"}
+        if (said := (each.endpoint.__doc__ or "").strip().partition("\n")[0].partition(". ")[0].rstrip(".")) not in ACTS
+    }
+    assert silent == set(), "write it into ACTS"
 
 
 def refused_for_role(answer: Response) -> bool:

@@ -20,12 +20,16 @@ from mirage.calibrate.queries import KnownAnswerQuery
 from mirage.errors import BadInput
 from mirage.query import MAX_K
 from mirage.search.confidence import Calibration, ConfidenceModel, HitFeatures
-from mirage.wording import _
+from mirage.wording import N_, _
 
 STRONG_PRECISION = 0.9
 OFF_TOPIC_QUIET = 0.98
-HEARD = "on-topic queries that see something likely"
-QUIET = "off-topic queries that see nothing likely"
+HEARD = N_("on-topic queries that see something likely")
+QUIET = N_("off-topic queries that see nothing likely")
+_HITS_OF = {
+    "strong": (N_("strong hits"), N_("strong hits that are right")),
+    "likely": (N_("likely hits"), N_("likely hits that are right")),
+}
 _HITS = 12
 
 
@@ -175,14 +179,14 @@ def quality(samples: Sequence[JudgedHit], calibration: Calibration) -> dict[str,
         What was counted to its number, and to a share from 0 to 1, or NaN of nothing.
     """
     called = [(s, calibration.confidence(s.features, s.has_words)) for s in samples]
-    told: dict[str, float] = {"hits": len(samples)}
-    for word in ("strong", "likely"):
+    told: dict[str, float] = {N_("hits"): len(samples)}
+    for word, (many, so_many_right) in _HITS_OF.items():
         right = [sample.relevant for sample, said in called if said == word]
-        told |= {f"{word} hits": len(right), f"{word} hits that are right": _share(sum(right), len(right))}
+        told |= {many: len(right), so_many_right: _share(sum(right), len(right))}
     loud = {sample.query for sample, word in called if word != "weak"}
     on, off = ({sample.query for sample in samples if sample.off_topic == where} for where in (False, True))
-    told |= {"on-topic queries": len(on), HEARD: _share(len(on & loud), len(on))}
-    return told | {"off-topic queries": len(off), QUIET: _share(len(off - loud), len(off))}
+    told |= {N_("on-topic queries"): len(on), HEARD: _share(len(on & loud), len(on))}
+    return told | {N_("off-topic queries"): len(off), QUIET: _share(len(off - loud), len(off))}
 
 
 def _share(part: int, whole: int) -> float:

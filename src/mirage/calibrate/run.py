@@ -25,8 +25,11 @@ from mirage.query import DEFAULT_K
 from mirage.search import calibrations
 from mirage.search.calibrations import calibration_for
 from mirage.search.confidence import Calibration
-from mirage.wording import _
+from mirage.wording import N_, _, looked_up
 
+# Names of lines of the report, which keeps them in English.
+_CUTS, _WEIGHTS, _BEST, _NOW_AND_BEST = N_("cuts"), N_("weights"), N_("best"), N_("now and best")
+_GAIN, _ALL_KINDS = N_("gain on unseen cases"), N_("all kinds")
 _MOST_COPIED = 20_000
 _HEARD = 0.5  # share of the queries with an answer that must see a likely hit
 
@@ -86,7 +89,7 @@ def calibrate(
         When fewer than `FEWEST_CASES` cases have words, or all hits are right.
     """
     there = {holding.name: holding.title for holding in atlas.info().corpora}
-    corpora = [meant(each, there, "corpus") for each in corpora]
+    corpora = [meant(each, there, N_("corpus")) for each in corpora]
     items = queries.items_of(atlas)
     asked_about = [item for item in items if not corpora or item.figure.source.corpus in corpora]
     cases = {queries.case_of(item) for item in asked_about}
@@ -120,14 +123,14 @@ def calibrate(
     chosen = weights.choose([*typed, *titles], np.concatenate(tables), words, seed)
     found = replace(now, weights=chosen.weights, picture_weights=pictures[0])
     result = CalibrationResult(found, [*_told("words", chosen)], [])
-    asked = {"words": [*typed, *titles, *queries.off_topic()]}
+    asked = {N_("words"): [*typed, *titles, *queries.off_topic()]}
     if len({one.case for one in looked}) >= FEWEST_CASES:
         chosen = weights.choose(looked, weights.gains(atlas, looked, pictures, searched), pictures, seed)
         found = replace(found, picture_weights=chosen.weights)
         result.report.extend(_told("pictures", chosen))
-        asked["pictures"] = [*looked, *queries.off_topic_pictures(atlas, seed)]
+        asked[N_("pictures")] = [*looked, *queries.off_topic_pictures(atlas, seed)]
     else:
-        result.notes.append("Too few figures share a case, title or diagnosis: queries by picture are left as they were.")
+        result.notes.append(_("Too few figures share a case, title or diagnosis: queries by picture are left as they were."))
     atlas.calibrate(found)
     for sort, known in asked.items():
         samples = collect(atlas, known)
@@ -137,9 +140,12 @@ def calibrate(
             found = fitted
         else:
             result.notes.append(
-                f"No thresholds for {sort} reject off-topic queries and answer most others: they stay as they were."
+                _(
+                    "No thresholds for %(sort)s reject off-topic queries and answer most others: they stay as they were.",
+                    sort=looked_up(sort),
+                )
             )
-        result.report.append((f"cuts, {sort}", ""))
+        result.report.append((f"{_CUTS}, {sort}", ""))
         result.report.extend((f"  {name}", f"{value:.3g}") for name, value in quality(samples, found).items())
     atlas.calibrate(found)
     return replace(result, calibration=found)
@@ -161,13 +167,13 @@ def _bared(atlas: Atlas, asked: Sequence[KnownAnswerQuery], seed: int, path: Pat
 
 
 def _told(sort: str, choice: WeightChoice) -> Iterator[tuple[str, str]]:
-    for name, given in ((f"weights, {sort}", choice.weights), ("  best", choice.best)):
+    for name, given in ((f"{_WEIGHTS}, {sort}", choice.weights), (f"  {_BEST}", choice.best)):
         yield name, ", ".join(f"{channel} {weight:g}" for channel, weight in given.items())
     gained, low, high = choice.unseen
-    yield "  gain on unseen cases", f"{gained:+.3f} ({low:+.3f} to {high:+.3f})"
+    yield f"  {_GAIN}", f"{gained:+.3f} ({low:+.3f} to {high:+.3f})"
     for kind, now in choice.ndcg_now.items():
-        number = choice.queries.get(kind, "all kinds")
-        yield f"  nDCG@10, {kind} ({number})", f"now {now:.3f}, best {choice.ndcg_best[kind]:.3f}"
+        number = choice.queries.get(kind, _ALL_KINDS)
+        yield f"  nDCG@10, {_NOW_AND_BEST}, {kind}, {number}", f"{now:.3f}, {choice.ndcg_best[kind]:.3f}"
 
 
 def write(result: CalibrationResult, path: Path) -> None:

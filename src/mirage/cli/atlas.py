@@ -11,6 +11,7 @@ from mirage.backup import move_records
 from mirage.backup.moving import place_of
 from mirage.cli.client import AtlasOption, JsonOption, connect, folder_of, served
 from mirage.cli.output import counted, facts, figures_bar, printed, say, size
+from mirage.corpora import spoken
 from mirage.errors import AtlasHeld, BadInput
 from mirage.locales import number
 from mirage.storage import manifest, whereabouts
@@ -18,7 +19,7 @@ from mirage.storage.folder import AtlasFolder
 from mirage.storage.ingest import Progress
 from mirage.storage.pictures import move_pictures
 from mirage.storage.reindex import rebuild as rebuild_atlas
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 app = typer.Typer(help="Show what an atlas holds, rebuild its index, or move its parts.", no_args_is_help=True)
 
@@ -73,11 +74,16 @@ def info(atlas: AtlasOption = None, json: JsonOption = False) -> None:
         )
         terms = _(
             "licence %(name)s%(stated)s; version %(version)s",
-            name=corpus["licence"]["name"],
+            name=looked_up(corpus["licence"]["name"]),
             stated=stated,
             version=corpus["version"],
         )
-        rows.append((corpus["name"], f"{corpus['title']}: {holds}, {size(corpus['bytes'])}; {terms}{part}"))
+        rows.append(
+            (
+                corpus["name"],
+                f"{spoken(corpus['name'], corpus['title'])[0]}: {holds}, {size(corpus['bytes'])}; {terms}{part}",
+            )
+        )
     facts([(name, words) for name, words in rows if words])
 
 

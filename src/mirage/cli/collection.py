@@ -29,7 +29,7 @@ def collection_meant(client: AtlasClient, which: str) -> str:
     """The id of the collection that an id or a title means."""
     there = client.ask("GET", "/api/collections")["collections"]
     called = {each["id"]: each["title"] for each in there}
-    return meant(which, called, "collection", listed_by="mirage collection list")
+    return meant(which, called, N_("collection"), listed_by="mirage collection list")
 
 
 @app.command("list")

@@ -13,7 +13,7 @@ from mirage.cli.output import facts, printed, progress_bar, said_once, say
 from mirage.errors import Unavailable
 from mirage.installed import to_install
 from mirage.storage.manifest import CALIBRATION_FILE
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 
 class PartlyInstalled(TyperGroup):
@@ -100,7 +100,13 @@ def calibrate(
         calibration.write(result, target)
     if printed(json, {"file": str(target), "report": result.report, "notes": result.notes}):
         return
-    facts(result.report)
+    facts([(_in_words(name), value) for name, value in result.report])
     for note in result.notes:
         say(note)
     say(_("Written to %(target)s.", target=target))
+
+
+def _in_words(name: str) -> str:
+    """A line's name, which a file keeps in English, in the reader's language, word by word."""
+    told = name.lstrip()
+    return name[: len(name) - len(told)] + ", ".join(looked_up(part) for part in told.split(", "))

@@ -148,7 +148,11 @@ def show(whole: Mapping[str, Any], gap: str = "") -> None:
             source = item["source"]
             kind = FIELDS.get(item["kind"], item["kind"])
             parts = [f"[{item['side'].upper()}{item['number']}] {kind}: {item['title'] or item['figures'][0]}"]
-            parts += [source["attribution"], _("Licence: %(name)s", name=source["licence"]["name"]), source["url"]]
+            parts += [
+                source["attribution"],
+                _("Licence: %(name)s", name=looked_up(source["licence"]["name"])),
+                source["url"],
+            ]
             plain(". ".join(part.rstrip(".") for part in parts if part))
     if whole["explainers"]:
         spoke = _(", then ").join(

@@ -24,7 +24,7 @@ from mirage.models.speed import Speed, keep, measure
 from mirage.models.verification import Verdict
 from mirage.models.verification import verify as verify_models
 from mirage.settings import Settings
-from mirage.wording import N_, Words, _
+from mirage.wording import N_, Words, _, looked_up
 
 app = typer.Typer(help="List, get, check and convert models.", no_args_is_help=True)
 
@@ -95,7 +95,11 @@ def pull(
         if got.fetched
         else _("It is here already.")
     )
-    rows = [(_("model"), record.id), (_("revision"), record.revision or _("not known")), (_("licence"), record.licence)]
+    rows = [
+        (_("model"), record.id),
+        (_("revision"), record.revision or _("not known")),
+        (_("licence"), looked_up(record.licence)),
+    ]
     facts([*rows, (_("digest"), record.digest), (_("size"), size(record.size)), (_("folder"), str(got.path))])
     pin = pins.pin_of(record.id)
     for caveat in pin.caveats if pin else ():
@@ -231,7 +235,7 @@ def _print(row: Listed) -> None:
     rows = [
         (_("use"), use + (f": {_(row.used_for)}" if row.used_for else "")),
         (_("revision"), _revision(row)),
-        (_("licence"), row.licence + (", " + _("terms to accept at the hub") if row.gated else "")),
+        (_("licence"), looked_up(row.licence) + (", " + _("terms to accept at the hub") if row.gated else "")),
         (_("size"), _size(row)),
     ]
     if row.digest:

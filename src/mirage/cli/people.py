@@ -13,9 +13,9 @@ from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect
 from mirage.cli.output import counted, plain, printed, say, size
 from mirage.cli.saving import one_of
 from mirage.errors import BadInput, MirageError, NotFound, meant
-from mirage.people.roles import LEARNER, ROLES
+from mirage.people.roles import LEARNER, ROLE_WORDS, ROLES
 from mirage.people.times import last_day, moment
-from mirage.wording import _
+from mirage.wording import N_, _
 
 app = typer.Typer(help="Invite people to a shared site, and say what they may do.", no_args_is_help=True)
 Who = Annotated[str, typer.Argument(help="Id or name, as `mirage people list` prints it.")]
@@ -24,7 +24,8 @@ RoleOption = Annotated[str, typer.Option(help=f"What they may do: {', '.join(ROL
 
 def _address(client: AtlasClient, who: str) -> str:
     called = {each["id"]: each["name"] for each in client.ask("GET", "/api/people")["people"]}
-    return f"/api/people/{quote(meant(who, called, 'person', listed_by='mirage people list'), safe='')}"
+    found = meant(who, called, N_("person"), listed_by="mirage people list")
+    return f"/api/people/{quote(found, safe='')}"
 
 
 @app.command("list")
@@ -41,7 +42,7 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
             _(
                 "%(id)s  %(role)s  %(name)s (last here %(seen)s, %(devices)s, %(kept)s)",
                 id=each["id"],
-                role=format(each["role"], "<8"),
+                role=format(ROLE_WORDS[each["role"]], "<8"),
                 name=each["name"],
                 seen=moment(each["seen"]),
                 devices=devices,
@@ -65,7 +66,7 @@ def list_(atlas: AtlasOption = None, json: JsonOption = False) -> None:
                 id=each["id"],
                 used=each["used"],
                 uses=each["uses"],
-                role=each["role"],
+                role=ROLE_WORDS[each["role"]],
                 until=last_day(each["until"]),
             )
         )
@@ -119,7 +120,7 @@ def role(
     with connect(atlas) as client:
         answer = client.ask("PATCH", _address(client, who), json={"role": role})
     if not printed(json, answer):
-        say(_("%(name)s is %(role)s now.", name=answer["name"], role=answer["role"]))
+        say(_("%(name)s is %(role)s now.", name=answer["name"], role=ROLE_WORDS[answer["role"]]))
 
 
 @app.command()

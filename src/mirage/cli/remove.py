@@ -13,7 +13,7 @@ from mirage.cli.client import AtlasOption, JsonOption, connect
 from mirage.cli.output import counted, printed, say, size
 from mirage.errors import BadInput, MirageError, NotFound, meant
 from mirage.locales import listed
-from mirage.wording import _
+from mirage.wording import N_, _
 
 app = typer.Typer(
     help="Remove figures, or a whole corpus, from the atlas. It says what goes, and asks first.", no_args_is_help=True
@@ -48,7 +48,7 @@ def _remove(what: dict[str, Any], *, yes: bool, atlas: Path | None, json: bool) 
         if "corpus" in what:
             held = client.ask("GET", "/api/atlas")["corpora"]
             with suppress(NotFound):  # the API tells what it may have been meant for
-                what = {"corpus": meant(what["corpus"], {each["name"]: each["title"] for each in held}, "corpus")}
+                what = {"corpus": meant(what["corpus"], {each["name"]: each["title"] for each in held}, N_("corpus"))}
         asked = {"figure": what["figures"]} if "figures" in what else what
         going = client.ask("GET", "/api/remove", params=asked)
         if not yes:

@@ -13,7 +13,7 @@ from mirage.cli.client import AtlasClient, AtlasOption, JsonOption, connect, tak
 from mirage.cli.output import facts, plain, printed, say
 from mirage.cli.saving import check_target, one_of, write
 from mirage.errors import meant
-from mirage.wording import _, ngettext
+from mirage.wording import N_, _, looked_up, ngettext
 
 app = typer.Typer(help="Let educators rate, blind, what this atlas shows of a condition.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Id or condition of the review, as `mirage review list` prints it.")]
@@ -23,7 +23,8 @@ ToFile = Annotated[Path, typer.Argument(help="The file to write.", show_default=
 def _found(client: AtlasClient, which: str) -> str:
     """The address of the review that an id or a condition means."""
     called = {each["id"]: each["query"] for each in client.ask("GET", "/api/reviews")["reviews"]}
-    return f"/api/reviews/{quote(meant(which, called, 'review', listed_by='mirage review list'), safe='')}"
+    found = meant(which, called, N_("review"), listed_by="mirage review list")
+    return f"/api/reviews/{quote(found, safe='')}"
 
 
 def _written(file: Path, data: bytes, json: bool) -> None:
@@ -176,7 +177,7 @@ def misleading(
         return
     for each in answer["misleading"]:
         item = each["item"]
-        what = each["figure"] or item["text"] or item["kind"]
+        what = each["figure"] or item["text"] or looked_up(item["kind"])
         kept_away = " (" + _("hidden") + ")" if each["hidden"] else ""
         plain(
             _(
@@ -221,13 +222,13 @@ def _rows(answer: dict[str, Any]) -> Any:
     yield _("conditions that count"), str(answer["counting"])
     for kind in answer["kinds"]:
         rated = _("%(rated)s of %(items)s", rated=kind["rated"], items=kind["items"])
-        yield _("%(kind)s: rated", kind=kind["kind"]), rated
+        yield _("%(kind)s: rated", kind=looked_up(kind["kind"])), rated
         yield "  " + _("misleading"), _told(kind["misleading_share"])
         yield "  " + _("alpha, nominal / ordinal"), f"{_told(kind['nominal'])} / {_told(kind['ordinal'])}"
     for arm in answer["arms"]:
         yield _("%(arm)s: nDCG@10 / precision", arm=arm["arm"]), f"{_told(arm['ndcg'])} / {_told(arm['precision'])}"
     for each in answer["criteria"]:
-        yield f"{each['name']}: {each['bar']}", f"{_told(each['measured'])}: {each['verdict']}"
+        yield f"{each['name']}: {each['bar']}", f"{_told(each['measured'])}: {looked_up(each['verdict'])}"
 
 
 def _told(interval: dict[str, Any]) -> str:

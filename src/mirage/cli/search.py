@@ -132,7 +132,7 @@ def show(
         "collection": " " + _("(of the whole collection)"),
     }[source["url_of"]]
     rows += [(_("source"), source["attribution"]), (_("link"), source["url"] and source["url"] + of)]
-    rows += [(_("licence"), " ".join(filter(None, [licence["name"], licence["url"]])))]
+    rows += [(_("licence"), " ".join(filter(None, [looked_up(licence["name"]), licence["url"]])))]
     facts([(field, value) for field, value in rows if value])
     if not is_case:
         out.print("\n" + _("%(command)s finds more like this.", command=f"[dim]mirage search --like {record['id']}[/]"))

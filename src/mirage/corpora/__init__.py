@@ -8,10 +8,11 @@ from typing import Any
 from mirage.corpora.base import Corpus, CorpusCard
 from mirage.corpora.options import CorpusOption
 from mirage.errors import BadInput, MirageError
+from mirage.locales import ENGLISH
 from mirage.plugins import Port
-from mirage.wording import _
+from mirage.wording import _, language, looked_up
 
-__all__ = ["CorpusCard", "CorpusOption", "available", "card", "load", "shipped"]
+__all__ = ["CorpusCard", "CorpusOption", "available", "card", "load", "shipped", "spoken"]
 
 _port: Port[Corpus] = Port("mirage.corpora")
 available = _port.available
@@ -33,6 +34,28 @@ def card(name: str) -> CorpusCard:
             _("The corpus %(name)s has no card that says what it is. Its package has to be repaired.", name=repr(name))
         )
     return found
+
+
+def spoken(name: str, title: str, summary: str = "") -> tuple[str, str]:
+    """What an atlas keeps of a corpus, in the reader's language.
+
+    Parameters
+    ----------
+    name, title, summary : str
+        As they were written down when it was added, which is in English.
+
+    Returns
+    -------
+    title, summary : str
+        Those of its card where it is called as its card is; else as they are kept, for then somebody named it.
+    """
+    if language() != ENGLISH:
+        with suppress(MirageError):  # its adapter may be gone
+            known = card(name)
+            if title == known.title:
+                said = looked_up(summary)
+                return known.spoken.title, said if said != summary else known.spoken.summary
+    return title, summary
 
 
 def shipped() -> list[str]:

@@ -171,7 +171,15 @@ class CorpusCard:
         said: dict[str, Any] = {
             name: looked_up(getattr(self, name)) for name in ("title", "summary", "people", "asks", "rate")
         }
-        options = tuple(replace(each, help=looked_up(each.help), label=looked_up(each.label)) for each in self.options)
+        options = tuple(
+            replace(
+                each,
+                help=looked_up(each.help),
+                label=looked_up(each.label),
+                choice_words=tuple(map(looked_up, each.choice_words)),
+            )
+            for each in self.options
+        )
         return replace(self, **said, options=options)
 
     @property

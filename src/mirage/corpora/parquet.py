@@ -342,7 +342,7 @@ def parquet_card(title: str, summary: str, homepage: str, *options: CorpusOption
         title=title,
         summary=summary,
         homepage=homepage,
-        licence=Licence("each figure's own, where one is stated"),
+        licence=Licence(N_("each figure's own, where one is stated")),
         options=(
             CorpusOption(
                 "path",

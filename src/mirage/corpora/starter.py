@@ -49,7 +49,7 @@ class StarterCorpus:
             "pelvis and brain as stacks of labelled slices, and X-ray, ultrasound, nuclear medicine, fundus and "
             "microscopy pictures."
         ),
-        licence=Licence("various, all permit sharing", "", allows_sharing=True),
+        licence=Licence(N_("various, all permit sharing"), "", allows_sharing=True),
         options=(CorpusOption("path", N_("Another folder of the same layout."), Path, is_folder=True),),
         ships=True,
         people=PEOPLE,
@@ -69,8 +69,7 @@ class StarterCorpus:
         mirage.errors.Unavailable
             When the folder has no records.
         """
-        summary = self.card.summary.replace("The pictures", f"{len(self)} pictures", 1)
-        return self.card.info("starter", hashlib.sha256(self._bytes).hexdigest()[:16], summary)
+        return self.card.info("starter", hashlib.sha256(self._bytes).hexdigest()[:16])
 
     def items(self) -> Iterator[Item | Refused]:
         """Yield every figure once, in order; a record that cannot be read is yielded as `Refused`."""

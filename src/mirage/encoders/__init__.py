@@ -16,7 +16,7 @@ from mirage.models.pins import ENCODER, bare, pin_of
 from mirage.models.registry import find_here
 from mirage.plugins import Port
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 __all__ = [
     "DEFAULT",
@@ -164,7 +164,7 @@ def opening(model: str, revision: str = "", adapter: str = "") -> Opening:
     name = bare(model)
     pin = pin_of(name)
     if pin is not None and pin.role != ENCODER:
-        raise BadInput(_("%(name)s is for %(role)ss, not an encoder.", name=name, role=pin.role))
+        raise BadInput(_("%(name)s is for %(role)ss, not an encoder.", name=name, role=looked_up(pin.role)))
     if pin is not None and pin.ships:
         return Opening(name, pin.adapter, {})
     folder = find_here(model, revision)

@@ -98,7 +98,7 @@ def export(
             FORMAT, precision, encoder.info(), encoder.preprocessing, read.max_tokens, read.pad, read.trims, {}
         )
         (partial / CONFIG).write_text(told.print(), "utf-8")
-        progress("Checking against the original.")
+        progress(_("Checking against the original."))
         checked = _checked(encoder, OnnxEncoder(partial))
         (partial / CONFIG).write_text(replace(told, checked=checked).print(), "utf-8")
         texts, images = checked["text_min"], checked["image_min"]
@@ -131,7 +131,7 @@ def export(
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    progress(f"Wrote {folder}, {size / 1e6:.0f} MB.")
+    progress(_("Wrote %(folder)s, %(size)s MB.", folder=folder, size=format(size / 1e6, ".0f")))
     return EncoderExport(folder, precision, size, texts, images, int(checked["texts"]), int(checked["images"]))
 
 
@@ -152,12 +152,12 @@ def _write(encoder: TorchEncoder, folder: Path, precision: str, progress: Callab
     ids = torch.from_numpy(tokenizer.padded(tokenizer.ids(["axial CT", "axial CT of the brain"])))
     pixels = torch.zeros((2, 3, preprocessing.height, preprocessing.width))
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".exporting.") as scratch:
-        progress("Exporting the text tower.")
+        progress(_("Exporting the text tower."))
         axes = {0: "n", 1: "tokens"} if tokenizer.trims else {0: "n"}
         _to_onnx(torch, towers.text, ids, Path(scratch) / TEXT, "ids", axes)
         shrink(Path(scratch) / TEXT, folder / TEXT)
         (Path(scratch) / TEXT).unlink()
-        progress("Exporting the image tower.")
+        progress(_("Exporting the image tower."))
         _to_onnx(torch, towers.image, pixels, Path(scratch) / IMAGE, "pixels", {0: "n"})
         shrink(Path(scratch) / IMAGE, folder / IMAGE)
     tokenizer.tokenizer.save(str(folder / TOKENIZER))

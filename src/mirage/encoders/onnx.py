@@ -17,7 +17,7 @@ from mirage.errors import BadInput
 from mirage.models.runtime import digest_of_parts, remembered_sha256
 from mirage.once import loaded_once
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import N_, _
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class OnnxEncoder(OnnxTowerEncoder):
     def __init__(self, path: Path | str = "", *, threads: int = 2) -> None:
         if not path:
             raise BadInput(_("The onnx encoder needs the folder that `mirage models export` wrote (setting encoder_model)."))
-        anew = "Export the model again (`mirage models export`), or copy the folder anew."
+        anew = N_("Export the model again (`mirage models export`), or copy the folder anew.")
         super().__init__(Path(path).expanduser(), threads, anew)
 
     def _understand(self, config: dict[str, Any]) -> None:

@@ -187,7 +187,7 @@ def _preprocessing(found: LocalModel, config: Mapping[str, Any]) -> Preprocessin
         size = config["vision_cfg"].get("image_size", 224)
         height, width = (size, size) if isinstance(size, int) else size
         if height != width and given.get("resize_mode", "shortest") == "shortest":
-            raise ValueError("pictures that are not square are not supported")
+            raise ValueError(_("pictures that are not square are not supported"))
         return Preprocessing(
             height=int(height),
             width=int(width),

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mirage.wording import _
+
 Pixels = npt.NDArray[np.float32]
 
 # Means and deviations of CLIP's training pictures, red, green, blue (Radford et al., 2021), where a model says nothing.
@@ -89,11 +91,13 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         if self.mode not in _MODES:
-            raise ValueError(f"pictures are resized in a way that is not known: {self.mode!r}")
+            raise ValueError(_("pictures are resized in a way that is not known: %(mode)s", mode=repr(self.mode)))
         if min(self.height, self.width, self.edge) < 1 or max(self.height, self.width, self.edge) > 10_000:
-            raise ValueError(f"pictures of {self.width} × {self.height} pixels are not possible")
+            raise ValueError(
+                _("pictures of %(width)s × %(height)s pixels are not possible", width=self.width, height=self.height)
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
-            raise ValueError("mean and std are not three numbers each, or one deviation is nothing")
+            raise ValueError(_("mean and std are not three numbers each, or one deviation is nothing"))
 
     def pixels(self, images: Sequence[Image.Image]) -> Pixels:
         """Pictures of any mode and size to (n, 3, height, width) float32; they are left as they were."""

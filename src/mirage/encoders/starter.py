@@ -17,6 +17,7 @@ from mirage.models.runtime import digest_of_files
 from mirage.once import loaded_once
 from mirage.settings import Settings
 from mirage.shipped import SHIPPED as SHIPPED_FILES
+from mirage.wording import N_
 
 SHIPPED = SHIPPED_FILES / "encoder"
 # Pictures are squeezed into the square up to this ratio of sides; longer ones get black margins, so that a spine
@@ -44,7 +45,7 @@ class StarterEncoder(OnnxTowerEncoder):
     _at_once = (8, 16)
 
     def __init__(self, path: Path | str | None = None, *, threads: int = 2) -> None:
-        again = "Install MIRAGE again, or give the folder that “mirage train encoder” wrote."
+        again = N_("Install MIRAGE again, or give the folder that “mirage train encoder” wrote.")
         super().__init__(Path(path) if path is not None else SHIPPED, threads, again)
 
     def _understand(self, config: dict[str, Any]) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mirage.locales import number
+from mirage.wording import _
+
 Ids = npt.NDArray[np.int64]
 
 START, END = "<start_of_text>", "<end_of_text>"
@@ -151,7 +154,7 @@ def cleaning(kind: str, then: Any = None) -> Any:
     from tokenizers import Regex, normalizers  # noqa: PLC0415
 
     if kind not in ("lower", "whitespace", "canonicalize"):
-        raise ValueError(f"texts are cleaned in a way that is not known: {kind!r}")
+        raise ValueError(_("texts are cleaned in a way that is not known: %(kind)s", kind=repr(kind)))
     steps: list[Any] = [normalizers.Replace(Regex(_CONTROL), "")]
     steps += [normalizers.Replace(*pair) for pair in _WRITTEN_OUT.items()]
     steps += [normalizers.Replace(Regex("[‘’‚‛]"), "'"), normalizers.Replace(Regex("[“”„‟]"), '"'), normalizers.NFC()]
@@ -195,7 +198,7 @@ def saved_tokenizer(folder: Path) -> Any:
     kept = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     inner = getattr(kept, "backend_tokenizer", None)
     if inner is None and type(kept).__name__ != "SiglipTokenizer":
-        raise ValueError(f"its {type(kept).__name__} cannot be written as tokenizer.json")
+        raise ValueError(_("its %(kind)s cannot be written as tokenizer.json", kind=type(kept).__name__))
     made = Tokenizer.from_str(inner.to_str()) if inner is not None else _siglip_tokenizer(kept)
     if kept.pad_token_id is not None:
         made.enable_padding(pad_id=int(kept.pad_token_id), pad_token=str(kept.pad_token))
@@ -243,8 +246,19 @@ def check(found: TowerTokenizer, vocabulary: int | None, end: int | None) -> Non
     size = found.tokenizer.get_vocab_size(with_added_tokens=True)
     # Towers keep some rows to spare, so that their number divides well.
     if vocabulary is not None and not vocabulary - 1024 < size <= vocabulary:
-        raise ValueError(f"its tokenizer knows {size:,} tokens and its text tower {vocabulary:,}")
+        raise ValueError(
+            _(
+                "its tokenizer knows %(size)s tokens and its text tower %(vocabulary)s",
+                size=number(size),
+                vocabulary=number(vocabulary),
+            )
+        )
     row = found.tokenizer.encode("a").ids
     if end is not None and (not row or row[-1] != end):
-        last = row[-1] if row else "none"
-        raise ValueError(f"its tokenizer ends a text with token {last} and its text tower looks for token {end}")
+        raise ValueError(
+            _(
+                "its tokenizer ends a text with token %(last)s and its text tower looks for token %(end)s",
+                last=row[-1] if row else _("none"),
+                end=end,
+            )
+        )

@@ -341,8 +341,13 @@ class TorchEncoder(TowerEncoder):
         except ImportError as error:
             raise missing_package(self.adapter, error) from error
         except Exception as error:  # the tokenizers library raises nothing narrower
-            told = f"The tokenizer of {name} cannot be used: {first_line(error)} Fetch the model anew."
-            raise Unavailable(told) from error
+            raise Unavailable(
+                _(
+                    "The tokenizer of %(name)s cannot be used: %(error)s Fetch the model anew.",
+                    name=name,
+                    error=first_line(error),
+                )
+            ) from error
 
     @loaded_once
     def loaded(self) -> TorchTowers:

@@ -175,7 +175,7 @@ def _preprocessing(found: LocalModel, side: int) -> Preprocessing:
 
 def _understood(given: Mapping[str, Any]) -> Preprocessing:
     if not given.get("do_resize", True) or not given.get("do_normalize", True):
-        raise ValueError("pictures are to be taken as they are, which is not supported")
+        raise ValueError(_("pictures are to be taken as they are, which is not supported"))
     size, crop = given["size"], given.get("crop_size")
     size = {"shortest_edge": size} if isinstance(size, int) else dict(size)
     crop = {"height": crop, "width": crop} if isinstance(crop, int) else crop
@@ -185,7 +185,7 @@ def _understood(given: Mapping[str, Any]) -> Preprocessing:
     else:
         height, width, mode, edge = int(size["height"]), int(size["width"]), "squash", int(size["height"])
         if given.get("do_center_crop") and crop and (crop["height"], crop["width"]) != (height, width):
-            raise ValueError("pictures are squashed and then cut, which is not supported")
+            raise ValueError(_("pictures are squashed and then cut, which is not supported"))
     return Preprocessing(
         height=height,
         width=width,

@@ -26,7 +26,7 @@ from mirage.figure import Case, Figure
 from mirage.language.concepts import lexicon
 from mirage.language.reading import AskedConcept, sides_of
 from mirage.search.answer import Answer, Hit
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 if TYPE_CHECKING:  # a browser runs this room, and has no databases
     from mirage.storage.store import Store
@@ -110,19 +110,18 @@ class Explanation:
         lines = [f"{self.question}\n"] if self.question else []
         for claim in self.claims:
             marks = "".join(f"[{number}]" for number in claim.cites)
-            doubt = f" ({claim.support})" if claim.support != "supported" else ""
+            doubt = f" ({looked_up(claim.support)})" if claim.support != "supported" else ""
             reach = f" ({'; '.join(claim.marks)})" if claim.marks else ""
             lines.append(f"{claim.text}{' ' + marks if marks else ''}{reach}{doubt}")
         if self.cases:
             lines += [f"\n{self.cases.heading}", *(row.words for row in self.cases.rows)]
         used = {number for claim in self.claims for number in claim.cites}
-        lines += ["\nEvidence"] if used else []
+        lines += ["\n" + _("Evidence")] if used else []
         for item in (item for item in self.evidence if item.number in used):
             source = item.source
-            lines.append(
-                f"[{item.number}] {item.title or item.figures[0]}, {item.kind}. {source.attribution} "
-                f"Licence: {source.licence}. {source.url}".rstrip()
-            )
+            licence = _("Licence: %(name)s", name=looked_up(str(source.licence)))
+            about = f"{item.title or item.figures[0]}, {looked_up(item.kind)}"
+            lines.append(f"[{item.number}] {about}. {source.attribution} {licence}. {source.url}".rstrip())
         lines += ["\n" + _("Note: %(remark)s", remark=remark) for remark in self.remarks]
         return "\n".join([*lines, "\n" + _("Made by MIRAGE for teaching; it does not diagnose.")])
 

@@ -14,7 +14,7 @@ from typing import Literal
 from mirage.figure import MODALITIES, PLANES, Figure
 from mirage.language.concepts import lexicon
 from mirage.language.labels import MODALITY_LABELS
-from mirage.wording import N_, _
+from mirage.wording import N_, _, looked_up
 
 NEIGHBOURS = 15  # real figures that vote
 VOTERS = 5  # of which so many at least have to state the label
@@ -134,15 +134,15 @@ def _sentences(fields: Sequence[CheckedField], unchecked: Sequence[str]) -> Iter
         ("as asked", N_("By the real figures most like it, it looks as asked in %(fields)s.")),
         ("could not be checked", N_("Could not be checked: %(fields)s.")),
     ):
-        if told := [f"{each.field} ({each.asked})" for each in fields if each.verdict == verdict]:
+        if told := [f"{looked_up(each.field)} ({looked_up(each.asked)})" for each in fields if each.verdict == verdict]:
             yield _(start, fields=", ".join(told))
     for each in fields:
         if each.verdict == "otherwise":
             yield _(
                 "The %(field)s is not as asked: it looks like %(looks_like)s, not %(asked)s.",
-                field=each.field,
-                looks_like=each.looks_like,
-                asked=each.asked,
+                field=looked_up(each.field),
+                looks_like=looked_up(each.looks_like),
+                asked=looked_up(each.asked),
             )
     if not fields:
         yield _("Its words name no modality, plane or region, which are all that can be checked.")

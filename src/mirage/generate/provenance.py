@@ -218,7 +218,7 @@ def _signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
         )
     import c2pa as library  # noqa: PLC0415 - optional
 
-    last = "no algorithm fits the key"
+    last = _("no algorithm fits the key")
     for algorithm in _ALGORITHMS:
         try:
             info = library.C2paSignerInfo(
@@ -231,7 +231,7 @@ def _signed(data: bytes, media_type: str, record: SyntheticRecord) -> bytes:
             found = c2pa.read(whole, media_type)
             if found is not None and found.ours:
                 return whole
-            last = found.said if found is not None else "the manifest is not in the file"
+            last = found.said if found is not None else _("the manifest is not in the file")
         except (library.C2paError, ValueError) as error:
             last = str(error)
     raise BadInput(
@@ -249,7 +249,7 @@ def _pem(path: Path, setting: str, what: str) -> str:
     try:
         text = path.expanduser().read_text("utf-8")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
+        why = error.strerror if isinstance(error, OSError) and error.strerror else _("it is no text")
         raise BadInput(
             _(
                 "The setting %(setting)s names %(path)s, which cannot be read: %(why)s. No file was written.",

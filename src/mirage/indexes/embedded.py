@@ -150,9 +150,23 @@ class EmbeddedIndex:
         self.layout: Layout = "compact" if kept.get("quantization_config") else "plain"
         if size != dimension or lacking:
             self._shard.close()
-            what = f"lacks {', '.join(sorted(lacking))}" if lacking else f"has vectors of length {size}, not {dimension}"
-            kind = IndexOutdated if lacking else AtlasError
-            raise kind(f"The index {self._path} {what}. `mirage atlas rebuild` makes it anew.")
+            if lacking:
+                raise IndexOutdated(
+                    _(
+                        "The index %(path)s lacks %(lacking)s. `mirage atlas rebuild` makes it anew.",
+                        path=self._path,
+                        lacking=", ".join(sorted(lacking)),
+                    )
+                )
+            raise AtlasError(
+                _(
+                    "The index %(path)s has vectors of length %(size)s, not %(dimension)s. `mirage atlas rebuild` makes "
+                    "it anew.",
+                    path=self._path,
+                    size=size,
+                    dimension=dimension,
+                )
+            )
         best_of = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim)
         with self._open():
             self._slices = SliceShard(self._path, _vectors(dimension, self.layout, best_of))

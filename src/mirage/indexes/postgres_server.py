@@ -157,7 +157,9 @@ class Server:
         try:
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public"))
         except sa.exc.DBAPIError as error:
-            what = "may not be added by this user" if _state(error) == _RESTRICTED else "is not installed on that server"
+            what = (
+                _("may not be added by this user") if _state(error) == _RESTRICTED else _("is not installed on that server")
+            )
             raise AtlasError(
                 _(
                     "The database of %(place)s has no pgvector, and it %(what)s. Its administrator "

@@ -62,10 +62,14 @@ class Address:
             parts = urlsplit(address)
             host, port = parts.hostname or "", parts.port or _PORT
         except ValueError as error:
-            what = (
-                f"{address} is no address of a Qdrant server, or its port is none: qdrant://HOST:{_PORT}/COLLECTION is one."
-            )
-            raise BadInput(what) from error
+            raise BadInput(
+                _(
+                    "%(address)s is no address of a Qdrant server, or its port is none: "
+                    "qdrant://HOST:%(PORT)s/COLLECTION is one.",
+                    address=address,
+                    PORT=_PORT,
+                )
+            ) from error
         if parts.username is not None or parts.password is not None:
             raise BadInput(
                 _("An address with a key in it would be kept and shown. Leave it out, and set %(KEY)s to it.", KEY=KEY)
@@ -97,7 +101,7 @@ class Address:
         return cls(f"{scheme}://{host}:{port}{prefix}", collection, **{name: int(value) for name, value in asked.items()})
 
     def __str__(self) -> str:
-        return f"{self.collection} of the Qdrant server {self.url}"
+        return _("%(collection)s of the Qdrant server %(url)s", collection=self.collection, url=self.url)
 
     def connect(self) -> QdrantClient:
         """What speaks to the server; nothing is asked of it yet.
@@ -165,7 +169,7 @@ def asked(address: Address, call: Callable[[], T], *, again: bool = True) -> T:
 
 def _refused(address: Address, status: int, said: str) -> Exception:
     if status in (401, 403):
-        which = f"the key in {KEY}" if os.environ.get(KEY) else f"no key, and {KEY} is not set"
+        which = _("the key in %(KEY)s", KEY=KEY) if os.environ.get(KEY) else _("no key, and %(KEY)s is not set", KEY=KEY)
         return AtlasError(
             _(
                 "The Qdrant server %(url)s refuses %(which)s. Ask who runs it for one that reads and writes.",
@@ -195,7 +199,7 @@ def _refused(address: Address, status: int, said: str) -> Exception:
 
 def _busy(address: Address, status: int, said: str) -> Unavailable:
     few = "replica" in said.lower() or "consistency" in said.lower()
-    why = "has too few replicas running" if few else "is busy or not ready"
+    why = _("has too few replicas running") if few else _("is busy or not ready")
     return Unavailable(
         _(
             "The Qdrant server %(url)s %(why)s (%(status)s: %(said)s). Try again later.",

@@ -29,7 +29,7 @@ from mirage.storage.remove import collect as collect_unused
 from mirage.storage.spread.base import Recipe, Workers
 from mirage.storage.whereabouts import advice
 from mirage.storage.withdrawals import Heeded
-from mirage.wording import N_, _, ngettext
+from mirage.wording import N_, _, looked_up, ngettext
 
 _DONE = N_("%(done)s of %(total)s.")
 _DOING = {ENCODING: N_("%(done)s of %(total)s encoded."), INDEXING: N_("%(done)s of %(total)s put into the new index.")}
@@ -358,7 +358,7 @@ def edit_words(
     if stopped():
         raise Cancelled
     figure = atlas.edit(figure_id, undo=undo, **words)
-    fields = ", ".join(field for field, _day in figure.edited)
+    fields = ", ".join(looked_up(field) for field, _day in figure.edited)
     update(
         state="done", message=_("Edited here: %(fields)s.", fields=fields) if fields else _("Its words are its source’s.")
     )

@@ -20,6 +20,22 @@ EDIT, LOOK, ASK = "edit", "look", "ask"
 """The kinds of jobs."""
 PRIVATE_TITLES = {"Add folder": "Add a folder of pictures"}
 """What others see in place of titles that name a folder, by how those begin."""
+TITLES = (
+    *(N_("Add a folder of pictures"), N_("Look through the files"), N_("Collect pictures that no figure uses")),
+    *(N_("Make the index anew"), N_("Encode anew with %(encoder)s"), N_("Import %(file)s"), N_("Edit %(figure)s")),
+    *(
+        N_("Generate: an image like a figure"),
+        N_("Generate: %(query)s"),
+        N_("Remove %(number)s figures"),
+        N_("Remove %(what)s"),
+    ),
+    *(N_("Look through %(corpus)s from %(path)s"), N_("Look through %(corpus)s"), N_("Add “%(name)s”")),
+    N_("Add from %(source)s: %(query)s"),
+    N_("Add %(corpus)s from %(path)s, and take out what is gone"),
+    N_("Add %(corpus)s, and take out what is gone"),
+    *(N_("Add %(corpus)s from %(path)s"), N_("Add %(corpus)s")),
+)
+"""What titles of jobs are made from: they are kept in English, and said by `mirage.wording.retold`."""
 _FAILED = N_("It could not be done. Whoever started it was told why.")
 WAITING = N_("Waiting for its turn.")
 Update = Callable[..., None]

@@ -231,7 +231,7 @@ class Lanes:
                 self._works.pop(job.id, None)
                 self._drop([job.id])
                 raise
-        tell(job.public.title, "Start a job", own=True)
+        tell(job.public.title, N_("Start a job"), own=True)
         self._lanes[job.lane][0].put(job.id)
 
     def _run(self, lane: queue.Queue[str | None]) -> None:

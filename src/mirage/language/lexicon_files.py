@@ -165,7 +165,7 @@ def read_all(paths: Iterable[Path]) -> dict[str, Concept]:
     places: dict[str, str] = {}
     for path in paths:
         for number, concept in read(path).items():
-            place = f"Line {number} of the lexicon {path}"
+            place = _("Line %(number)s of the lexicon %(path)s", number=number, path=path)
             if concept.name in found:
                 raise BadInput(
                     _(
@@ -244,7 +244,7 @@ def _check_parents(concepts: Mapping[str, Concept], places: Mapping[str, str]) -
         path, waiting = {start: None}, [iter(concepts[start].parents)]  # no recursion: a chain may be long
         while waiting:
             name = next(reversed(path))
-            place = places.get(name, f"The lexicon's “{name}”")
+            place = places.get(name, _("The lexicon's “%(name)s”", name=name))
             parent = next(waiting[-1], None)
             if parent is None:
                 waiting.pop()

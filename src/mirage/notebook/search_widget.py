@@ -27,7 +27,7 @@ from mirage.atlas import Atlas
 from mirage.compare.comparison import Comparison
 from mirage.errors import BadPicture, MirageError
 from mirage.explain.explanation import words_of
-from mirage.figure import MODALITIES, Figure
+from mirage.figure import Figure, called
 from mirage.images.decode import decode
 from mirage.images.limits import Limits
 from mirage.images.marks.reading import read, warned
@@ -253,7 +253,7 @@ class SearchWidget(anywidget.AnyWidget):
         self._seen = self.figure = figure
 
     def _whole(self, figure: Figure) -> dict[str, str]:
-        kind = (MODALITIES.get(figure.modality, figure.modality), figure.plane, figure.region, figure.patient)
+        kind = (called(figure.modality), called(figure.plane), called(figure.region), figure.patient)
         return {
             **_words_of(figure),
             "picture": _large(Path(self.atlas.picture(figure.id))),
@@ -307,7 +307,7 @@ def _words_of(figure: Figure) -> dict[str, str]:
         "alt": figure.alt,
         "attribution": source.attribution or _("Attribution not stated"),
         "source": _address(source.url),
-        "licence": str(source.licence),
+        "licence": looked_up(str(source.licence)),
         "terms": _address(source.licence.url),
         # What stands in a notebook travels with it.
         "passing": licensing.passing_on(figure),
@@ -344,7 +344,7 @@ def _lines(answer: Answer) -> list[str]:
     lines = [*answer.notes, _unfit(answer)] if not answer.fits else list(answer.notes)
     for hit in answer.hits[:_LINES]:
         figure = hit.figure
-        source = f"{figure.source.attribution}; {figure.source.licence}; {figure.id}"
+        source = f"{figure.source.attribution}; {looked_up(str(figure.source.licence))}; {figure.id}"
         gone = " " + _("Withdrawn by its source.") if figure.withdrawn else ""
         lines.append(f"{hit.rank}. {figure.title or figure.alt} [{_SURE[hit.confidence]}]{gone} {source}")
     return lines

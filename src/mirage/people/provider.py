@@ -251,7 +251,7 @@ class _Counted(httpx.AsyncByteStream):
         async for piece in self._stream:
             size += len(piece)
             if size > _MOST_BYTES:
-                raise TooLong("too long an answer")
+                raise TooLong(_("too long an answer"))
             yield piece
 
     async def aclose(self) -> None:
@@ -264,7 +264,7 @@ class TooLong(httpx.DecodingError):
 
 async def _bound(answer: httpx.Response) -> None:
     if answer.headers.get("content-encoding", "identity") != "identity":  # few bytes may be packed of many
-        raise httpx.DecodingError("an answer that is packed, unasked")
+        raise httpx.DecodingError(_("an answer that is packed, unasked"))
     answer.stream = _Counted(answer.stream)
 
 
@@ -286,7 +286,7 @@ def _asked(method: str, address: str, *, headers: Mapping[str, str] | None = Non
     try:
         return asyncio.run(asked())
     except TimeoutError as error:
-        raise httpx.ReadTimeout("it takes too long") from error
+        raise httpx.ReadTimeout(_("it takes too long")) from error
 
 
 def _authlib(module: str) -> Any:

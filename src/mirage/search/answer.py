@@ -118,10 +118,12 @@ class Hit:
         if self.thumbnail and thumbnail.is_file():
             data = base64.b64encode(thumbnail.read_bytes()).decode()
             picture = f'<img alt="{escape(figure.alt, quote=True)}" style="{_PICTURE}" src="data:image/webp;base64,{data}">'
+        licence = escape(_("licence: %(name)s", name=looked_up(str(figure.source.licence))))
+        sure = escape(looked_up(self.confidence))
         return (
             f'<div style="{_CARD}">{picture}<div><b>{self.rank}. {escape(_cut(figure.title or figure.alt, 90))}</b></div>'
-            f"<div>{escape(_cut(figure.caption, 160))}</div><div><i>{self.confidence}</i> · {escape(figure.id)}</div>"
-            f"<div>{source} · licence: {escape(str(figure.source.licence))}</div>{note}</div>"
+            f"<div>{escape(_cut(figure.caption, 160))}</div><div><i>{sure}</i> · {escape(figure.id)}</div>"
+            f"<div>{source} · {licence}</div>{note}</div>"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mirage import licensing
 from mirage.atlas import Atlas
 from mirage.compare.dual import EXAMPLES, Dual
-from mirage.errors import BadInput, MirageError, Unavailable, meant
+from mirage.errors import BadInput, MirageError, meant
 from mirage.explain import explainers
 from mirage.explain.explanation import Explanation
 from mirage.figure import Case, Licence
@@ -78,14 +78,7 @@ class Choice:
         mirage.errors.Unavailable
             When it cannot be told which are hidden.
         """
-        hidden = self.atlas.hidden_keys()
-        if self.atlas.untold:
-            raise Unavailable(
-                _(
-                    "Nothing was exported, since it cannot be told now what is hidden from learners: %(why)s",
-                    why=self.atlas.untold,
-                )
-            )
+        hidden = self.atlas.kept_back_keys()
         titles = {corpus.name: corpus.title for corpus in self.atlas.store.corpora()}
         corpora = [meant(each, titles, "corpus") for each in corpora]
         for row in (row for batch in self.atlas.store.each() for row in batch):

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mirage import licensing, listing
 from mirage.explain.explanation import Explanation
-from mirage.figure import MODALITIES, PROOFS, Case, Figure
+from mirage.figure import Case, Figure, called
 from mirage.locales import code_of, listed
 from mirage.storage.records import FigureRow
 from mirage.wording import N_, Words, looked_up, translations
@@ -200,8 +200,7 @@ class Pages:
 
 def value_words(field: str, value: str) -> str:
     """A modality, plane, region or proof for people; one of a source's own as the source says it."""
-    named = {"modality": MODALITIES, "proof": PROOFS}.get(field, {}).get(value, value)
-    return translations().gettext(named) if named else ""
+    return called(value)
 
 
 def case_page(case_id: str) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from mirage import __version__, licensing, listing
+from mirage.corpora import spoken
 from mirage.encoders.starter import SHIPPED as ENCODER
 from mirage.encoders.starter import StarterEncoder
 from mirage.errors import MirageError
@@ -231,9 +232,8 @@ class Writing:
         notices = [name for name in self.found.notices if name in self.found.files]
         if self.engine_files:
             notices.append(runtime.STEMMER)
-        pages.write(
-            "about.html", "about.html", corpora=self.choice.corpora(), licences=self.choice.licences(), notices=notices
-        )
+        spoken_corpora = [spoken(each.name, each.title, each.summary) for each in self.choice.corpora()]
+        pages.write("about.html", "about.html", corpora=spoken_corpora, licences=self.choice.licences(), notices=notices)
         pages.write("404.html", "404.html")
 
     def _listed(self, pages: Pages, shown: Mapping[str, Shown]) -> None:

@@ -38,7 +38,7 @@ from mirage.storage.pictures import pictures_of
 from mirage.storage.records import DERIVED, CorpusRecord, FigureRow, PictureRow, StackRow, batched
 from mirage.storage.searched import SliceVectors
 from mirage.storage.store import Store
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _README = """\
 An atlas of MIRAGE: medical figures with their words, sources and licences, to search on another machine.
@@ -194,7 +194,7 @@ def _state(folder: Path, store: Store) -> tuple[str | None, manifest.AtlasManife
 def _wanted(store: Store, corpora: tuple[str, ...]) -> list[CorpusRecord]:
     there = store.corpora()
     titles = {corpus.name: corpus.title for corpus in there}
-    wanted = {meant(each, titles, "corpus") for each in corpora}
+    wanted = {meant(each, titles, N_("corpus")) for each in corpora}
     return [corpus for corpus in there if not corpora or corpus.name in wanted]
 
 

@@ -15,7 +15,7 @@ from mirage.storage.caption_vectors import encode_captions
 from mirage.storage.edits import Edit, edited
 from mirage.storage.folder import AtlasFolder
 from mirage.storage.records import FigureRow, is_keyed
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 _MOST = {"caption": 100_000, "title": 1_000, "diagnosis": 1_000, "region": 200}
 
@@ -48,7 +48,7 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
             raise BadInput(
                 _(
                     "The %(field)s has %(text)s characters; %(field2)s are allowed.",
-                    field=field,
+                    field=looked_up(field),
                     text=number(len(text)),
                     field2=number(_MOST.get(field, 100)),
                 )

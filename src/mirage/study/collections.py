@@ -243,7 +243,7 @@ class Collections:
         of, told, note = kind_of(kind), title_of(title) if title.strip() else "", note_of(note)
         common: dict[str, Any] = {"note": note, "added": time.time()}
         if of == "section":
-            return Content(kind=of, title=title_of(title, "section"), **common)
+            return Content(kind=of, title=title_of(title, N_("section")), **common)
         if of == "figure":
             row = self._store.row(target)
             named = told or cut(row.figure.title or row.figure.alt)
@@ -298,7 +298,7 @@ class Collections:
     ) -> None:
         """Give something another title or note; as `edit`."""
         texts = _texts(
-            title=None if title is None else title_of(title, "title"), note=None if note is None else note_of(note)
+            title=None if title is None else title_of(title, N_("title")), note=None if note is None else note_of(note)
         )
         with self._made().writing(alone=True) as connection:
             _check_was(_item(connection, collection_id, item_id), texts, was)
@@ -424,8 +424,12 @@ def _check_was(row: Any, texts: dict[str, str], was: str | None) -> None:
     for name in texts if was is not None else ():
         now = str(getattr(row, name))
         if now not in (note_of(was or ""), texts[name]):
-            then = f"and is now: {shown(now, 300)}. Nothing was changed."
-            raise Changed(_("It was changed meanwhile, in another page or by a command, %(then)s", then=then))
+            raise Changed(
+                _(
+                    "It was changed meanwhile, in another page or by a command, and is now: %(now)s. Nothing was changed.",
+                    now=shown(now, 300),
+                )
+            )
 
 
 def _check_room(number: int) -> None:

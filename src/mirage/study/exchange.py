@@ -73,7 +73,7 @@ def read_head(data: bytes, name: str, part: str, reads: int, *, too_large: str, 
     if not isinstance(given, dict) or part not in given or not isinstance(given.get("format"), int):
         raise BadInput(another)
     if given["format"] != reads:
-        then = "Update MIRAGE" if given["format"] > reads else "Write it anew with this MIRAGE"
+        then = _("Update MIRAGE") if given["format"] > reads else _("Write it anew with this MIRAGE")
         raise BadInput(
             _(
                 "%(name)s has format %(given)s; this MIRAGE reads %(format)s. %(then)s. Nothing was changed.",

@@ -27,7 +27,7 @@ from mirage.study.kept import (
     note_of,
     title_of,
 )
-from mirage.wording import _
+from mirage.wording import N_, _
 
 FORMAT = 1
 ENDING = ".mirage-collection"
@@ -86,7 +86,7 @@ def file_name(collection: Collection) -> str:
     return f"{plain_name(collection.title, 'collection')}{ENDING}"
 
 
-def take_in(into: Collections, data: bytes, name: str = "The file") -> Collection:
+def take_in(into: Collections, data: bytes, name: str = "") -> Collection:
     """Make a collection of the bytes of a file. What this atlas does not have is kept, and marked as removed.
 
     Parameters
@@ -101,6 +101,7 @@ def take_in(into: Collections, data: bytes, name: str = "The file") -> Collectio
     mirage.errors.BadInput
         When it is no such file, of a later version, too large, or something in it cannot be; nothing was changed.
     """
+    name = name or _("The file")
     size = _(
         "%(name)s has %(data)s MB; a collection has %(most_bytes)s MB at most. Nothing was changed.",
         name=name,
@@ -142,7 +143,7 @@ def checked_item(values: dict[str, Any]) -> dict[str, Any]:
 def _content(number: int, item: _Item) -> Content:
     what = f"number {number}, a {item.kind}"
     try:
-        title, note = title_of(item.title, "title"), note_of(item.note)
+        title, note = title_of(item.title, N_("title")), note_of(item.note)
         if item.kind in ("search", "comparison"):
             target = asked(item.kind, item.target).print()
         else:

@@ -11,7 +11,7 @@ from mirage.compare.dual import Dual
 from mirage.errors import BadInput
 from mirage.figure import Licence
 from mirage.query import Query, shown, tidy
-from mirage.wording import _
+from mirage.wording import N_, _, looked_up
 
 Kind = Literal["figure", "case", "search", "comparison", "section"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -78,14 +78,14 @@ class Kept(Content):
         return self.target.rpartition("~")[0] or self.target
 
 
-def title_of(given: str, what: str = "collection") -> str:
+def title_of(given: str, what: str = N_("collection")) -> str:
     """A title as it is kept.
 
     Parameters
     ----------
     given : str
     what : str
-        Of what, for the message.
+        Of what, for the message, in English.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def title_of(given: str, what: str = "collection") -> str:
     """
     title = tidy(given)
     if not title:
-        raise BadInput(_("A %(what)s needs a title. Type one.", what=what))
+        raise BadInput(_("A %(what)s needs a title. Type one.", what=looked_up(what)))
     if len(title) > MOST_TITLE:
         raise BadInput(
             _(
@@ -182,5 +182,5 @@ def link_of(given: str) -> str:
     except ValueError:  # brackets that do not match
         parts = urlsplit("")
     if given and (parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>\\]", given)):
-        raise ValueError(f"{given[:60]!r} is no link to a web page")
+        raise ValueError(_("%(given)s is no link to a web page", given=repr(given[:60])))
     return given

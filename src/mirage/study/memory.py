@@ -88,7 +88,7 @@ def state_of(written: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         sound = False
     if not sound:
-        raise ValueError("it is no state of FSRS")
+        raise ValueError(_("it is no state of FSRS"))
     return {**card.to_dict(), "unsure": written.get("unsure") is True}
 
 

@@ -102,7 +102,7 @@ class OwnData:
                 archive.writestr(_name(name), json.dumps(rows, ensure_ascii=False, indent=1))
         return written.getvalue()
 
-    def take_in(self, data: bytes, name: str = "The file") -> TakenIn:
+    def take_in(self, data: bytes, name: str = "") -> TakenIn:
         """Add what a file holds to what is there; of two states of one thing the later stays.
 
         Parameters
@@ -116,6 +116,7 @@ class OwnData:
         mirage.errors.BadInput
             When it is no such file, of a later version, too large, or something in it cannot be; nothing was changed.
         """
+        name = name or _("The file")
         told = _read(data, name)
         database = self._open(True)
         assert database is not None
@@ -126,7 +127,11 @@ class OwnData:
                     try:
                         held = _put(connection, table, row)
                     except sa.exc.IntegrityError as error:
-                        what = f"{_name(table.name)}, number {number}, refers to what is not there"
+                        what = _(
+                            "%(table)s, number %(number)s, refers to what is not there",
+                            table=_name(table.name),
+                            number=number,
+                        )
                         raise BadInput(
                             _("%(name)s cannot be taken in: %(what)s. Nothing was changed.", name=name, what=what)
                         ) from error
@@ -225,7 +230,12 @@ def _read(data: bytes, name: str) -> dict[str, list[Row]]:
             )
         )
     large = _("%(name)s is larger unpacked than such a file can be. Nothing was changed.", name=name)
-    no = f"{name} is no file of one's own data. Choose one that ends in {ENDING}, as MIRAGE writes it. Nothing was changed."
+    no = _(
+        "%(name)s is no file of one's own data. Choose one that ends in %(ENDING)s, as MIRAGE writes it. "
+        "Nothing was changed.",
+        name=name,
+        ENDING=ENDING,
+    )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if sum(each.file_size for each in archive.infolist()) > MOST_WHOLE:
@@ -306,7 +316,7 @@ def _rows(table: sa.Table, given: Any, name: str) -> list[Row]:
             read = _row(table, _unsealed(table, row))
             rows.append(CHECKS[table.name](read) if table.name in CHECKS else read)
         except (MirageError, ValueError, TypeError, KeyError) as error:
-            what = f"{_name(table.name)}, number {number}: {first_fault(error)}"
+            what = _("%(table)s, number %(number)s", table=_name(table.name), number=number) + f": {first_fault(error)}"
             raise BadInput(_("%(name)s cannot be taken in: %(what)s Nothing was changed.", name=name, what=what)) from error
     return rows
 

@@ -20,7 +20,7 @@ from mirage.study.quiz.origin import OriginKind
 from mirage.study.reviews.pool import Key, PoolContent, ReviewItem
 from mirage.study.reviews.ratings import Place, Rating, Reviewer, name_of
 from mirage.study.schedule import Pace
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _PERSON = re.compile(r"P:[0-9a-f]{16}")
 Row = dict[str, Any]
@@ -82,7 +82,7 @@ def _choice(row: Row) -> Row:
 
 
 def _review(row: Row) -> Row:
-    return {**row, "query": title_of(row.get("query", ""), "review"), "versus": tidy(row.get("versus", ""))[:200]}
+    return {**row, "query": title_of(row.get("query", ""), N_("review")), "versus": tidy(row.get("versus", ""))[:200]}
 
 
 def _review_item(row: Row) -> Row:
@@ -120,7 +120,7 @@ def _quiz(row: Row) -> Row:
         raise BadInput(_("it cannot be made of %(shown)s.", shown=shown(row.get("origin", ""))))
     if strange := [why for kind, why in lacking.items() if kind not in QUESTION_KINDS or not isinstance(why, str)]:
         raise BadInput(_("it cannot lack %(shown)s.", shown=shown(strange[0])))
-    return {**row, "title": title_of(row["title"], "quiz")}
+    return {**row, "title": title_of(row["title"], N_("quiz"))}
 
 
 def _quiz_question(row: Row) -> Row:

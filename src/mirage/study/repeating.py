@@ -205,13 +205,13 @@ class Repeating:
         try:
             found = MAKING[card.kind](self._library.figure(card.figure), self._library, Random())  # noqa: S311
         except NotFound:
-            return "are of figures that were removed"
+            return _("are of figures that were removed")
         if isinstance(found, str):
             return found
         for each in [found] if isinstance(found, Question) else found:
             if card.kind not in STRUCTURAL or each.structure == card.structure:
                 return replace(each, item=card.item)
-        return "ask for structures that are not marked any more"
+        return _("ask for structures that are not marked any more")
 
 
 def question_of(answer: GivenAnswer) -> CardQuestion:

@@ -21,9 +21,9 @@ from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiModel
 from mirage.web.visiting import base_of, signed_out
-from mirage.wording import _
+from mirage.wording import N_, _
 
-_LEAVES = "Delete the own account"
+_LEAVES = N_("Delete the own account")
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("study")])
 router = APIRouter(include_in_schema=False, dependencies=[wants("study")])
 public = APIRouter(include_in_schema=False, dependencies=[wants("enter")])
@@ -148,7 +148,7 @@ def change_by_form(request: Request, site: Site, form: TokenForm) -> Response:
         if do == "name":
             was, named = visitor().name, site.people.persons.change(own, name=str(form.get("name", ""))).name
             if named != was:
-                tell(f"{was} is {named}", "Change the own name")
+                tell(f"{was} is {named}", N_("Change the own name"))
         elif do == "device":
             who = visitor()
             made = site.people.invitations.make(who.role, lasts=DEVICE_SECONDS, made_by=who.name, maker=own, person=own)

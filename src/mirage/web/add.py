@@ -18,6 +18,7 @@ from mirage.corpora.personal import in_name
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.figure import NOT_STATED, clean_text
 from mirage.jobs.queue import OWN_FILES
+from mirage.locales import counted, number
 from mirage.storage.preview import Preview, as_of_now
 from mirage.storage.private import kept_item, settle
 from mirage.storage.staging import Batch
@@ -35,7 +36,7 @@ from mirage.web.views.add import PreviewView, UploadView, preview_view, upload_v
 from mirage.web.views.figures import ApiBody
 from mirage.web.views.generate import JobView, job_view
 from mirage.web.views.look import OfferView, offer_view
-from mirage.wording import N_, _
+from mirage.wording import N_, _, ngettext
 
 _SHOWN = 200
 _LONGEST_NAME = 100
@@ -228,12 +229,27 @@ def taken_by(site: RunningSite, batch: Batch, name: str) -> tuple[str, str, str]
     ids = [kept_item(site.atlas, corpus, there.name, each).figure.id for each in corpus.items() if isinstance(each, Item)]
     same = sum(own in known for own in ids)
     beside = len(known) - same
-    number = f"{there.figures:,} figure{'s' if there.figures != 1 else ''}"
-    instead = f"; {same:,} of these have the names of files that are there, and take their place" if same else ""
+    what = {"title": there.title, "figures": counted(there.figures, "figure")}
+    if same:
+        joins = _(
+            "They belong to the collection “%(title)s” that is there already, with %(figures)s; %(same)s of these have the "
+            "names of files that are there, and take their place.",
+            same=number(same),
+            **what,
+        )
+    else:
+        joins = _("They belong to the collection “%(title)s” that is there already, with %(figures)s.", **what)
     return (
-        f"There is a collection “{there.title}” of that name already, with {number}.",
-        f"They belong to the collection “{there.title}” that is there already, with {number}{instead}.",
-        f"Take out the {beside:,} of its figures that are not among these files." if beside else "",
+        _("There is a collection “%(title)s” of that name already, with %(figures)s.", **what),
+        joins,
+        ngettext(
+            "Take out the %(num)s of its figures that is not among these files.",
+            "Take out the %(num)s of its figures that are not among these files.",
+            beside,
+            num=number(beside),
+        )
+        if beside
+        else "",
     )
 
 

@@ -436,7 +436,7 @@ def print_page(site: Site, collection_id: str, purpose: Purpose = "myself", non_
     behind: list[Licence] = []
     hidden: list[str] = []
     withdrawn: list[str] = []
-    kept_back = site.atlas.hidden_keys()
+    kept_back = site.atlas.kept_back_keys()
 
     def leaves(figure: FigureView) -> dict[str, Any] | None:
         row = site.atlas.store.row(figure.id)

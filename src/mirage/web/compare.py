@@ -32,12 +32,12 @@ from mirage.web.views.figures import ApiBody, ApiModel
 from mirage.web.views.generate import ChoicesBody, JobView
 from mirage.web.views.search import QueryBody, SearchView, answer_view, hit_view
 from mirage.web.views.stacks import ShownSlice, StackView, shown_slice, stack_in
-from mirage.wording import _
+from mirage.wording import N_, _
 
 # Cards of a side that are shown at once; the others are a click away.
 SHOWN = 12
 MOST_EXAMPLES = 4
-NO_WORDS = "A synthetic image is made of words; say in words what each side shall show."
+NO_WORDS = N_("A synthetic image is made of words; say in words what each side shall show.")
 
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("search")])
 router = APIRouter(include_in_schema=False, dependencies=[wants("search")])
@@ -234,7 +234,7 @@ async def ask(request: Request, body: AskBody) -> Response:
     queries = [side.query() for side in (body.a, body.b) if side is not None]
     seed: int | None = None
     jobs: list[JobView] = []
-    drawable, why = generate.drawable(queries), NO_WORDS
+    drawable, why = generate.drawable(queries), _(NO_WORDS)
     if drawable:
         try:
             (seed, jobs), why = await generate.started(site_of(request), drawable, body.options()), ""

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mirage.people.proxies import place_of
+from mirage.wording import _
 
 HEAD_SECONDS = 20.0
 """From a connection's begin, or from the first byte of a later request, to the end of the request's head."""
@@ -134,7 +135,7 @@ def until_stopped(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, sending)
         except asyncio.CancelledError:  # of the server alone: nothing else ends a request from without
             if not started:
-                gone = PlainTextResponse("MIRAGE was stopped before this was done.", 503, {"Connection": "close"})
+                gone = PlainTextResponse(_("MIRAGE was stopped before this was done."), 503, {"Connection": "close"})
                 await gone(scope, receive, send)
 
     return answering

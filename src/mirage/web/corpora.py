@@ -293,7 +293,11 @@ def allowed_path(path: str, roots: tuple[Path, ...], *, folder: bool = True) -> 
         )
     if not (found.is_dir() if folder else found.is_file()):
         raise BadInput(
-            _("%(path)s is no %(value)s that is there. Check its name.", path=path, value="folder" if folder else "file")
+            _(
+                "%(path)s is no %(value)s that is there. Check its name.",
+                path=path,
+                value=_("folder") if folder else _("file"),
+            )
         )
     return found
 

@@ -98,11 +98,13 @@ def _keys(site: RunningSite) -> list[int]:
     ------
     mirage.errors.NotFound
         When the site is not public.
+    mirage.errors.Unavailable
+        When it cannot be told which are hidden.
     """
     if not site.settings.public:
         raise NotFound(_("This site is not listed by search engines. The setting public changes that."))
     known = site.atlas.store.keys()
-    hidden = site.atlas.hidden_keys()
+    hidden = site.atlas.kept_back_keys()
     return [key for key in known if key not in hidden]
 
 
@@ -134,7 +136,7 @@ def told_of_figure(site: RunningSite, view: FigureView) -> dict[str, Any] | None
     if not site.settings.public:
         return None
     row = site.atlas.store.row(view.id)
-    if row.key in site.atlas.hidden_keys() or not listing.permitted(row.figure):
+    if row.key in site.atlas.hidden_keys() or site.atlas.untold or not listing.permitted(row.figure):
         return {}
     told = {
         "url": absolute(site, view.links.page),

@@ -319,7 +319,7 @@ async def prepared(
         drawing = Drawing(Explanation(words), places_of(answer, prefix=f"{side}-"), prefix=f"{side}-")
         return found, Wanted(partial(site.atlas.explaining, answer, explainer=speaker), key, of), drawing
     places = places_of(found.a, side="a", prefix="a-") | places_of(found.b, side="b", prefix="b-")
-    drawing = Drawing(Explanation("{}, compared with {}".format(*found.words)), places, prefix="ab-")
+    drawing = Drawing(Explanation(_("%(a)s, compared with %(b)s", a=found.words[0], b=found.words[1])), places, prefix="ab-")
     return found, Wanted(partial(site.atlas.contrasting, found, explainer=speaker), key, of), drawing
 
 

@@ -29,7 +29,7 @@ from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiBody, ApiModel
 from mirage.web.views.generate import JobView, ProgressView, job_view
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _LOOK_EVERY = 0.1
 MOST_FOLLOWED = 24
@@ -128,7 +128,7 @@ def cancel(site: Site, job_id: str) -> Response:
 def _cancelled(site: RunningSite, job_id: str) -> Job:
     was, found = site.jobs.get(job_id), site.jobs.cancel(job_id)
     if found.owner != visitor().id and not (was.ended or was.stopping):
-        tell(found.public.title, "Stop a job of somebody else")
+        tell(found.public.title, N_("Stop a job of somebody else"))
     return found
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from mirage.errors import BadInput, MirageError, NotFound
+from mirage.jobs.job import TITLES
 from mirage.people.auditing import AuditEntry
 from mirage.people.invitations import DAY, DEVICE_SECONDS, MOST_USES, Invitation
 from mirage.people.persons import Person
@@ -27,8 +28,8 @@ from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiBody, ApiModel
-from mirage.web.visiting import MACHINE, base_of, write_down
-from mirage.wording import _
+from mirage.web.visiting import DEEDS, MACHINE, base_of, write_down
+from mirage.wording import N_, _, looked_up, retold
 
 _MOST_ENTRIES = 1_000
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("people")])
@@ -155,7 +156,7 @@ def _invitation_view(invitation: Invitation) -> InvitationView:
 def _invited(request: Request, site: RunningSite, role: str, uses: int, until: date | None) -> InvitedView:
     last = time.mktime((until + timedelta(days=1)).timetuple()) - 1 if until else 0.0
     made, token = site.people.invitations.make(role, uses=uses, until=last, made_by=visitor().name, maker=visitor().id)
-    write_down(site, "Make an invitation", f"{uses} × {role}")
+    write_down(site, N_("Make an invitation"), f"{uses} × {role}")
     return InvitedView(id=made, link=f"{base_of(site, request)}/invited/{token}")
 
 
@@ -163,7 +164,7 @@ def _linked(request: Request, site: RunningSite, person_id: str) -> InvitedView:
     known = site.people.persons.get(person_id)
     who = visitor()
     made, token = site.people.invitations.make(known.role, lasts=DAY, made_by=who.name, maker=who.id, person=known.id)
-    write_down(site, "Make a link to sign in again", known.name)
+    write_down(site, N_("Make a link to sign in again"), known.name)
     return InvitedView(id=made, link=f"{base_of(site, request)}/invited/{token}")
 
 
@@ -172,9 +173,9 @@ def _changed(site: RunningSite, person_id: str, role: str | None, name: str | No
     person = site.people.persons.change(person_id, role=role, name=name)
     written()  # where it is as it was, nothing is
     if person.name != was.name:
-        write_down(site, "Give somebody another name", f"{was.name} is {person.name}")
+        write_down(site, N_("Give somebody another name"), f"{was.name} is {person.name}")
     if person.role != was.role:
-        write_down(site, "Give somebody another role", f"{person.name} is {person.role}")
+        write_down(site, N_("Give somebody another role"), f"{person.name} is {person.role}")
     return person
 
 
@@ -183,7 +184,7 @@ def _ended(site: RunningSite, person_id: str) -> int:
     written()
     sessions, links = site.people.sessions.end_all(person_id)
     if sessions or links:
-        write_down(site, "Sign somebody out everywhere", name)
+        write_down(site, N_("Sign somebody out everywhere"), name)
     return sessions
 
 
@@ -192,13 +193,13 @@ def _closed(site: RunningSite, invitation_id: str) -> bool:
     ended = site.people.invitations.end(invitation_id)
     if ended is not None:
         by = ended.made_by or MACHINE.name
-        write_down(site, "End an invitation", f"{ended.uses} × {ended.role}, {ended.used} used, made by {by}")
+        write_down(site, N_("End an invitation"), f"{ended.uses} × {ended.role}, {ended.used} used, made by {by}")
     return ended is not None
 
 
 def _removed(site: RunningSite, person_id: str) -> str:
     name = forget(site, person_id)
-    write_down(site, "Remove somebody with all that they kept", name)
+    write_down(site, N_("Remove somebody with all that they kept"), name)
     return name
 
 
@@ -212,7 +213,9 @@ def _forgotten(site: RunningSite, together: str) -> list[str]:
     there = {each.id: each.role for each in site.people.persons.list()}
     gone = [forget(site, each) for each in found.people if there.get(each) == LEARNER]
     if gone:
-        write_down(site, "Remove all who came together, with all that they kept", f"{len(gone)} people: {', '.join(gone)}")
+        write_down(
+            site, N_("Remove all who came together, with all that they kept"), f"{len(gone)} people: {', '.join(gone)}"
+        )
     return gone
 
 
@@ -278,7 +281,11 @@ def audit(site: Site, most: Most = 200, before: Before = 0) -> Response:
 
 
 def _entry_view(entry: AuditEntry) -> AuditEntryView:
-    return AuditEntryView.of(entry)
+    """Show what somebody did: kept in English, and said in the reader's language."""
+    target = "; ".join(retold(each, (*DEEDS, *TITLES)) for each in entry.target.split("; "))
+    return AuditEntryView.of(
+        entry, name=entry.name if entry.person else looked_up(entry.name), what=looked_up(entry.what), target=target
+    )
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from mirage.errors import MirageError
+from mirage.errors import MirageError, said_of
 from mirage.web.forms import with_query
 from mirage.web.root import at
 from mirage.web.templating import again_after, page
@@ -126,7 +126,7 @@ async def _answered(request: Request, error: Exception) -> Response:
         case RequestValidationError():
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"] if part != "body")
-            why = f"{where + ': ' if where else ''}{first['msg']}"
+            why = f"{where + ': ' if where else ''}{said_of(first)}"
             return answer(request, 422, _("The request cannot be read: %(why)s.", why=why))
     assert isinstance(error, HTTPException)
     detail = str(error.detail)

@@ -11,6 +11,7 @@ from pydantic import Field
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
+from mirage.corpora import spoken
 from mirage.errors import BadInput, MirageError
 from mirage.study.learning import QuestionKind
 from mirage.study.quiz.kept import Given
@@ -158,7 +159,7 @@ def _fields(form: FormData, *names: str) -> list[str]:
 def quizzes_page(site: Site, deleted: str = "") -> Response:
     """List the quizzes, and offer to make one of the whole atlas."""
     there = [info_view(each) for each in site.study.quiz.list()]
-    corpora = [(corpus.name, corpus.title) for corpus in site.atlas.info().corpora]
+    corpora = [(corpus.name, spoken(corpus.name, corpus.title)[0]) for corpus in site.atlas.info().corpora]
     return page(
         "quizzes.html", quizzes=there, corpora=corpora, deleted=bool(deleted), kinds=kinds_words(KINDS), token=site.token
     )

@@ -12,7 +12,7 @@ from mirage.study.reviews.ratings import Reviewer
 from mirage.study.reviews.reviews import Review
 from mirage.web.rights import RefusedError
 from mirage.web.site import RunningSite
-from mirage.wording import _
+from mirage.wording import N_, _
 
 
 def own() -> Reviewer | None:
@@ -55,7 +55,7 @@ def close(site: RunningSite, review_id: str) -> Review:
     if was_closed:
         written()
     else:
-        tell(found.query, "Close a review")
+        tell(found.query, N_("Close a review"))
     return found
 
 
@@ -64,7 +64,7 @@ def delete(site: RunningSite, review_id: str) -> None:
     _check_ends(site, review_id)
     query = site.reviews.get(review_id).query
     site.reviews.delete(review_id)
-    tell(query, "Delete a review")
+    tell(query, N_("Delete a review"))
 
 
 def restore(site: RunningSite, review_id: str) -> Review:
@@ -75,5 +75,5 @@ def restore(site: RunningSite, review_id: str) -> Review:
         written()
         return there
     found = site.reviews.restore(review_id)
-    tell(found.query, "Restore a review")
+    tell(found.query, N_("Restore a review"))
     return found

@@ -43,7 +43,7 @@ from mirage.web.views.reviews import (
     review_view,
     reviews_view,
 )
-from mirage.wording import _
+from mirage.wording import N_, _
 
 twins = APIRouter(prefix="/api", responses=PROBLEM, dependencies=[wants("teach")])
 router = APIRouter(include_in_schema=False, dependencies=[wants("teach")])
@@ -133,7 +133,7 @@ def _hide(site: RunningSite, figure: str, hidden: bool) -> None:
         written()
         return
     known.set(figure, hidden)
-    tell(figure, "Hide a figure from learners" if hidden else "Show learners a figure again")
+    tell(figure, N_("Hide a figure from learners") if hidden else N_("Show learners a figure again"))
 
 
 @twins.post(
@@ -257,7 +257,6 @@ def _reviews_page(
         error,
         view=_all(site),
         protocol=reviews_protocol.shipped(),
-        what=reviews_results.WHAT,
         deleted=deleted,
         taken=taken,
         problem=str(error) if error else "",

@@ -24,7 +24,7 @@ from mirage.web.rights import wants
 from mirage.web.root import at
 from mirage.web.site import RunningSite, Site, site_of
 from mirage.web.templating import page, render
-from mirage.web.views.corpora import AddableView
+from mirage.web.views.corpora import AddableView, spoken_view
 from mirage.web.views.figures import CorpusView, FacetsView, figure_in
 from mirage.web.views.search import EmbeddingView, QueryBody, SearchView, answer_view
 from mirage.wording import _
@@ -251,7 +251,7 @@ def start_page(request: Request, pairs: Pairs, error: MirageError | None) -> Res
         examples=site.kept("examples", site.answers.of, lambda: _examples(site)),
         educators=site.educators(),
         # What somebody did not choose to add says what it is, and of how many people.
-        shipped=site.kept("shipped", atlas.corpora, lambda: _shipped(atlas.corpora)),
+        shipped=map(spoken_view, site.kept("shipped", atlas.corpora, lambda: _shipped(atlas.corpora))),
         form=forms.SearchForm(words=forms.first(pairs, "q")[:2000]),
         problem=str(error) if error else "",
     )

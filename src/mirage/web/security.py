@@ -140,7 +140,7 @@ class Guard:
             return _(
                 "This site does not answer to the name %(name)s. Open "
                 "it as http://localhost with its port, or add the name to the setting allowed_hosts.",
-                name=repr(_host_name(host)[:80] or "asked for"),
+                name=repr(_host_name(host)[:80]) if host else _("asked for"),
             )
         if method in SAFE_METHODS:
             return _(_AWAY) if _starts_work(headers, path) else ""

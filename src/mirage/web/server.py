@@ -70,6 +70,7 @@ from mirage.web.security import Guard
 from mirage.web.site import RunningSite
 from mirage.web.uploads import BodyLimits
 from mirage.web.visiting import Visiting
+from mirage.wording import _
 
 DESCRIPTION = (
     "Find real medical images by words, by pictures, and by both. For teaching; nothing here diagnoses. "
@@ -268,25 +269,32 @@ def greet(site: RunningSite, url: str, tell: Callable[[str], object] | None = No
         Given each line; `say` when left out.
     """
     settings, atlas, tell = site.settings, site.atlas, tell or say
-    tell(f"MIRAGE is at {url}{settings.root_path} (stop it with Ctrl-C)")
+    tell(_("MIRAGE is at %(url)s (stop it with Ctrl-C)", url=f"{url}{settings.root_path}"))
     if atlas.copy is not None:
-        tell(f"{atlas.folder} is read only: what is there is found, and nothing in it can be changed here.")
+        tell(
+            _("%(folder)s is read only: what is there is found, and nothing in it can be changed here.", folder=atlas.folder)
+        )
     if settings.shared:
         _say_shared(site, url + settings.root_path, tell)
     if settings.host not in _LOOPBACK:
-        tell(f"It answers to these names only: {', '.join(settings.allowed_hosts)} (setting allowed_hosts)")
+        tell(_("It answers to these names only: %(names)s (setting allowed_hosts)", names=", ".join(settings.allowed_hosts)))
 
 
 def _say_shared(site: RunningSite, url: str, tell: Callable[[str], object]) -> None:
     """Say what a shared site still needs: its first owner, or an address that it can be reached at safely."""
     networks(site.settings.trusted_proxies)  # which refuses what is no address
     if token := site.people.invitations.first():
-        tell("Nobody owns this site yet. Who opens this link first does; it works once, within a day:")
+        tell(_("Nobody owns this site yet. Who opens this link first does; it works once, within a day:"))
         tell(f"  {site.settings.site_url.rstrip('/') or url}/invited/{token}")
     if site.settings.insecure:
-        tell("People may sign in over http here (--insecure): others on the network can read along, and sign in as them.")
+        tell(_("People may sign in over http here (--insecure): others on the network can read along, and sign in as them."))
     elif not (site.settings.host in _LOOPBACK or site.settings.site_url or site.settings.trusted_proxies):
-        tell("Signing in works on this machine only. From others it needs HTTPS, and the setting site_url: docs/classes.md.")
+        tell(
+            _(
+                "Signing in works on this machine only. From others it needs HTTPS, and the setting site_url: "
+                "docs/classes.md."
+            )
+        )
 
 
 @contextmanager
@@ -357,17 +365,30 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
-    other = "--port 8001, or --port 0 for any that is free"
+    other = _("--port 8001, or --port 0 for any that is free")
     if error.errno == errno.EADDRINUSE:
         url = address(host, port)
         if _is_mirage(url):
-            return f"Port {port} is taken by another MIRAGE. Open {url}, or stop it, or use {other}."
-        return f"Port {port} is taken by another program. Stop that one, or use another port: {other}."
+            return _(
+                "Port %(port)s is taken by another MIRAGE. Open %(url)s, or stop it, or use %(other)s.",
+                port=port,
+                url=url,
+                other=other,
+            )
+        return _(
+            "Port %(port)s is taken by another program. Stop that one, or use another port: %(other)s.",
+            port=port,
+            other=other,
+        )
     if error.errno == errno.EACCES:
-        return f"This user may not take port {port}; ports below 1024 are reserved. Use {other}."
+        return _(
+            "This user may not take port %(port)s; ports below 1024 are reserved. Use %(other)s.", port=port, other=other
+        )
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{host!r} is no address of this machine. Use 127.0.0.1 or leave it out."
-    return f"Port {port} cannot be used: {error.strerror or error}. Use {other}."
+        return _("%(host)s is no address of this machine. Use 127.0.0.1 or leave it out.", host=repr(host))
+    return _(
+        "Port %(port)s cannot be used: %(error)s. Use %(other)s.", port=port, error=error.strerror or error, other=other
+    )
 
 
 def _is_mirage(url: str) -> bool:

@@ -148,7 +148,7 @@ class Sharing:
 
 def _check_answers(connection: Connection[Any, Any]) -> None:
     if not connection.poll(_PATIENCE):
-        raise TimeoutError("nobody answers")
+        raise TimeoutError("no answer")
 
 
 def _name(key: Hashable, of: object) -> bytes:

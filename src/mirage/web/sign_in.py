@@ -29,7 +29,7 @@ from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.visiting import base_of, by_https, came_in, check_private, signed_in, signed_out
-from mirage.wording import _
+from mirage.wording import N_, _
 
 _BACK = "/sign-in/provider/back"
 _BEGUN = "mirage-begun"  # the cookie of a sign-in that is under way
@@ -173,7 +173,7 @@ async def back_from_provider(request: Request, site: Site) -> Response:
     def signed() -> Response:
         kept = _opened(site, request.cookies.get(_BEGUN, ""))
         found = provider.finish(base_of(site, request) + _BACK, given, kept)
-        gained = partial(came_in, site, "by the provider")
+        gained = partial(came_in, site, N_("by the provider"))
         default = site.settings.default_role
         person = site.people.persons.of_subject(found.subject, found.name, found.role, default, gained)
         return signed_in(site, request, person.id, RedirectResponse(at(local(kept["next"])), 303), visitor().session)

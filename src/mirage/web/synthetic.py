@@ -28,7 +28,7 @@ from mirage.web.templating import page
 from mirage.web.uploads import TokenForm, decoded, name_of, read_form
 from mirage.web.views.figures import FigureView, figure_in
 from mirage.web.views.generate import DeletedView, SyntheticsView, SyntheticView, brief_view, synthetic_view
-from mirage.wording import _
+from mirage.wording import N_, _
 
 A_PAGE = 24
 Format = Literal["", "png", "jpeg", "webp", "dicom"]
@@ -128,7 +128,7 @@ def _delete(site: RunningSite, image_id: str) -> None:
         raise RefusedError(_("Somebody else had that image made. They can delete it, and educators and owners."))
     site.jobs.outputs.remove(image_id)
     if of_another:
-        tell(image_id, "Delete a synthetic image of somebody else")
+        tell(image_id, N_("Delete a synthetic image of somebody else"))
 
 
 @twins.post("/verify", response_model=Marks, openapi_extra=TAKES_PICTURE)

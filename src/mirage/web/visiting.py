@@ -32,10 +32,61 @@ from mirage.web.root import root
 from mirage.web.security import SAFE_METHODS, TOKEN_HEADER, same_secret
 from mirage.web.site import RunningSite
 from mirage.web.uploads import kind_of
-from mirage.wording import _
+from mirage.wording import N_, _
 
 AUDITED: set[Right] = {"teach", "add", "edit", "library", "people"}
-MACHINE = replace(ALONE, name="a command on this machine")
+MACHINE = replace(ALONE, name=N_("a command on this machine"))
+_CAME = {EDUCATOR: N_("Come in as educator"), OWNER: N_("Come in as owner")}
+DEEDS = (
+    *(N_("by the link of %(name)s"), N_("%(was)s is %(now)s"), N_("%(people)s people: %(names)s")),
+    N_("%(uses)s × %(role)s, %(used)s used, made by %(name)s"),
+    *(N_("by the first link, which makes the owner"), N_("by the provider"), N_("named by the proxy")),
+)
+"""What is written down of whom or what something was done to is made from these."""
+ACTS = (
+    N_("Add them, with the terms that were chosen"),
+    N_("Add what is ticked of what a source would give: figures whose group is ticked, too"),
+    N_("Ask a source"),
+    N_("Begin a job again that broke or was stopped"),
+    N_("Begin a review from the page"),
+    N_("Begin adding of a living source again, where it broke or was stopped"),
+    N_("Begin to review a condition, or go on with the review of it that there is"),
+    N_("Change who may use the site"),
+    N_("Delete a review with its ratings; for a day it can be restored"),
+    N_("Edit a figure's words from its page"),
+    N_("End an invitation; who came by it stays"),
+    N_("End the rating for good; then the results tell both ways of searching apart"),
+    N_("End the sessions of somebody, on all devices"),
+    N_("Give back a review that was deleted within the last day"),
+    N_("Give somebody another role or name"),
+    N_("Hide a figure from learners, or show it again"),
+    N_("Hide figures from the page, or show them again"),
+    N_("Look through them, again or for the first time"),
+    N_("Make a link by which somebody signs in once more, who has lost the way in"),
+    N_("Make an invitation"),
+    N_("Make room for files to be added"),
+    N_("Rate an item, or change the rating"),
+    N_("Rate an item, or close, delete or restore the review; the field ``do`` says which"),
+    N_("Remove learners who came by one link from one address, with all that they kept, and end the link"),
+    N_("Remove somebody with all that they kept, for good"),
+    N_("Start adding a corpus"),
+    N_("Start adding a corpus from the page"),
+    N_("Start adding them; the files are thrown away when they are in the atlas"),
+    N_("Start editing the words of a figure of one's own"),
+    N_("Start importing an atlas file"),
+    N_("Start looking through a corpus as adding would; nothing is added"),
+    N_("Start looking through them; `GET /api/previews/{job}` has what is found"),
+    N_("Start making the index anew; searches are answered from the old one until the new one is whole"),
+    N_("Start removing figures, or a corpus"),
+    N_("Start removing from the page"),
+    N_("Start removing pictures that no figure uses"),
+    N_("Take files: a multipart form, each in a field `file`, named by its path"),
+    N_("Take in a file of ratings from the page"),
+    N_("Take in a file of ratings; the same again changes nothing"),
+    N_("Take the files of a form, and look through them"),
+    N_("Throw them away"),
+)
+"""What routes do that are written down, as they say it themselves."""
 _MOST_NAMED = 200
 _COOKIE_SECONDS = 400 * 86_400  # as long as browsers keep one: the session itself ends so long after the last visit
 _log = logging.getLogger(__name__)
@@ -138,7 +189,7 @@ class Visiting:
             raise RefusedError(
                 _("The header %(header)s of the proxy does not name one person.", header=settings.proxy_user_header)
             )
-        gained = partial(came_in, self._site, "named by the proxy")
+        gained = partial(came_in, self._site, N_("named by the proxy"))
         person = self._site.people.persons.of_subject(f"proxy {name}", name, None, settings.default_role, gained)
         key = self._site.people.key("proxy").encode()
         return Visitor(person.id, person.name, person.role, hmac.new(key, person.id.encode(), hashlib.sha256).hexdigest())
@@ -176,7 +227,7 @@ def came_in(site: RunningSite, by: str, person: Person) -> None:
     """
     if person.role in (EDUCATOR, OWNER):
         who = Visitor(person.id, person.name, person.role)
-        write_down(site, f"Come in as {person.role}", by, who)
+        write_down(site, _CAME[person.role], by, who)
 
 
 def write_down(site: RunningSite, what: str, target: str, who: Visitor | None = None) -> None:

@@ -76,8 +76,9 @@ def serve(settings: Settings, workers: int) -> None:
             lines: list[str] = []
             copied = atlas.copy is not None
             server.greet(server.create_app(atlas, here, token=tokens[0]).state.site, url, lines.append)
-        apart = "" if here.read_only or atlas.copy else " Files and sources are added by mirage add, not from pages."
-        lines.append(f"{workers} processes answer.{apart}")
+        lines.append(_("%(workers)s processes answer.", workers=workers))
+        if not (here.read_only or atlas.copy):
+            lines[-1] += " " + _("Files and sources are added by mirage add, not from pages.")
         server.say(
             _("%(workers)s processes open the atlas; the address follows when the first of them answers.", workers=workers)
         )

@@ -111,11 +111,11 @@ class TrainingFingerprints:
         try:
             with np.load(path, allow_pickle=False) as file:
                 if str(file["kind"]) != KIND:
-                    raise ValueError(f"of the kind {file['kind']}, not {KIND}")
+                    raise ValueError(_("of the kind %(kind)s, not %(wanted)s", kind=file["kind"], wanted=KIND))
                 signs = np.unpackbits(file["signs"], axis=1).astype(np.float32) * 2 - 1
                 names = tuple(str(name) for name in file["names"])
                 if signs.shape != (len(names), _SIGNS) or file["spread"].shape != (_SIGNS,):
-                    raise ValueError("sizes do not agree")
+                    raise ValueError(_("sizes do not agree"))
                 return cls(signs, file["spread"].astype(np.float32), names, float(file["threshold"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise Unavailable(

@@ -30,7 +30,7 @@ from mirage.models.runtime import OnnxSessions, digest_of_files
 from mirage.once import loaded_once
 from mirage.settings import Settings
 from mirage.shipped import SHIPPED
-from mirage.wording import _
+from mirage.wording import N_, _
 
 FOLDER = SHIPPED / "generator"
 _FORMAT = 2
@@ -86,7 +86,7 @@ class StarterGenerator:
     def __init__(self, path: Path | str | None = None, *, threads: int = 2) -> None:
         self._folder = Path(path).expanduser() if path is not None else FOLDER
         self._threads = threads
-        self._sessions = OnnxSessions(self._folder, threads, "Install MIRAGE again.", _ONNX_ENTRIES)
+        self._sessions = OnnxSessions(self._folder, threads, N_("Install MIRAGE again."), _ONNX_ENTRIES)
         missing = [name for name in _FILES if not (self._folder / name).is_file()]
         if missing:
             raise Unavailable(

@@ -31,7 +31,7 @@ from mirage.search.confidence import Calibration, ConfidenceModel
 from mirage.search.searcher import Searcher
 from mirage.site.browser.wordpiece import WordPiece
 from mirage.storage.searched import SearchRow, SliceVectors, StoredMention
-from mirage.wording import _, settle
+from mirage.wording import _, looked_up, settle
 
 SHARD = 200  # figures whose words lie in one file
 
@@ -452,7 +452,7 @@ class Engine:
             "contradictions": figure.contradictions,
             "attribution": figure.source.attribution,
             "url": figure.source.url,
-            "licence": str(figure.source.licence),
+            "licence": looked_up(str(figure.source.licence)),
             "condition": licensing.passing_on(figure),
             "width": hit.width,
             "height": hit.height,

@@ -12,7 +12,7 @@ from mirage.explain.evidence import ASPECTS, Evidence
 from mirage.explain.explainers.extractive import ExtractiveExplainer
 from mirage.figure import Case, Licence, Source
 from mirage.search.answer import Answer
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 _NUMBER = re.compile(r"\[(\d+)\]")
 
@@ -63,7 +63,7 @@ def _told(item: Evidence, page: Callable[[str], str]) -> dict[str, Any]:
         "pages": [page(id) for id in item.figures],
         "attribution": source.attribution,
         "url": source.url,
-        "licence": str(source.licence),
+        "licence": looked_up(str(source.licence)),
     }
 
 

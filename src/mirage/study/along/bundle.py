@@ -13,14 +13,14 @@ from pathlib import Path
 
 from mirage import licensing
 from mirage.errors import BadInput
-from mirage.figure import MODALITIES, PROOFS, Figure, Licence
+from mirage.figure import Figure, Licence, called
 from mirage.language.concepts import lexicon
 from mirage.licensing import Decision, may_leave
 from mirage.storage.records import StackRow
 from mirage.study.kept import Kind
 from mirage.study.quiz.question import Question, names_asked
 from mirage.study.quiz.words import ILL, diagnosis_of, gives_away
-from mirage.wording import N_, _, ngettext
+from mirage.wording import N_, _, looked_up, ngettext
 
 TEACHING = N_("For teaching, not for diagnosis.")
 # What XML cannot hold, and what nobody sees.
@@ -93,14 +93,14 @@ class Picture:
         figure, words = self.figure, []
         for name in ("modality", "plane"):
             if name == "plane" and view:
-                words.append(view)
+                words.append(called(view))
             elif value := getattr(figure, name):
-                called = MODALITIES.get(value, value)
+                what = called(value)
                 if name in dict(figure.contradicted):
-                    called = _("%(what)s (doubtful)", what=called)
+                    what = _("%(what)s (doubtful)", what=what)
                 elif not figure.stated(name):
-                    called = _("%(what)s (inferred)", what=called)
-                words.append(called)
+                    what = _("%(what)s (inferred)", what=what)
+                words.append(what)
         found = diagnosis_of(figure.diagnosis) if figure.patient else None
         told = found and gives_away(figure.patient, (found.concept, *found.part))
         same = figure.diagnosis and figure.diagnosis.lower() in figure.patient.lower()
@@ -111,9 +111,9 @@ class Picture:
         """How the diagnosis was proven, in words; empty where there is none."""
         if not self.figure.diagnosis:
             return ""
-        return (
-            f"Proven by {PROOFS[self.figure.proof]}." if self.figure.proof else "How it was proven, the source does not say."
-        )
+        if not self.figure.proof:
+            return _("How it was proven, the source does not say.")
+        return _("Proven by %(how)s.", how=called(self.figure.proof))
 
     @property
     def question(self) -> str:
@@ -130,12 +130,12 @@ class Picture:
         source = self.figure.source
         said = [
             line(source.attribution) or _("Attribution not stated"),
-            _("Licence: %(name)s", name=line(str(source.licence))),
+            _("Licence: %(name)s", name=line(looked_up(str(source.licence)))),
         ]
         said += [_("Passed on under the same licence.")] if "same terms" in self.decision.carries else []
         said += [_("Changed: structures are marked on it.")] if marked else []
         if self.figure.edited:
-            fields = ", ".join(name for name, _day in self.figure.edited)
+            fields = ", ".join(looked_up(name) for name, _day in self.figure.edited)
             said.append(_("Words edited by who keeps this atlas: %(fields)s.", fields=fields))
         return tuple(said)
 

@@ -35,6 +35,10 @@ class PictureLibrary(Library, Protocol):
         """Answer two queries side by side."""
         ...
 
+    def kept_back_keys(self) -> frozenset[int]:
+        """Keys of the figures that leave in no file; raises where it cannot be told which they are."""
+        ...
+
 
 @dataclass(slots=True)
 class Taker:
@@ -52,6 +56,11 @@ class Taker:
     number: int = 0
     size: int = 0
     _seen: dict[str, Picture] = field(default_factory=dict)
+    _kept_back: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know what is kept back before anything is looked at: where that cannot be told, nothing is."""
+        self._kept_back = self.library.kept_back_keys()
 
     def part(self, item: Content) -> Part:
         """One thing with its pictures; its words as every format can hold them."""
@@ -131,7 +140,7 @@ class Taker:
         if figure.withdrawn:  # for oneself, too: a card or a slide would go on without the mark
             self.withdrawn.add(figure.id)
             return None
-        if row.key in self.library.hidden_keys():
+        if row.key in self._kept_back:
             self.hidden.add(figure.id)
             return None
         licence = figure.source.licence
@@ -189,6 +198,8 @@ def gather(
     ------
     mirage.errors.BadInput
         When it is more than one file may hold.
+    mirage.errors.Unavailable
+        When it cannot be told what is hidden.
     """
     order.decide(Licence(), way)  # a purpose that there is not is refused, whatever is in it
     taker = Taker(library, way, order)

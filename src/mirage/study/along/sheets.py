@@ -11,7 +11,7 @@ from html import escape
 from typing import BinaryIO
 
 from mirage.study.along.bundle import TEACHING, Bundle, Picture, line
-from mirage.wording import _
+from mirage.wording import _, language
 
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -41,7 +41,8 @@ def write(bundle: Bundle, out: BinaryIO, *, answers: bool = False) -> int:
     """
     title = bundle.title if answers else bundle.quiet_title
     out.write(
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<!doctype html>\n<html lang="{language()}"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(title)}</title><style>{_CSS}</style></head><body><h1>{escape(title)}</h1>\n".encode()
     )

@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl
 
 from mirage.compare.dual import Dual
 from mirage.errors import BadInput, NotFound
-from mirage.figure import MODALITIES, PROOFS, Figure
+from mirage.figure import Figure, called
 from mirage.query import FILTERS, Query, shown, tidy
 from mirage.study.collections import Collections
 from mirage.study.kept import Kept, asked, cut
 from mirage.study.quiz.question import Library, seen
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 OriginKind = Literal["search", "collection", "case", "filter", "repetition"]
 ORIGINS: tuple[OriginKind, ...] = ("search", "collection", "case", "filter")
@@ -95,7 +95,15 @@ def _material(origin: Origin, library: Library, collections: Collections, seed: 
         figures = list(_each_once(figure for item in collection.items for figure in _of_item(item, library)))
         if not figures:
             gone = sum(item.removed for item in collection.items)
-            why = f"all {gone} things in it were removed from the atlas" if gone else "it is empty"
+            why = (
+                ngettext(
+                    "the %(num)s thing in it was removed from the atlas",
+                    "all %(num)s things in it were removed from the atlas",
+                    gone,
+                )
+                if gone
+                else _("it is empty")
+            )
             raise BadInput(
                 _(
                     "No quiz can be made of the collection “%(title)s”: %(why)s. Keep figures, cases or searches in it.",
@@ -112,7 +120,7 @@ def _material(origin: Origin, library: Library, collections: Collections, seed: 
     string = origin.target.partition("?")[2] if origin.target.startswith("/") else origin.target
     query = Query.parse(string)
     kept = replace(query, terms=tuple(term for term in query.terms if term.picture is None)) if _has_words(query) else None
-    title = query.text or ("like a dropped picture" if query.has_picture else "like a figure")
+    title = query.text or (_("like a dropped picture") if query.has_picture else _("like a figure"))
     return Material(tuple(_found(query, library)), cut(title), kept.print() if kept else "")
 
 
@@ -127,7 +135,7 @@ def _found(query: Query, library: Library) -> list[Figure]:
             _(
                 "Nothing in this atlas clearly fits %(shown)s, so no quiz is made of it. Search for something "
                 "that it holds, or take away filters.",
-                shown=shown(query.text or "this search"),
+                shown=shown(query.text or _("this search")),
             )
         )
     return [hit.figure for hit in answer.hits if hit.confidence != "weak"]
@@ -168,6 +176,6 @@ def _filtered(target: str, library: Library, seed: int) -> Material:
     if len(keys) > _MOST_FIGURES:
         keys = Random(seed).sample(keys, _MOST_FIGURES)  # noqa: S311 - a choice of figures is no secret
     figures = [row.figure for row in library.store.rows(keys).values()]
-    words = [{**MODALITIES, **PROOFS}.get(value, value) for values in clean.values() for value in values]
+    words = [called(value) for values in clean.values() for value in values]
     kept = "&".join(f"{name}={value}" for name, values in clean.items() for value in values)
-    return Material(tuple(figures), cut(", ".join(words) or "all figures"), kept)
+    return Material(tuple(figures), cut(", ".join(words) or _("all figures")), kept)

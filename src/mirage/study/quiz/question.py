@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mirage.figure import MODALITIES, PROOFS, Case, Figure
+from mirage.figure import Case, Figure, called
 from mirage.images.stack_reader import StackReader
 from mirage.query import Query
 from mirage.search.answer import Answer as Found
@@ -179,7 +179,7 @@ class Question:
     def __post_init__(self) -> None:
         """Refuse what a file may say and no quiz can ask."""
         if not 1 <= len(self.pictures) <= 8 or len(self.choices) > 8 or (self.value and not self.pictures[0].view):
-            raise ValueError("it is no question of a quiz.")
+            raise ValueError(_("it is no question of a quiz."))
 
     @property
     def asks(self) -> str:
@@ -202,7 +202,7 @@ class Question:
         if self.quote:
             return _("For practice: the source's own words say the side, and nobody reviewed them.")
         if self.graded:
-            return _("Graded: the diagnosis was proven by %(how)s.", how=PROOFS[self.proof])
+            return _("Graded: the diagnosis was proven by %(how)s.", how=called(self.proof))
         return _("For practice: the source does not say how the diagnosis was proven, and nobody reviewed it.")
 
 
@@ -220,11 +220,13 @@ def what_of(figure: Figure, view: str = "") -> str:
     view : str
         The plane in which a stack is shown.
     """
-    wrong = {field for field, _ in figure.contradicted}
-    plane = "" if "plane" in wrong else view or figure.plane
-    modality = "" if "modality" in wrong else MODALITIES.get(figure.modality, "")
-    lower = modality if modality.isupper() or not plane else modality[:1].lower() + modality[1:]
-    return " ".join(filter(None, (plane, lower if figure.modality != "OT" else ""))) or "medical image"
+    wrong = {field for field, _said in figure.contradicted}
+    plane = called("" if "plane" in wrong else view or figure.plane)
+    modality = "" if "modality" in wrong or figure.modality == "OT" else called(figure.modality)
+    if plane and modality:
+        lower = modality if modality.isupper() else modality[:1].lower() + modality[1:]
+        return _("%(plane)s %(modality)s", plane=plane, modality=lower)
+    return plane or modality or _("medical image")
 
 
 def shown(library: Library, figure: Figure, about: str = "", view: str = "", number: int | None = None) -> Shown:

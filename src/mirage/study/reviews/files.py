@@ -21,7 +21,7 @@ from mirage.study.exchange import MOST_BYTES, headed, plain_name, read_head
 from mirage.study.kept import note_of
 from mirage.study.reviews.ratings import Place, Rating, Reviewer
 from mirage.study.reviews.reviews import Review, Reviews, names_apart
-from mirage.wording import _
+from mirage.wording import _, ngettext
 
 FORMAT = 1
 LATEST = 1e10  # seconds since 1970; a rating that is changed here comes after the one that it replaces
@@ -73,10 +73,19 @@ class Taken:
         """The same in words."""
         total = self.new + self.changed + self.same
         if not total:
-            return f"{', '.join(self.names) or 'Nobody'} rated nothing in this file. Nothing was changed."
-        counts = [f"{self.new} new", f"{self.changed} changed", f"{self.same} there already"]
-        given = f"{total} rating{'s' if total != 1 else ''} of {self.review.query} by {', '.join(self.names)}"
-        return f"{given}: {', '.join(counts)}."
+            return _(
+                "%(names)s rated nothing in this file. Nothing was changed.", names=", ".join(self.names) or _("Nobody")
+            )
+        return ngettext(
+            "%(num)s rating of %(query)s by %(names)s: %(new)s new, %(changed)s changed, %(same)s there already.",
+            "%(num)s ratings of %(query)s by %(names)s: %(new)s new, %(changed)s changed, %(same)s there already.",
+            total,
+            query=self.review.query,
+            names=", ".join(self.names),
+            new=self.new,
+            changed=self.changed,
+            same=self.same,
+        )
 
 
 def printed(mine: Reviews, review_id: str, reviewer: str | Reviewer | None = None) -> bytes:
@@ -173,7 +182,7 @@ def file_name(review: Review, reviewer: str = "", ending: str = ENDING) -> str:
 def take_in(
     mine: Reviews,
     data: bytes,
-    name: str = "The file",
+    name: str = "",
     reviewer: Reviewer | None = None,
     people: Callable[[], Iterable[Reviewer]] = tuple,
 ) -> Taken:
@@ -199,6 +208,7 @@ def take_in(
         When it is no such file, is of a review that is not here or is closed, or something in it cannot be; nothing was
         changed.
     """
+    name = name or _("The file")
     size = _(
         "%(name)s has %(data)s MB; ratings have %(most_bytes)s MB at most. Nothing was changed.",
         name=name,
@@ -221,8 +231,8 @@ def take_in(
     here = next((each for each in mine.list() if each.digest == read.review), None)
     if here is None:
         same = any(each.query == read.query for each in mine.list())
-        of = f"of {tidy(read.query)[:80]!r} " if read.query else ""
-        why = "the review of it that is here shows other items" if same else "no such review is here"
+        of = _("of %(query)s", query=repr(tidy(read.query)[:80])) + " " if read.query else ""
+        why = _("the review of it that is here shows other items") if same else _("no such review is here")
         raise BadInput(
             _(
                 "%(name)s does not match: it rates a review %(of)swith the hash %(review)s, and %(why)s. Take "

@@ -16,6 +16,7 @@ from mirage.study.reviews.pool import ARMS, KINDS, Arm, Kind, ReviewItem
 from mirage.study.reviews.protocol import Protocol
 from mirage.study.reviews.ratings import WORDS
 from mirage.study.reviews.reviews import Rated, Review, Reviews
+from mirage.wording import N_, _
 
 Verdict = Literal["failed", "held", "not judged"]
 FIRST = 10  # of each arm's list
@@ -274,25 +275,25 @@ def _criteria(planned: Sequence[RatedReview], protocol: Protocol) -> Iterator[Cr
         return Criterion(what, limit, name, bar, measured, verdict)
 
     agreed, limit = _kind(planned, "all").ordinal, bars.least_agreement
-    name = "agreement of the raters (ordinal alpha)"
-    yield judged("agreement", name, f"{limit:g} or more", limit, agreed, agreed.value)
+    name = _("agreement of the raters (ordinal alpha)")
+    yield judged("agreement", name, _("%(limit)s or more", limit=f"{limit:g}"), limit, agreed, agreed.value)
     for kind in KINDS:
         # What keyword search alone found says nothing of MIRAGE.
         share = _shown_by_mirage(planned) if kind == "figure" else _kind(planned, kind).misleading_share
         limit = getattr(bars, f"most_misleading_{kind if kind == 'synthetic' else kind + 's'}")
-        name = f"misleading among the ratings of {WHAT[kind]}"
-        yield judged(kind, name, f"{limit:.0%} at most", limit, share, share.value)
+        yield judged(kind, _(_MISLEADING[kind]), _("%(limit)s at most", limit=f"{limit:.0%}"), limit, share, share.value)
     arms, limit = _arms(planned), bars.least_gain_over_keywords
     gain = arms[-1].ndcg if arms else Interval(None, None, None, 0)
-    name = "nDCG@10 of MIRAGE less that of keyword search"
-    yield judged("gain", name, f"the interval begins at {limit:g} or above", limit, gain, gain.low)
+    name = _("nDCG@10 of MIRAGE less that of keyword search")
+    begins = _("the interval begins at %(limit)s or above", limit=f"{limit:g}")
+    yield judged("gain", name, begins, limit, gain, gain.low)
 
 
-WHAT: dict[Kind, str] = {
-    "figure": "figures that MIRAGE found",
-    "claim": "sentences",
-    "comparison": "comparisons",
-    "synthetic": "synthetic images",
+_MISLEADING: dict[Kind, str] = {
+    "figure": N_("misleading among the ratings of figures that MIRAGE found"),
+    "claim": N_("misleading among the ratings of sentences"),
+    "comparison": N_("misleading among the ratings of comparisons"),
+    "synthetic": N_("misleading among the ratings of synthetic images"),
 }
 
 

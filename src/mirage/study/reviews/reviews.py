@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mirage import locales
 from mirage.errors import BadInput, MirageError, NotFound
 from mirage.query import Query, shown
 from mirage.storage.database import Database, put
@@ -25,7 +26,7 @@ from mirage.study.reviews import protocol as reviews_protocol
 from mirage.study.reviews.hidden import Hidden
 from mirage.study.reviews.pool import Key, PoolContent, ReviewItem, Searched, collect
 from mirage.study.reviews.ratings import Place, Rating, Reviewer
-from mirage.wording import N_, _
+from mirage.wording import N_, _, ngettext
 
 _UNDO = 24 * 3600.0  # seconds for which a review that was deleted can be had back
 
@@ -376,7 +377,7 @@ def shipped_reviewers() -> frozenset[str]:
 
 def rated_by(number: int) -> str:
     """How many educators have rated what MIRAGE shows, in words."""
-    return f"rated by {number:,} educator{'' if number == 1 else 's'}"
+    return ngettext("rated by %(num)s educator", "rated by %(num)s educators", number, num=locales.number(number))
 
 
 def _reviews() -> sa.Select[Any]:

@@ -127,10 +127,11 @@ function tell(figure) {
   const line = (kind, ...parts) => { const made = document.createElement("p"); made.className = kind; made.append(...parts); return made; };
   const link = (href, text) => Object.assign(document.createElement("a"), { href, textContent: text });
   const { attribution, licence, url } = figure.source;
+  const terms = licence.stated ? licence.name : _("not stated");
   about.replaceChildren(
     line("title", link(figure.links.page, figure.title || figure.alt)),
     line("source attribution", attribution || _("Attribution not stated")),
-    line("source", ...(url ? [Object.assign(link(url, _("Source")), { rel: "external noreferrer" }), " "] : []), _("Licence: %(name)s", licence), " · ", link(figure.links.similar, _("More like this"))),
+    line("source", ...(url ? [Object.assign(link(url, _("Source")), { rel: "external noreferrer" }), " "] : []), _("Licence: %(name)s", { name: terms }), " · ", link(figure.links.similar, _("More like this"))),
   );
 }
 

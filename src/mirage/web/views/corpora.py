@@ -7,14 +7,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mirage.atlas import Atlas
-from mirage.corpora import CorpusCard
+from mirage.corpora import CorpusCard, spoken
 from mirage.figure import MODALITIES, NOT_STATED, Licence
-from mirage.locales import ENGLISH
 from mirage.storage.contents import SourceCount
 from mirage.web import forms
 from mirage.web.root import at
 from mirage.web.views.figures import ApiModel, CorpusView, LicenceView, licence_view
-from mirage.wording import language, looked_up
+from mirage.wording import looked_up
 
 
 class OptionView(ApiModel):
@@ -96,6 +95,12 @@ class CorporaView(ApiModel):
     addable: list[AddableView]
 
 
+def spoken_view(corpus: CorpusView) -> CorpusView:
+    """The same with its title and summary in the reader's language, where they are not somebody's own."""
+    title, summary = spoken(corpus.name, corpus.title, corpus.summary)
+    return corpus.model_copy(update={"title": title, "summary": summary})
+
+
 def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> HeldCorpusView:
     """Show what a corpus in an atlas holds.
 
@@ -107,8 +112,7 @@ def held_view(atlas: Atlas, corpus: CorpusView, card: CorpusCard | None) -> Held
         What its adapter says of it, where that is installed.
     """
     held = atlas.store.contents(corpus.name)
-    if card and corpus.title == card.title and language() != ENGLISH:  # what was written down when it was added is English
-        corpus = corpus.model_copy(update={"title": card.spoken.title, "summary": card.spoken.summary})
+    corpus = spoken_view(corpus)
     if card and card.live and corpus.licence.name == NOT_STATED:  # as an older version added it
         corpus = corpus.model_copy(update={"licence": licence_view(card.licence)})
     return HeldCorpusView.of(

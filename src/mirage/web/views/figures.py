@@ -16,7 +16,7 @@ from mirage.figure import MODALITIES, PROOFS, Figure, Licence, Source
 from mirage.storage.records import FigureRow
 from mirage.web import forms
 from mirage.web.root import root
-from mirage.wording import _, translations
+from mirage.wording import _, looked_up, translations
 
 _KEPT = 2_048  # figures, and what is drawn of each: some 10 kB together
 _LONG = 8_000  # characters of a caption from which a figure is shown anew each time
@@ -246,7 +246,9 @@ def citation(name: str, title: str, source: Source) -> str:
     title : str
     source : mirage.figure.Source
     """
-    licence = _("Licence: %(name)s", name=source.licence) + (f" ({source.licence.url})" if source.licence.url else "")
+    licence = _("Licence: %(name)s", name=looked_up(str(source.licence))) + (
+        f" ({source.licence.url})" if source.licence.url else ""
+    )
     parts = [title.rstrip(". "), source.attribution.rstrip(". "), licence, _("MIRAGE atlas id: %(id)s", id=name)]
     cited = ". ".join(part for part in parts if part) + "."
     return f"{cited} {source.url}" if source.url else cited

@@ -17,12 +17,12 @@ from mirage.generate.outputs import OutputEntry
 from mirage.generate.prompt_match import PromptMatch
 from mirage.generate.provenance import FORMATS, STATEMENT
 from mirage.generate.synthesis import GenerationOptions, SyntheticImage
-from mirage.jobs.job import ADD, ASK, GENERATE, Job
+from mirage.jobs.job import ADD, ASK, GENERATE, TITLES, Job
 from mirage.query import Query, Term
 from mirage.web import forms
 from mirage.web.root import at
 from mirage.web.views.figures import ApiBody, ApiModel, FigureView
-from mirage.wording import N_, _
+from mirage.wording import N_, _, retold
 
 EMPTY = N_("Say in words what the image shall show, for example “axial brain MRI”.")
 
@@ -194,7 +194,7 @@ def job_view(job: Job) -> JobView:
     page = forms.address("generate" if job.kind == GENERATE else "jobs", job.id)
     return JobView.of(
         job,
-        title=job.shown_title,
+        title=retold(job.shown_title, TITLES),
         finished=job.finished or None,
         stopping=job.stopping and not job.ended,
         page=page if job.kind != ASK or not job.asked else look_address(job.asked["corpus"], job.asked["options"], job.id),

@@ -10,7 +10,7 @@ from pydantic import Field
 from mirage.atlas import Atlas
 from mirage.compare.dual import Dual
 from mirage.errors import NotFound
-from mirage.figure import PROOFS
+from mirage.figure import called
 from mirage.images.notes import marked_by
 from mirage.language.concepts import lexicon
 from mirage.query import Query
@@ -21,7 +21,7 @@ from mirage.study.quiz.question import KIND_WORDS, Question, own
 from mirage.study.quiz.words import ILL, Judgement, Verdict, gives_away
 from mirage.web import forms
 from mirage.web.views.figures import ApiModel, CaseView, FigureView, case_in, figure_in
-from mirage.wording import N_, Words, _
+from mirage.wording import N_, Words, _, looked_up
 
 State = Literal["asked", "answered", "removed", "withdrawn"]
 VERDICTS: Words[Verdict] = Words(
@@ -240,7 +240,7 @@ def _licences(atlas: Atlas, question: Question) -> list[str]:
         except NotFound:
             continue
         hidden = gives_away(name, (question.asked, *question.part))
-        names.append(_("told after the answer") if hidden else name)
+        names.append(_("told after the answer") if hidden else looked_up(name))
     return list(dict.fromkeys(names))
 
 
@@ -266,7 +266,7 @@ def _given(atlas: Atlas, question: Question, given: Judgement) -> GivenView:
         place=given.place,
         answer=question.answer,
         concept=question.asked,
-        proven=PROOFS.get(question.proof, ""),
+        proven=called(question.proof),
         structure=question.structure,
         quote=question.quote,
         labels_by=marked_by(question.labels_by),
