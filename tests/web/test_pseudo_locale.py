@@ -47,7 +47,7 @@ TYPED += (
     "no.png is text, not a picture. Use PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, HEIC or DICOM",
     "slope.png",
 )
-TYPED += ("figures.csv", "file", "caption", "modality", "plane", "licence", "A slope of grey", "line 2 of figures.csv")
+TYPED += ("figures.csv", "file", "caption", "modality", "plane", "licence", "A slope of grey")
 TYPED += ("compare?a.q=axial+brain+MRI&b.q=sagittal+brain+MRI",)
 # Conditions of the protocol, and what a review holds as it was when it was opened.
 TYPED += ("acute appendicitis", "avascular necrosis", "How it looks; in one case")

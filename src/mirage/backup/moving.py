@@ -119,7 +119,7 @@ def _to_files(old: Databases, new: Databases, names: list[str], progress: Progre
 
 def _kept(old: Databases, names: list[str]) -> tuple[str, ...]:
     if old.server:
-        return tuple(f"schema {name}" for name in names)
+        return tuple(_("schema %(name)s", name=name) for name in names)
     files = [old.file(name) for name in names]
     return tuple(str(file.replace(file.with_name(file.name + MOVED))) for file in files)
 

@@ -20,6 +20,7 @@ from mirage.corpora.options import CorpusOption
 from mirage.corpora.personal import in_name, listed, notes_on_words
 from mirage.corpora.preview import by_kind
 from mirage.errors import BadInput, MirageError
+from mirage.figure import called
 from mirage.images.bucket import is_address
 from mirage.locales import number
 from mirage.wording import _
@@ -423,7 +424,14 @@ def _print_preview(found: dict[str, Any]) -> None:
         )
     for each in found["figures"][:_LISTED]:
         kind = " ".join(
-            filter(None, [each["modality"], each["plane"], counted(each["slices"], "slice") if each["slices"] else ""])
+            filter(
+                None,
+                [
+                    called(each["modality"]),
+                    called(each["plane"]),
+                    counted(each["slices"], "slice") if each["slices"] else "",
+                ],
+            )
         )
         words = each["title"] or each["caption"] or _("no words")
         source = f" ({each['words_from']})" if each["words_from"] else ""

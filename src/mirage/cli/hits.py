@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mirage.cli.output import counted, out, say
+from mirage.figure import called
 from mirage.wording import N_, Words, _, ngettext
 
 _STYLES = {"strong": "green", "likely": "yellow", "weak": "dim"}
@@ -98,7 +99,7 @@ def _by_case(hits: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 def _row(table: Table, hit: Mapping[str, Any]) -> None:
     figure = hit["figure"]
     kinds = {"plane": figure["plane"], "modality": figure["modality_name"]}
-    kind = " ".join(words + "?" * (name in figure["inferred"]) for name, words in kinds.items() if words)
+    kind = " ".join(called(words) + "?" * (name in figure["inferred"]) for name, words in kinds.items() if words)
     what = figure["caption"] or figure["title"] or figure["alt"]
     if figure["title"] and figure["title"] not in what:
         what = f"{figure['title']}: {what}"

@@ -10,8 +10,9 @@ import typer
 
 from mirage.cli.client import AtlasClient
 from mirage.cli.output import counted, day, err, plain, say, size
+from mirage.figure import called
 from mirage.locales import number
-from mirage.wording import _, ngettext
+from mirage.wording import _, looked_up, ngettext
 
 _LISTED = 60  # figures of an offer
 _NAMED = 20  # ids in a line
@@ -60,8 +61,11 @@ def list_figures(found: dict[str, Any]) -> None:
     for group, those in groupby(shown, lambda each: each["group"]):
         plain(group or _("Without a group"))
         for each in those:
-            kind = [each["modality"], counted(each["slices"], "slice") if each["slices"] else ""]
-            kind += [size(each["size"]) if each["size"] is not None else _("size not stated"), each["licence"]["name"]]
+            kind = [called(each["modality"]), counted(each["slices"], "slice") if each["slices"] else ""]
+            kind += [
+                size(each["size"]) if each["size"] is not None else _("size not stated"),
+                looked_up(each["licence"]["name"]),
+            ]
             state = {"there": ", " + _("there already"), "removed": ", " + _("removed before")}.get(each["state"], "")
             link = f" {each['url']}" if each["url"] else ""
             plain(f"  {each['id']}: {each['head']} ({', '.join(filter(None, kind))}{state}){link}")

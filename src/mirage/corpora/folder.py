@@ -412,7 +412,7 @@ class FolderCorpus:
                 told = _("Line %(line)s of the table names a folder that holds no stack: %(why)s", line=row.line, why=why)
                 yield Refused(row.words["file"], told)
             worded |= {id(one) for one in there}
-            where = f"line {row.line} of {table}"
+            where = _("line %(line)s of %(table)s", line=row.line, table=table)
             yield from self._figures(there, row.words, case_, where)
         yield from self._walked.closed
         yield from self._away.refused if self._away else ()

@@ -10,6 +10,7 @@ from itertools import islice, takewhile
 from urllib.parse import unquote
 
 from mirage.letters import normalised
+from mirage.wording import _
 
 _ENDING = re.compile(
     r"(?i)\.(nii\.gz|nii|png|jpe?g|jpe|webp|tiff?|bmp|gif|dcm|dicom|ima|heic|heif|avif|jp2|j2k|jpx|nrrd|mha|svs|svg|pdf)$"
@@ -146,8 +147,10 @@ def _writings(name: str) -> Iterator[str]:
 
 def ambiguous(places: list[str]) -> str:
     """Several files in words."""
-    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
-    return f"{', '.join(places[:_NAMED])}{more}"
+    named = ", ".join(places[:_NAMED])
+    if len(places) <= _NAMED:
+        return named
+    return _("%(names)s and %(number)s more", names=named, number=len(places) - _NAMED)
 
 
 def _composed(path: str) -> str:

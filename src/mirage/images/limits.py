@@ -211,12 +211,12 @@ BUDGET = MemoryBudget()
 
 def megapixels(count: int) -> str:
     """A number of pixels in words: "400 megapixels"."""
-    return f"{count / 1e6:,.0f} megapixels" if count >= 9_500_000 else f"{count / 1e6:,.1f} megapixels"
+    return _("%(number)s megapixels", number=number(count / 1e6, 0 if count >= 9_500_000 else 1))
 
 
 def megabytes(count: int) -> str:
     """A number of bytes in words: "64 MB"."""
-    return f"{count / 2**20:,.0f} MB" if count >= 9.5 * 2**20 else f"{count / 2**20:,.1f} MB"
+    return f"{number(count / 2**20, 0 if count >= 9.5 * 2**20 else 1)} MB"
 
 
 def sampled(frames: int, at_most: int) -> list[int]:

@@ -449,6 +449,6 @@ def _source(source: Source) -> dict[str, Any]:
 
 def _words(query: Query) -> str:
     """What a search is called: its words, and its filters where it has some."""
-    words = [query.text or next((f"like {term.figure}" for term in query.terms if term.figure), "")]
-    words += [f"less {term.text}" for term in query.terms if term.text and term.weight < 0]
+    words = [query.text or next((_("like %(figure)s", figure=term.figure) for term in query.terms if term.figure), "")]
+    words += [_("less %(words)s", words=term.text) for term in query.terms if term.text and term.weight < 0]
     return ", ".join(filter(None, [*words, *(value for values in query.filters.values() for value in values)]))
