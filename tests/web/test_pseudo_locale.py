@@ -22,8 +22,10 @@ from mirage.atlas import Atlas
 from mirage.corpora import load
 from mirage.language.concepts import lexicon
 from mirage.settings import Settings
+from mirage.site import export, writing
 from mirage.storage.ingest import add
 from mirage.storage.records import cases, corpora, figures
+from mirage.wording import speaking
 from parts import copy_atlas
 from pencil import drawn_with
 
@@ -163,6 +165,20 @@ def test_every_text_that_is_no_data_is_translated(site_in_pseudo, data):
             if any(folded(each) not in data for each in PIECES.split(part)):
                 bare.setdefault(part.strip(), address)
     assert not bare, "\n".join(f"{address}: {part}" for part, address in bare.items())
+
+
+def test_every_text_of_a_site_without_a_server_that_is_no_data_is_translated(site_in_pseudo, data, tmp_path, monkeypatch):
+    served, _, _ = site_in_pseudo
+    monkeypatch.setattr(writing, "compiled", lambda code: b"")  # this language has no file
+    with speaking(Pseudo()):
+        export.write(served.atlas, tmp_path / "site", fetch=False, picture_side=256)
+    bare = {
+        part.strip(): page.name
+        for page in sorted((tmp_path / "site").rglob("*.html"))
+        for part in (part for text in shown(page.read_text("utf-8")) for part in outside(text))
+        if any(folded(each) not in data for each in PIECES.split(part))
+    }
+    assert not set(bare) - {"licences.csv", "pyodide:", "onnxruntime-web:"}, bare
 
 
 @pytest.mark.browser
