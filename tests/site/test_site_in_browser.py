@@ -134,6 +134,24 @@ def test_what_is_looked_for_is_told_to_no_host(chromium: Any, whole_site: Path) 
         page.context.close()
 
 
+def test_what_it_shall_show_less_of_turns_a_search_away_from_it_as_in_the_atlas(page: Any, some: Atlas) -> None:
+    page.goto(page.base)
+    page.locator("#less-of summary").click()
+    page.fill("#less-of input", "liver")
+    searched(page, "abdomen CT")
+    expect(page.locator("#results .card").first).to_be_visible()
+    assert page.url.endswith("#?q=abdomen+CT&less=liver")
+    there = page.evaluate(ASK, "q=abdomen+CT&less=liver")
+    here = some.search("abdomen CT", less=["liver"])
+    assert [hit["id"] for hit in there["hits"][:5]] == [hit.figure.id for hit in here.hits[:5]]
+    assert [hit["id"] for hit in there["hits"]] != [hit["id"] for hit in page.evaluate(ASK, "q=abdomen+CT")["hits"]]
+    page.reload()
+    expect(page.locator("#less-of input")).to_have_value("liver")
+    page.goto(f"{page.base}#?q=liver")
+    expect(page.locator("#less-of input")).not_to_be_visible()
+    assert page.complaints == []
+
+
 def test_an_example_is_searched_for_and_back_leads_to_the_beginning(page: Any) -> None:
     page.goto(page.base)
     page.locator("#welcome li a").first.click()
@@ -270,6 +288,8 @@ def test_a_browser_without_wasm_searches_words_and_says_so(chromium: Any, whole_
         expect(page.locator("#results .notes")).to_contain_text("no WebAssembly, so words alone are searched")
         assert page.locator("#results .card").count() > 3
         assert page.locator("#results .sure").count() == 0
+        page.goto(f"{base}#?q=liver&less=contrast")
+        expect(page.locator("#results .notes")).to_contain_text("what it should show less of is left out")
         page.context.close()
 
 

@@ -28,7 +28,10 @@ async function plainAnswer(query, error) {
   if (!text.trim()) return { error: _("A picture is searched with by the whole search only. %(why)s", { why: reason }) };
   try {
     const { hits, lost, figures } = await plainly(text);
-    const notes = lost ? [reason, _("%(lost)s of %(figures)s figures could not be loaded, and are not searched.", { lost, figures })] : [reason];
+    const notes = [reason];
+    if (new URLSearchParams(query).has("less")) notes.push(_("By words alone nothing is turned away from: what it should show less of is left out."));
+    if (document.documentElement.lang !== "en") notes.push(_("By words alone only the words of the sources are found, which are in English."));
+    if (lost) notes.push(_("%(lost)s of %(figures)s figures could not be loaded, and are not searched.", { lost, figures }));
     return { plain: true, fits: true, notes, hits, facets: {} };
   } catch (lost) {
     return { error: _("The words of this site could not be loaded (%(parts)s). Is its folder whole, and are you online? Load the page again to try once more.", { parts: lost.message }) };
@@ -221,6 +224,8 @@ if (form && results) {
     forget(); // of a picture an address says nothing
     const given = givenAddress();
     form.elements.q.value = given.get("q") ?? "";
+    form.elements.less.value = given.get("less") ?? "";
+    document.getElementById("less-of").open = given.has("less");
     if ([...given.keys()].length) search(given, { written: false });
     else welcome();
   };
