@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from mirage.language.concepts import lexicon
 from mirage.language.mentions import mentions
-from mirage.language.reading import QueryReading, read
+from mirage.language.reading import QueryReading, from_spanish, read
 from mirage.language.words import fold
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("readings.jsonl").read_text("utf-8").splitlines()]
@@ -74,3 +75,25 @@ def test_a_long_text_that_somebody_pasted_is_read_as_it_stands() -> None:
 def test_a_short_form_has_no_plural_in_es() -> None:
     assert [each.name for each in read("ABCs", lambda word: False).wanted] == ["aneurysmal bone cyst"]
     assert not read("abces", lambda word: False).wanted
+
+
+def test_no_english_name_is_taken_for_a_spanish_one() -> None:
+    names = [name for each in lexicon().concepts.values() for name in (each.name, *each.synonyms, *each.lay)]
+    assert not [name for name in names if from_spanish(name) != name]
+
+
+@pytest.mark.parametrize(
+    ("spanish", "english"),
+    [
+        ("hígado", "liver"),
+        ("cáncer gástrico", "gastric cancer"),
+        ("fracturas de cadera", "hip fracture"),
+        ("contraste", "contrast"),
+        ("riñón izquierdo", "kidney left"),
+        ("tumor", "tumor"),
+        ("liver and brain MRI with contrast", "liver and brain MRI with contrast"),
+        ("", ""),
+    ],
+)
+def test_spanish_names_are_put_in_english_and_english_stays(spanish: str, english: str) -> None:
+    assert from_spanish(spanish) == english

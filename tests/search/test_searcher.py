@@ -56,6 +56,30 @@ def test_less_of_leaves_out_what_word_search_alone_found_and_names_it(starter: A
     assert naming, "what another channel found too stays"
 
 
+@pytest.mark.parametrize(
+    ("spanish", "english"),
+    [
+        ({"less": ["hígado"]}, {"less": ["liver"]}),
+        ({"less": ["contraste@0.5"]}, {"less": ["contrast@0.5"]}),
+        ({"more": ["riñón izquierdo@0.6"]}, {"more": ["kidney left@0.6"]}),
+    ],
+)
+def test_further_terms_in_spanish_count_as_in_english(starter: Atlas, spanish: dict, english: dict) -> None:
+    there, here, without = (
+        [(hit.figure.id, hit.confidence) for hit in starter.search("upper abdomen CT", **given).hits]
+        for given in (spanish, english, {})
+    )
+    assert there == here != without
+
+
+def test_a_spanish_query_is_read_with_further_terms_too(starter: Atlas) -> None:
+    there, here = (
+        [hit.figure.id for hit in starter.search(words, less=["contrast"]).hits][:5]
+        for words in ("hígado", "liver")
+    )
+    assert there == here
+
+
 def test_a_figure_to_look_like_is_not_among_its_own_hits(starter: Atlas) -> None:
     own = starter.search("axial brain MRI", k=1)[0].figure.id
     alike = [hit.figure.id for hit in starter.search(Query((Term(figure=own),), k=8))]

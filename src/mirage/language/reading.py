@@ -349,3 +349,34 @@ def _bare(text: str) -> str:
     while words and lexicon().canonical(words[0].strip("?.,")) in fillers():
         del words[0]
     return " ".join(words)
+
+
+@lru_cache(maxsize=1024)
+def from_spanish(text: str) -> str:
+    """The same with Spanish names of concepts, and Spanish words beside them, in English; English as it is.
+
+    `QueryReading.english` is of what a query asks for and puts preferred names in; this is for its further terms, of which
+    English ones stay in the words that somebody chose.
+
+    Parameters
+    ----------
+    text : str
+    """
+    known, parts, place = lexicon(), list[str](), 0
+    for match in known.find(text, typed=True).matches:
+        if match.start >= place and _is_spanish(text[match.start : match.end], match.concept):
+            parts += [text[place : match.start], match.concept]
+            place = match.end
+    return WORD.sub(lambda word: SPANISH.get(word[0].lower(), word[0]), "".join((*parts, text[place:])))
+
+
+def _is_spanish(name: str, concept: str) -> bool:
+    """Whether this is a Spanish name of a concept: one of the lexicon, or one with a word that no English name of it has."""
+    known = lexicon()
+    one = known.concepts[concept]
+    english = [each.lower() for each in (one.name, *one.synonyms, *one.lay)]
+    if name.lower() in english:
+        return False
+    plain = {known.canonical(word) for each in english for word in WORD.findall(each)}
+    spanish = {known.canonical(word) for each in one.es for word in WORD.findall(each)} - plain
+    return name.lower() in one.es or not spanish.isdisjoint(map(known.canonical, WORD.findall(name)))

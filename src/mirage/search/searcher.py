@@ -18,7 +18,7 @@ from mirage.indexes import bm25
 from mirage.indexes.base import Index, IndexQuery, Ranked, Vector
 from mirage.language import words as wordform
 from mirage.language.concepts import lexicon
-from mirage.language.reading import QueryReading, read
+from mirage.language.reading import QueryReading, from_spanish, read
 from mirage.once import loaded_once
 from mirage.query import Query, Term, shown
 from mirage.search import concepts, fusion
@@ -512,16 +512,20 @@ def _words_asked(query: Query, reading: QueryReading | None) -> str:
     """What word search looks for: the words as they were read, preferred names where they are others, and lesser terms."""
     if reading is None:
         return query.text
-    lesser = [term.text for term in query.terms if term.text and 0 < term.weight < 1 and term.text not in reading.typed]
+    lesser = [
+        from_spanish(term.text)
+        for term in query.terms
+        if term.text and 0 < term.weight < 1 and term.text not in reading.typed
+    ]
     names = [] if reading.english.lower() == reading.text.lower() else [reading.english]
     return " ".join((reading.text, *names, *lesser))
 
 
 def _in_english(query: Query, reading: QueryReading | None) -> Query:
-    """A query of one text with the names that the encoder learned in place of others."""
-    if reading is None or len(query.terms) != 1 or reading.english == query.terms[0].text:
-        return query
-    return replace(query, terms=(replace(query.terms[0], text=reading.english),))
+    """A query of one text with the names that the encoder learned in place of others; of several, Spanish ones alone are."""
+    if reading is not None and len(query.terms) == 1:
+        return replace(query, terms=(replace(query.terms[0], text=reading.english),))
+    return replace(query, terms=tuple(replace(term, text=from_spanish(term.text)) for term in query.terms))
 
 
 def depth_of(query: Query) -> int:
@@ -531,7 +535,7 @@ def depth_of(query: Query) -> int:
 
 def _without_unwanted(query: Query, fused: list[FusedFigure], rows: Mapping[int, SearchRow]) -> list[FusedFigure]:
     """Leave out what only word search found although its words name what the query wants less of."""
-    unwanted = [wordform.stems(term.text) for term in query.terms if term.text and term.weight < 0]
+    unwanted = [wordform.stems(from_spanish(term.text)) for term in query.terms if term.text and term.weight < 0]
     if not unwanted:
         return fused
     return [
