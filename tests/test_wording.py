@@ -64,6 +64,8 @@ def test_what_was_done_is_told_with_who_did_it(spanish) -> None:
     assert told.target == "Quitar 3 figuras; Añadir starter"
     named = _entry_view(AuditEntry(0.0, "p1", "title", "owner", "Give somebody another name", "Ana is Anna"))
     assert (named.name, named.target) == ("title", "Ana es Anna")  # a name is nobody's to translate
+    closed = _entry_view(AuditEntry(0.0, "p1", "Ana", "owner", "Close a review", "what is asthma"))
+    assert (closed.what, closed.target) == ("Cerrar una revisión", "what is asthma")
 
 
 class _Asked(BaseModel):

@@ -74,8 +74,7 @@ def test_further_terms_in_spanish_count_as_in_english(starter: Atlas, spanish: d
 
 def test_a_spanish_query_is_read_with_further_terms_too(starter: Atlas) -> None:
     there, here = (
-        [hit.figure.id for hit in starter.search(words, less=["contrast"]).hits][:5]
-        for words in ("hígado", "liver")
+        [hit.figure.id for hit in starter.search(words, less=["contrast"]).hits][:5] for words in ("hígado", "liver")
     )
     assert there == here
 

@@ -23,7 +23,7 @@ from mirage.models.files import LocalModel
 from mirage.models.runtime import OnnxSessions, Placement, digest_of_parts, first_line, image_batch, select_device
 from mirage.once import loaded_once
 from mirage.settings import Settings
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 TokenRows = Sequence[Sequence[int]]
 Raw = npt.NDArray[np.float32]
@@ -150,7 +150,7 @@ class OnnxTowerEncoder(TowerEncoder):
                     "The encoder in %(folder)s lacks %(missing)s. %(remedy)s",
                     folder=folder,
                     missing=", ".join(missing),
-                    remedy=remedy,
+                    remedy=looked_up(remedy),
                 )
             )
         try:
@@ -166,7 +166,7 @@ class OnnxTowerEncoder(TowerEncoder):
                     "%(folder)s is damaged (%(error)s). %(remedy)s",
                     folder=folder / CONFIG,
                     error=first_line(error)[:-1],
-                    remedy=remedy,
+                    remedy=looked_up(remedy),
                 )
             ) from error
 
@@ -187,7 +187,7 @@ class OnnxTowerEncoder(TowerEncoder):
                     "%(folder)s is damaged: %(error)s %(remedy)s",
                     folder=self._folder / TOKENIZER,
                     error=first_line(error),
-                    remedy=self._remedy,
+                    remedy=looked_up(self._remedy),
                 )
             ) from error
         return TowerTokenizer(made, *self._reading)

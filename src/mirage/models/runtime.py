@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from mirage.aside import aside
 from mirage.errors import BadInput, Unavailable
 from mirage.places import own_cache
-from mirage.wording import _
+from mirage.wording import _, looked_up
 
 # Of files by their paths: size, time of change in nanoseconds, SHA-256.
 _REMEMBERED = TypeAdapter(dict[str, tuple[int, int, str]])
@@ -204,7 +204,7 @@ def onnx_session(
             _(
                 "%(path)s is damaged and cannot be opened. %(remedy)s",
                 path=path if isinstance(model, bytes) else model,
-                remedy=remedy,
+                remedy=looked_up(remedy),
             )
         ) from error
 

@@ -28,7 +28,7 @@ from mirage.web.site import RunningSite, Site
 from mirage.web.templating import page
 from mirage.web.uploads import TokenForm
 from mirage.web.views.figures import ApiBody, ApiModel
-from mirage.web.visiting import DEEDS, MACHINE, base_of, write_down
+from mirage.web.visiting import DEEDS, MACHINE, OF_JOBS, OF_PEOPLE, base_of, write_down
 from mirage.wording import N_, _, looked_up, retold
 
 _MOST_ENTRIES = 1_000
@@ -282,7 +282,9 @@ def audit(site: Site, most: Most = 200, before: Before = 0) -> Response:
 
 def _entry_view(entry: AuditEntry) -> AuditEntryView:
     """Show what somebody did: kept in English, and said in the reader's language."""
-    target = "; ".join(retold(each, (*DEEDS, *TITLES)) for each in entry.target.split("; "))
+    # What somebody looked for, or is called, is nobody's to translate: only what an act is told with is.
+    made_from = TITLES if entry.what in OF_JOBS else DEEDS if entry.what in OF_PEOPLE else ()
+    target = "; ".join(retold(each, made_from) for each in entry.target.split("; "))
     return AuditEntryView.of(
         entry, name=entry.name if entry.person else looked_up(entry.name), what=looked_up(entry.what), target=target
     )

@@ -43,6 +43,12 @@ DEEDS = (
     *(N_("by the first link, which makes the owner"), N_("by the provider"), N_("named by the proxy")),
 )
 """What is written down of whom or what something was done to is made from these."""
+OF_PEOPLE = {
+    *(N_("Give somebody another name"), N_("Give somebody another role"), N_("Change the own name")),
+    *(N_("End an invitation"), N_("Remove all who came together, with all that they kept"), *_CAME.values()),
+}
+OF_JOBS = {N_("Start a job"), N_("Stop a job of somebody else")}
+"""Acts that are told with such a text, and those that are told with a job's title."""
 ACTS = (
     N_("Add them, with the terms that were chosen"),
     N_("Add what is ticked of what a source would give: figures whose group is ticked, too"),
