@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
@@ -71,6 +72,7 @@ def test_what_was_done_is_told_with_who_did_it(spanish) -> None:
 class _Asked(BaseModel):
     number: int = Field(ge=1, le=9)
     word: str = Field(default="ok", max_length=4)
+    kind: Literal["this or that", "case"] = "case"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,7 @@ class _Asked(BaseModel):
         ({"number": 0}, "number: Input should be greater than or equal to 1", "debe ser 1 o más"),
         ({"number": 10}, "number: Input should be less than or equal to 9", "debe ser 9 o menos"),
         ({"number": 2, "word": "{oops}%s"}, "word: String should have at most 4 characters", "como mucho 4 caracteres"),
+        ({"number": 2, "kind": "x"}, "kind: Input should be 'this or that' or 'case'", "'this or that' o 'case'"),
         ({}, "number is missing", "number"),
     ],
 )

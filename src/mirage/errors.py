@@ -188,6 +188,8 @@ def said_of(fault: Mapping[str, Any]) -> str:
     with suppress(KeyError, IndexError, TypeError, ValueError):  # a type of its own, as of a validator
         template = PydanticKnownError(fault["type"], given).message_template
         if (spoken := looked_up(template)) != template:
+            if "expected" in given:  # the last two of 'a', 'b' or 'c'
+                given["expected"] = str(given["expected"]).replace("' or '", "' " + _("or") + " '")
             return spoken.format(**{"expected_plural": "", **given})
     return said
 
