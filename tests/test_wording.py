@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
@@ -14,8 +15,10 @@ from mirage.errors import MirageError, first_fault, meant
 from mirage.figure import Figure, Licence, Source, called
 from mirage.jobs.job import TITLES
 from mirage.people.auditing import AuditEntry
+from mirage.shipped import SHIPPED
 from mirage.study.quiz.question import what_of
 from mirage.web.people import _entry_view
+from mirage.web.templating import value_words
 from mirage.web.visiting import DEEDS
 from mirage.wording import _, looked_up, retold, speaking
 
@@ -128,3 +131,10 @@ def test_what_kind_of_picture_it_is_is_said_in_the_language_of_who_reads(spanish
     assert what_of(nothing) == "imagen médica"
     assert what_of(replace(nothing, modality="MR", plane="axial")) == "RM, plano axial"
     assert what_of(replace(nothing, plane="axial")) == "axial"
+
+
+def test_windows_of_the_stacks_that_ship_are_called_in_the_language_of_who_reads(spanish) -> None:
+    records = map(json.loads, (SHIPPED / "atlas" / "figures.jsonl").read_text("utf-8").splitlines())
+    names = {window["name"] for each in records for window in (each.get("stack") or {}).get("windows", [])}
+    assert "liver" in names
+    assert {name for name in names if value_words("window", name) == name} <= {"T1", "T2", "abdomen"}

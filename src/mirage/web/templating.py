@@ -222,8 +222,11 @@ _VALUES: dict[str, dict[str, str]] = {
         "automatic": N_("automatic"),
         "bone": N_("bone"),
         "brain": N_("brain"),
+        "graft": N_("graft"),
+        "liver": N_("liver"),
         "lung": N_("lung"),
         "mediastinum": N_("mediastinum"),
+        "MRI": N_("MRI"),
         "soft tissue": N_("soft tissue"),
     },
 }
